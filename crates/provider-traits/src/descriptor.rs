@@ -1,0 +1,35 @@
+//! What a provider says of itself.
+
+/// Where a provider runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locality {
+    /// On this machine: no key, no network.
+    Local,
+    /// At a vendor.
+    Cloud,
+}
+
+/// A provider's name and nature; equal for all its instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Stable id in configuration, records and metrics, such as `pocketsphinx`.
+    pub id: &'static str,
+    /// Name on screens.
+    pub name: &'static str,
+    /// Where it runs.
+    pub locality: Locality,
+}
+
+/// Whether a provider can work on this machine right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// Something is missing.
+    Missing {
+        /// What, in plain words.
+        what: String,
+        /// The command or setting that mends it.
+        remedy: String,
+    },
+}

@@ -1,0 +1,13 @@
+//! What an outside service must do for us, and what the live call expects of a brain and its tools.
+//!
+//! Traits and plain values only: no vendor, no database, no tenant. One module per capability.
+
+pub mod ambient;
+pub mod brain;
+pub mod descriptor;
+pub mod error;
+pub mod objects;
+pub mod stt;
+pub mod tools;
+pub mod tts;
+pub mod vad;

@@ -1,0 +1,110 @@
+//! The brain's hands. An implementation is bound to one tenant, one call and the caller's rights; a failure
+//! comes back as a sentence the agent can say.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::call_plan::KnownClient;
+use domain::ids::{ClientId, KnowledgeId, LeadId, MessageId, ProjectId};
+use domain::leads::{LeadAnswer, Priority};
+use serde::{Deserialize, Serialize};
+
+/// A tool that could not do its work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ToolError {
+    /// The caller may not have this.
+    #[error("the caller has no right to this")]
+    NotAllowed,
+    /// An argument is wrong; the text says which and what is allowed.
+    #[error("{0}")]
+    BadArgument(String),
+    /// It could not be done now.
+    #[error("the tool did not work: {0}")]
+    Failed(String),
+}
+
+/// How to find a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKey {
+    /// By E.164 number.
+    Phone(String),
+    /// By e-mail address.
+    Email(String),
+}
+
+/// A project as it may be spoken of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpokenProject {
+    /// The project.
+    pub id: ProjectId,
+    /// Its client.
+    pub client: ClientId,
+    /// Its name.
+    pub name: String,
+    /// Other names it goes by.
+    pub aliases: Vec<String>,
+    /// Normalised status: `planned`, `active`, `at_risk`, `on_hold`, `in_review`, `done`, `cancelled`.
+    pub status: String,
+    /// The last update, a sentence a client may hear.
+    pub last_update: Option<String>,
+    /// The next milestone.
+    pub next_milestone: Option<String>,
+    /// When the milestone or the project is due.
+    pub due_on: Option<NaiveDate>,
+    /// Hours since the data was fresh; `None` when entered by hand.
+    pub stale_hours: Option<u32>,
+}
+
+/// An entry of the knowledge base that may answer a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnowledgeHit {
+    /// The entry.
+    pub id: KnowledgeId,
+    /// Its question.
+    pub question: String,
+    /// Its answer, to be quoted.
+    pub answer: String,
+    /// 0 to 1: how sure it is that the entry answers the question.
+    pub confidence: f32,
+}
+
+/// A message for the business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenMessage {
+    /// Who it is from, as said.
+    pub from_name: Option<String>,
+    /// Where to answer: E.164 or e-mail.
+    pub reply_to: Option<String>,
+    /// The words.
+    pub text: String,
+    /// How pressing.
+    pub priority: Priority,
+}
+
+/// The tools of a conversation.
+#[async_trait]
+pub trait Tools: Send + Sync {
+    /// Finds a client of the business.
+    async fn identify_client(&self, key: ClientKey) -> Result<Option<KnownClient>, ToolError>;
+
+    /// The caller's projects. Not allowed for a caller that is no recognised client.
+    async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError>;
+
+    /// One of the caller's projects, fresh.
+    async fn get_project_status(&self, project: ProjectId) -> Result<SpokenProject, ToolError>;
+
+    /// Entries that may answer a question, best first.
+    async fn search_knowledge(&self, question: &str) -> Result<Vec<KnowledgeHit>, ToolError>;
+
+    /// Saves or replaces one answer; creates the conversation's lead with the first.
+    async fn save_lead_answer(&self, answer: LeadAnswer) -> Result<LeadId, ToolError>;
+
+    /// Closes the lead flow: complete, or abandoned with what there is.
+    async fn finish_lead(&self, complete: bool, priority: Priority) -> Result<LeadId, ToolError>;
+
+    /// Marks the conversation urgent, with the caller's words.
+    async fn flag_urgent(&self, score: u8, reason: &str) -> Result<(), ToolError>;
+
+    /// Takes a message.
+    async fn take_message(&self, message: TakenMessage) -> Result<MessageId, ToolError>;
+}

@@ -1,0 +1,2 @@
+//! The `studioconnect` program.
+fn main() {}
