@@ -7,5 +7,6 @@ pub mod call_log;
 pub mod call_plan;
 pub mod ids;
 pub mod leads;
+pub mod permissions;
 pub mod phone;
 pub mod turn_taking;
