@@ -1,1 +1,4 @@
-//! providers
+//! Every vendor, one file each: stateless, and without any knowledge of the database or a tenant.
+
+pub mod objects;
+pub mod twilio;

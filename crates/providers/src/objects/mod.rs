@@ -1,0 +1,3 @@
+//! Object storage: where recordings and documents are kept.
+
+pub mod local;
