@@ -1,1 +1,8 @@
-//! simulator
+//! A stand-in for the telephone world around the product: Twilio's caller side, and a person who calls.
+//!
+//! A scenario says what the person does and expects; running it gives a report. The crate shares no protocol
+//! code with the server, so that each checks the other. It knows nothing of databases and reaches the server
+//! only over HTTP and WebSocket.
+
+pub mod line;
+pub mod twilio;
