@@ -1,0 +1,252 @@
+//! The command line. Only its shape: what a command does is in [`crate::commands`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Chosen;
+
+const EXIT_STATUSES: &str = "\
+Exit status: 0 done; 1 failed, standard error says why; 2 wrong command line; 3 configuration refused;
+4 it ran, and found what was not expected (a call missed its expectations, doctor or config check has
+something to mend).";
+
+/// Answers the phone of creative agencies.
+#[derive(Debug, Parser)]
+#[command(name = "studioconnect", version, after_help = EXIT_STATUSES, propagate_version = true)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command understands.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The configuration file [default: ./studioconnect.toml, /etc/studioconnect/studioconnect.toml].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept that must survive a restart.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub data_dir: Option<String>,
+    /// Sets any setting, such as `media.max_connections=50`; repeatable, the last one wins.
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the server until it is told to stop.
+    Serve(Serve),
+    /// Brings the database to this version's schema.
+    Migrate,
+    /// Seeds the agency "Aurora Branding", starts a server and places a spoken call.
+    Demo(Demo),
+    /// Places a simulated phone call to a running server.
+    Call(Box<Call>),
+    /// Checks this machine and the settings, and says how to mend what is wrong.
+    Doctor,
+    /// The configuration: check it, show it, document it.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Prints the OpenAPI document of the HTTP API.
+    Openapi,
+    /// Prints a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `studioconnect config …`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Reads every layer and says what is wrong, or that nothing is.
+    Check,
+    /// Prints every value with its origin; secrets are not shown.
+    Show,
+    /// Prints a document that is made from the settings: the reference, the default file, an example `.env`.
+    Docs(ConfigDocs),
+}
+
+/// Options of `config docs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct ConfigDocs {
+    /// Which document to print.
+    #[arg(long, value_enum, default_value_t = DocumentKind::Reference)]
+    pub format: DocumentKind,
+}
+
+/// The documents that are made from the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DocumentKind {
+    /// docs/reference/configuration.md
+    Reference,
+    /// studioconnect.default.toml
+    Toml,
+    /// .env.example
+    Env,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// The address to listen on.
+    #[arg(long)]
+    pub host: Option<String>,
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long)]
+    pub port: Option<String>,
+    /// The address under which browsers and vendors reach this server.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Default, Clone, Args)]
+pub struct Demo {
+    /// Ends after the call, with its verdict as exit status, instead of staying up.
+    #[arg(long)]
+    pub once: bool,
+    /// The port to listen on; 0 takes a free one [default: server.port].
+    #[arg(long)]
+    pub port: Option<String>,
+    /// The scenario of the call [default: the one carried in the program].
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// How fast the call runs.
+    #[arg(long, value_enum, default_value_t = PaceChoice::Real)]
+    pub pace: PaceChoice,
+}
+
+/// How fast a simulated call runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PaceChoice {
+    /// As a phone does: 20 ms frames every 20 ms.
+    #[default]
+    Real,
+    /// As fast as both sides can work, with the same outcome; the server must have `media.allow_lockstep`.
+    Lockstep,
+}
+
+/// How a call's report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Options of `call`.
+#[derive(Debug, Clone, Args)]
+pub struct Call {
+    /// The number that is called, as `+15550100001`.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// The number that calls.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// A scenario file (TOML) with what the caller says and does and what is expected.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "wav"])]
+    pub script: Option<PathBuf>,
+    /// A sentence the caller says; repeatable, one turn each.
+    #[arg(long)]
+    pub text: Vec<String>,
+    /// A WAV file the caller plays instead of speaking; repeatable, one turn each.
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub wav: Vec<PathBuf>,
+    /// The caller's voice: flite `slt`, `awb`, `kal16`, or `espeak-ng`.
+    #[arg(long)]
+    pub voice: Option<String>,
+    /// How fast the call runs.
+    #[arg(long, value_enum, default_value_t = PaceChoice::Real)]
+    pub pace: PaceChoice,
+    /// The server [default: the configuration's public address].
+    #[arg(long)]
+    pub url: Option<String>,
+    /// How the report is printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub report: ReportFormat,
+    /// Writes the call as a stereo WAV file, caller left, agent right.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Adds noise to the caller's line, at this signal-to-noise ratio in dB.
+    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
+    pub noise_snr_db: Option<f32>,
+    /// Decides what is random (gaps, jitter, noise), so that a call can be repeated.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Gives up after this many seconds of the call.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub timeout_s: u32,
+}
+
+impl Cli {
+    /// What the command line says about the configuration.
+    #[must_use]
+    pub fn chosen(&self) -> Chosen {
+        let mut flags = self.common.set.clone();
+        let mut flag = |key: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                flags.push((key.to_owned(), value.clone()));
+            }
+        };
+        flag("data_dir", &self.common.data_dir);
+        match &self.command {
+            Command::Serve(serve) => {
+                flag("server.host", &serve.host);
+                flag("server.port", &serve.port);
+                flag("server.public_url", &serve.public_url);
+            }
+            Command::Demo(demo) => flag("server.port", &demo.port),
+            _ => {}
+        }
+        Chosen { file: self.common.config.clone(), flags }
+    }
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE, such as server.port=4000")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings_and_override_set() {
+        let line = ["studioconnect", "--set", "server.port=1", "serve", "--port", "4000", "--data-dir", "/d"];
+        let chosen = Cli::try_parse_from(line).unwrap().chosen();
+        let flags: Vec<(&str, &str)> = chosen.flags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(flags, [("server.port", "1"), ("data_dir", "/d"), ("server.port", "4000")]);
+    }
+
+    #[test]
+    fn set_needs_a_key_and_a_value() {
+        assert!(Cli::try_parse_from(["studioconnect", "--set", "server.port", "serve"]).is_err());
+    }
+
+    #[test]
+    fn a_call_is_made_of_text_or_sound_or_a_script() {
+        let parses = |line: &[&str]| Cli::try_parse_from([&["studioconnect", "call"], line].concat()).is_ok();
+        assert!(parses(&["--text", "hello", "--text", "goodbye"]));
+        assert!(parses(&["--wav", "a.wav"]));
+        assert!(parses(&["--script", "a.toml", "--report", "json", "--pace", "lockstep"]));
+        assert!(!parses(&["--script", "a.toml", "--text", "hello"]));
+        assert!(!parses(&["--wav", "a.wav", "--text", "hello"]));
+    }
+}

@@ -1,0 +1,64 @@
+//! What each command does. Long-running work is in [`crate::serve`] and [`crate::demo`].
+
+pub mod call;
+pub mod config;
+
+use std::future::Future;
+use std::io;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Config, Loaded, collect};
+use crate::exit::Exit;
+use crate::{demo, serve, telemetry};
+
+/// Carries out a command line.
+///
+/// # Errors
+/// Whatever kept the command from being done.
+pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let chosen = cli.chosen();
+    let mut out = io::stdout().lock();
+    match cli.command {
+        Command::Config(command) => config::run(command, &chosen, &mut out),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "studioconnect", &mut out);
+            Ok(Exit::Done)
+        }
+        Command::Openapi => anyhow::bail!("openapi is not wired yet"),
+        Command::Doctor => anyhow::bail!("doctor is not wired yet"),
+        Command::Migrate => anyhow::bail!("migrate is not wired yet"),
+        Command::Serve(_) => {
+            drop(out);
+            with_runtime(collect(&chosen)?, serve::run)
+        }
+        Command::Demo(options) => {
+            drop(out);
+            with_runtime(collect(&chosen)?, |config| demo::run(config, options))
+        }
+        Command::Call(options) => {
+            drop(out);
+            with_runtime(collect(&chosen)?, |config| call::run(config, *options))
+        }
+    }
+}
+
+/// Starts logging and the async runtime, then runs a command in them.
+fn with_runtime<F>(loaded: Loaded, command: impl FnOnce(Config) -> F) -> anyhow::Result<Exit>
+where
+    F: Future<Output = anyhow::Result<Exit>>,
+{
+    telemetry::start(&loaded.config.log)?;
+    for note in loaded.notes() {
+        tracing::warn!("{note}");
+    }
+    // One TLS provider for the whole process; an error means that it is installed already.
+    let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("could not start the async runtime")?;
+    runtime.block_on(command(loaded.config))
+}

@@ -1,0 +1,56 @@
+//! Names of the older documents whose feature comes with a later version: accepted, told, without effect.
+
+/// A variable that may be set already.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Later {
+    /// Its name.
+    pub(super) env: &'static str,
+    /// What it will do.
+    pub(super) meaning: &'static str,
+}
+
+const fn later(env: &'static str, meaning: &'static str) -> Later {
+    Later { env, meaning }
+}
+
+/// In the order of the documents.
+pub(super) const LATER: &[Later] = &[
+    later("REDIS_URL", "sessions, bus and limits shared between nodes"),
+    later("REDIS_HEALTH_CHECK_INTERVAL", "seconds between checks of Redis"),
+    later("JWT_SECRET", "signs tokens of widget visitors"),
+    later("SESSION_SECRET", "signs browser sessions; this version's sessions are random and need no secret"),
+    later("ENCRYPTION_KEY", "encrypts vendor credentials in the database"),
+    later("OPENAI_API_KEY", "OpenAI's brain, transcriber, voice and Realtime engine"),
+    later("OPENAI_REALTIME_MODEL", "the model of the Realtime engine"),
+    later("ELEVENLABS_API_KEY", "ElevenLabs agents, voice and transcriber"),
+    later("ELEVENLABS_AGENT_ID", "the ElevenLabs agent of a new installation"),
+    later("MISTRAL_API_KEY", "Mistral's brain"),
+    later("ANTHROPIC_API_KEY", "Anthropic's brain"),
+    later("GEMINI_API_KEY", "Gemini's brain"),
+    later("TWILIO_PHONE_NUMBER", "the number of a new installation"),
+    later("ASANA_CLIENT_ID", "Asana, sign-in"),
+    later("ASANA_CLIENT_SECRET", "Asana, sign-in"),
+    later("JIRA_CLIENT_ID", "Jira, sign-in"),
+    later("JIRA_CLIENT_SECRET", "Jira, sign-in"),
+    later("MONDAY_CLIENT_ID", "monday.com, sign-in"),
+    later("MONDAY_CLIENT_SECRET", "monday.com, sign-in"),
+    later("PM_SYNC_INTERVAL", "seconds between synchronisations with project tools"),
+    later("SENDGRID_API_KEY", "e-mail through SendGrid"),
+    later("SMTP_URL", "e-mail through a mail server"),
+    later("FROM_EMAIL", "the sender of e-mail"),
+    later("STRIPE_SECRET_KEY", "payments through Stripe"),
+    later("STRIPE_WEBHOOK_SECRET", "checks Stripe's webhooks"),
+    later("PAYPAL_CLIENT_ID", "payments through PayPal"),
+    later("PAYPAL_CLIENT_SECRET", "payments through PayPal"),
+    later("PAYPAL_WEBHOOK_ID", "checks PayPal's webhooks"),
+    later("AWS_ACCESS_KEY_ID", "Amazon Polly and S3"),
+    later("AWS_SECRET_ACCESS_KEY", "Amazon Polly and S3"),
+    later("AWS_REGION", "Amazon Polly and S3"),
+    later("S3_BUCKET", "recordings in S3"),
+    later("BASE_DOMAIN", "the domain under which partners get their own names"),
+    later("TRUST_PROXY", "believing the address that a proxy in front reports"),
+    later("WEBSOCKET_PING_INTERVAL", "seconds between pings of browser sockets"),
+    later("WEBSOCKET_PONG_TIMEOUT", "seconds without an answer after which a browser socket is closed"),
+    later("MAX_MEMORY_USAGE_MB", "the memory figure above which health is degraded"),
+    later("SEED_MOCK_PROJECTS", "sample projects in a new business; today `studioconnect demo` seeds them"),
+];

@@ -1,0 +1,274 @@
+//! Every setting, declared once.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::error::{ConfigError, Problem};
+use super::setting::{Section, Setting, Values, settings};
+use super::types::{
+    ByteSize, DatabaseSsl, DatabaseUrl, LogFilter, LogFormat, SiteUrl, StorageProvider, SttOrder, TtsOrder,
+    TwilioAccountSid,
+};
+use super::value::SettingValue;
+
+settings! {
+    /// Settings that belong to everything.
+    General in "", prefix "" {
+        /// Where everything is kept that must survive a restart: the private database, recordings, language
+        /// models. Not set means `/var/lib/studioconnect` for root, else `$XDG_DATA_HOME/studioconnect`
+        /// (`~/.local/share/studioconnect`).
+        data_dir: PathBuf = "", env "DATA_DIR";
+    }
+
+    /// The HTTP and WebSocket edge.
+    Server in "server", prefix "server." {
+        /// The address to listen on. The default is reachable from this machine only; `0.0.0.0` from everywhere.
+        host: IpAddr = "127.0.0.1", env "HOST";
+        /// The port to listen on; 0 takes a free one.
+        port: u16 = "3000", env "PORT";
+        /// The address under which browsers and vendors reach this installation. Not set means
+        /// `http://localhost:PORT`, which is enough for the demo and the call simulator.
+        public_url: Option<SiteUrl> = "", env "PUBLIC_URL";
+        /// How long a server that is told to stop waits for the calls in progress before it ends them.
+        drain_timeout: Duration = "5m", within "0s" "2h";
+    }
+
+    /// The database.
+    Database in "database", prefix "database." {
+        /// A PostgreSQL 15 or later with the extension `vector`. Not set means a private PostgreSQL in the
+        /// data folder, started and stopped by the program itself.
+        url: Option<DatabaseUrl> = "", env "DATABASE_URL";
+        /// Encryption of the connection to the database of `database.url`.
+        ssl: DatabaseSsl = "prefer", env "DATABASE_SSL";
+        /// Most connections of the application at once.
+        max_connections: u32 = "12", within "2" "500";
+        /// Connections that are kept open when idle.
+        min_connections: u32 = "1", within "0" "500";
+        /// How long a request waits for a free connection before it fails.
+        acquire_timeout: Duration = "5s", within "100ms" "1m";
+        /// The folder of the PostgreSQL that the private database runs on (`bin`, `lib`, `share`). Not set
+        /// means the one that `scripts/fetch-postgres.sh` fetched, or the one carried in the executable.
+        postgres_dir: Option<PathBuf> = "";
+    }
+
+    /// The live audio of calls.
+    Media in "media", prefix "media." {
+        /// Whether a caller may drive a call faster than real time. For the simulator and tests only: a
+        /// production server keeps it off.
+        allow_lockstep: bool = "false";
+        /// Most media sockets at once; further ones are answered with 503.
+        max_connections: usize = "2000", env "MAX_WEBSOCKET_CONNECTIONS", within "1" "100000";
+        /// How long the one-time ticket of a media socket is good for.
+        ticket_ttl: Duration = "60s", within "5s" "10m";
+        /// How long a media socket may stay silent before its `start` message.
+        start_timeout: Duration = "10s", within "1s" "1m";
+        /// A call is ended politely after this time.
+        max_call: Duration = "1h", within "1m" "4h";
+    }
+
+    /// Twilio, the telephone network.
+    Twilio in "twilio", prefix "twilio." {
+        /// The account.
+        account_sid: Option<TwilioAccountSid> = "", env "TWILIO_ACCOUNT_SID";
+        /// The account's auth token: checks the signature of every webhook and media socket. Without it
+        /// signatures can't be checked, and then only callers on this machine (loopback) are served.
+        auth_token: Option<SecretString> = "", env "TWILIO_AUTH_TOKEN";
+        /// A second token that is accepted too, while tokens are being exchanged.
+        auth_token_secondary: Option<SecretString> = "", env "TWILIO_AUTH_TOKEN_SECONDARY";
+        /// The address that Twilio calls, when it is not `server.public_url` (a tunnel, another name). It is
+        /// part of what Twilio signs.
+        webhook_base_url: Option<SiteUrl> = "", env "TWILIO_WEBHOOK_BASE_URL";
+        /// Refuses unsigned webhooks from this machine too. With a token every webhook must be signed in any
+        /// case; there is no way to switch that off.
+        require_signature: bool = "false";
+    }
+
+    /// Recordings and documents.
+    Storage in "storage", prefix "storage." {
+        /// Where recordings are kept.
+        provider: StorageProvider = "local", env "STORAGE_PROVIDER";
+        /// The folder of the provider `local`. Not set means `objects` in the data folder.
+        folder: Option<PathBuf> = "";
+    }
+
+    /// Speech on this machine.
+    Speech in "speech", prefix "speech." {
+        /// Transcribers, the first choice first; one that is not ready on this machine is passed over.
+        stt: SttOrder = "pocketsphinx";
+        /// Voices, the first choice first; one that is not ready on this machine is passed over.
+        tts: TtsOrder = "flite,espeak-ng";
+        /// The voice of agents that have not chosen one. flite has `rms`, `slt`, `awb`, `kal` and `kal16`.
+        agent_voice: String = "rms";
+        /// Whether greetings and other fixed sentences are synthesised at the start, so that a call begins
+        /// without waiting.
+        prerender: bool = "true";
+    }
+
+    /// How long records of calls are kept. The values are stored with the installation; the job that
+    /// removes what is older comes with the records issue.
+    Retention in "retention", prefix "retention." {
+        /// Recordings.
+        recordings: Duration = "30d", within "1d" "3650d";
+        /// Transcripts.
+        transcripts: Duration = "30d", within "1d" "3650d";
+        /// The raw event log of calls.
+        raw_logs: Duration = "30d", within "1d" "3650d";
+    }
+
+    /// What a single client may ask of the server.
+    Limits in "limits", prefix "limits." {
+        /// Largest request body.
+        body: ByteSize = "1MiB", within "16KiB" "256MiB";
+        /// Longest time for an answer.
+        request_timeout: Duration = "30s", within "1s" "5m";
+        /// Failed sign-ins of one account or from one address within `limits.login_window`, after which
+        /// further ones are refused for a while.
+        login_attempts: u32 = "10", within "1" "1000";
+        /// See `limits.login_attempts`.
+        login_window: Duration = "15m", within "1s" "1d";
+    }
+
+    /// Log lines, written to standard error.
+    Log in "log", prefix "log." {
+        /// How lines are written; `auto` means text on a terminal and JSON elsewhere.
+        format: LogFormat = "auto", env "LOG_FORMAT";
+        /// Which lines are written.
+        level: LogFilter = "info", env "LOG_LEVEL";
+    }
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Settings that belong to everything.
+    pub general: General,
+    /// The HTTP and WebSocket edge.
+    pub server: Server,
+    /// The database.
+    pub database: Database,
+    /// The live audio of calls.
+    pub media: Media,
+    /// Twilio.
+    pub twilio: Twilio,
+    /// Recordings and documents.
+    pub storage: Storage,
+    /// Speech on this machine.
+    pub speech: Speech,
+    /// How long records are kept.
+    pub retention: Retention,
+    /// Limits of requests.
+    pub limits: Limits,
+    /// Log lines.
+    pub log: Log,
+}
+
+impl Config {
+    /// The sections in the order of the documents.
+    #[must_use]
+    pub fn sections() -> [Section; 10] {
+        [
+            General::SECTION,
+            Server::SECTION,
+            Database::SECTION,
+            Media::SECTION,
+            Twilio::SECTION,
+            Storage::SECTION,
+            Speech::SECTION,
+            Retention::SECTION,
+            Limits::SECTION,
+            Log::SECTION,
+        ]
+    }
+
+    /// Every setting.
+    #[must_use]
+    pub fn settings() -> Vec<Setting> {
+        Self::sections().iter().flat_map(|section| section.settings.iter().copied()).collect()
+    }
+
+    pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let config = Self::read_sections(values, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => {
+                let contradictions = config.contradictions();
+                if contradictions.is_empty() { Ok(config) } else { Err(ConfigError::Refused(contradictions)) }
+            }
+            _ => Err(ConfigError::Refused(problems)),
+        }
+    }
+
+    fn read_sections(values: &Values, problems: &mut Vec<Problem>) -> Option<Self> {
+        let general = General::read(values, problems);
+        let server = Server::read(values, problems);
+        let database = Database::read(values, problems);
+        let media = Media::read(values, problems);
+        let twilio = Twilio::read(values, problems);
+        let storage = Storage::read(values, problems);
+        let speech = Speech::read(values, problems);
+        let retention = Retention::read(values, problems);
+        let limits = Limits::read(values, problems);
+        let log = Log::read(values, problems);
+        Some(Self {
+            general: general?,
+            server: server?,
+            database: database?,
+            media: media?,
+            twilio: twilio?,
+            storage: storage?,
+            speech: speech?,
+            retention: retention?,
+            limits: limits?,
+            log: log?,
+        })
+    }
+
+    /// Values that are each possible but not together.
+    fn contradictions(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut refuse = |wrong: bool, said: &str| {
+            if wrong {
+                found.push(Problem(said.to_owned()));
+            }
+        };
+        refuse(
+            self.twilio.require_signature && self.twilio.auth_token.is_none(),
+            "twilio.require_signature is true but twilio.auth_token is not set: no webhook could be accepted; \
+             set the token or leave require_signature false",
+        );
+        refuse(
+            self.twilio.auth_token_secondary.is_some() && self.twilio.auth_token.is_none(),
+            "twilio.auth_token_secondary is set but twilio.auth_token is not; with one token, set auth_token",
+        );
+        refuse(
+            self.database.min_connections > self.database.max_connections,
+            "database.min_connections is larger than database.max_connections; allowed is at most that many",
+        );
+        found
+    }
+
+    /// The address under which this installation is reached, for a server that listens on `port`.
+    #[must_use]
+    pub fn public_url(&self, port: u16) -> String {
+        self.server
+            .public_url
+            .as_ref()
+            .map_or_else(|| format!("http://localhost:{port}"), |url| url.as_str().to_owned())
+    }
+
+    /// The address that Twilio signs its requests for.
+    #[must_use]
+    pub fn webhook_base_url(&self, port: u16) -> String {
+        let chosen = self.twilio.webhook_base_url.as_ref();
+        chosen.map_or_else(|| self.public_url(port), |url| url.as_str().to_owned())
+    }
+
+    /// The folder of recordings when they are kept on this machine.
+    #[must_use]
+    pub fn objects_dir(&self) -> PathBuf {
+        self.storage.folder.clone().unwrap_or_else(|| self.general.data_dir.join("objects"))
+    }
+}

@@ -1,0 +1,272 @@
+//! The rules of the configuration, as data.
+
+use super::types::{ByteSize, DatabaseSsl};
+use super::*;
+
+fn layers() -> Layers {
+    Layers { machine_defaults: vec![("data_dir", "/data".to_owned())], ..Layers::default() }
+}
+
+fn with_file(text: &str) -> Layers {
+    Layers { file: Some(("studioconnect.toml".into(), text.to_owned())), ..layers() }
+}
+
+fn with_environment(pairs: &[(&str, &str)]) -> Layers {
+    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Layers { environment: pairs, ..layers() }
+}
+
+fn loaded(layers: &Layers) -> Loaded {
+    Loaded::from_layers(layers).unwrap_or_else(|error| panic!("refused: {error}"))
+}
+
+fn refusal(layers: &Layers) -> String {
+    match Loaded::from_layers(layers) {
+        Ok(_) => panic!("accepted"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn defaults_are_sound_and_local() {
+    let config = loaded(&layers()).config;
+    assert_eq!(config.server.port, 3000);
+    assert!(config.server.host.is_loopback());
+    assert!(!config.media.allow_lockstep);
+    assert_eq!(config.media.ticket_ttl.as_secs(), 60);
+    assert_eq!(config.media.start_timeout.as_secs(), 10);
+    assert_eq!(config.limits.body, ByteSize(1 << 20));
+    assert_eq!(config.speech.tts.ids(), ["flite", "espeak-ng"]);
+    assert!(config.database.url.is_none());
+    assert_eq!(config.objects_dir(), std::path::Path::new("/data/objects"));
+    assert_eq!(config.public_url(4000), "http://localhost:4000");
+}
+
+#[test]
+fn each_layer_wins_over_the_one_before() {
+    let mut layers = layers();
+    let check = |layers: &Layers, port: u16, origin: &str| {
+        let loaded = loaded(layers);
+        assert_eq!(loaded.config.server.port, port);
+        assert_eq!(loaded.values.get("server.port").1.to_string(), origin);
+    };
+    check(&layers, 3000, "default");
+    layers.file = Some(("a.toml".into(), "[server]\nport = 1001".to_owned()));
+    check(&layers, 1001, "file a.toml");
+    layers.dotenv = Some((".env".into(), "PORT=1002".to_owned()));
+    check(&layers, 1002, ".env variable PORT");
+    layers.environment = vec![("PORT".to_owned(), "1003".to_owned())];
+    check(&layers, 1003, "environment variable PORT");
+    layers.environment.push(("STUDIOCONNECT_SERVER_PORT".to_owned(), "1004".to_owned()));
+    check(&layers, 1004, "environment variable STUDIOCONNECT_SERVER_PORT");
+    layers.flags = vec![("server.port".to_owned(), "1005".to_owned())];
+    check(&layers, 1005, "command line");
+}
+
+#[test]
+fn an_impossible_value_is_named_with_what_is_allowed() {
+    let check = |layers: Layers, expect: &[&str]| {
+        let said = refusal(&layers);
+        for part in expect {
+            assert!(said.contains(part), "{part:?} is not in: {said}");
+        }
+    };
+    check(
+        with_environment(&[("PORT", "abc")]),
+        &["server.port", "environment variable PORT", "\"abc\"", "a whole number"],
+    );
+    check(with_file("[media]\nmax_connections = 0"), &["media.max_connections", "\"0\"", "from 1 to 100000"]);
+    check(with_file("[media]\nticket_ttl = \"2h\""), &["media.ticket_ttl", "from 5s to 10m"]);
+    check(
+        with_file("[server]\npublic_url = \"phone.example.com\""),
+        &["server.public_url", "https://phone.example.com"],
+    );
+    check(with_file("[server]\nport = [1]"), &["server.port", "must be a text, a number"]);
+    check(with_file("[speech]\ntts = [\"flite\", \"piper\"]"), &["speech.tts", "flite, espeak-ng"]);
+    check(with_file("[log]\nlevel = \"loud\""), &["log.level", "\"loud\"", "info"]);
+    check(with_file("[storage]\nprovider = \"s3\""), &["storage.provider", "allowed is local"]);
+    check(with_environment(&[("TWILIO_ACCOUNT_SID", "AC12")]), &["twilio.account_sid", "32 hexadecimal"]);
+    check(with_file("server = 3"), &["server (file", "is not a setting"]);
+    check(with_file("data_dir = \"\""), &["data_dir", "is empty"]);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let said =
+        refusal(&with_file("[server]\nport = 70000\n[media]\nmax_connections = 0\n[limits]\nbody = \"1TB\""));
+    assert_eq!(said.matches("\n  - ").count(), 3, "{said}");
+}
+
+#[test]
+fn an_unknown_key_stops_the_start_and_shows_the_neighbours() {
+    let said = refusal(&with_file("[server]\nprot = 3000"));
+    assert!(said.contains("server.prot (file studioconnect.toml) is not a setting"), "{said}");
+    assert!(said.contains("server.port"), "{said}");
+    let said = refusal(&with_file("[sevrer]\nport = 3000"));
+    assert!(said.contains("allowed at the top are") && said.contains("server"), "{said}");
+    let flags = Layers { flags: vec![("server.prot".to_owned(), "1".to_owned())], ..layers() };
+    assert!(refusal(&flags).contains("server.prot (command line)"));
+}
+
+#[test]
+fn an_unknown_variable_of_ours_stops_the_start_and_others_do_not() {
+    let said = refusal(&with_environment(&[("STUDIOCONNECT_SERVER_PROT", "3000")]));
+    assert!(said.contains("STUDIOCONNECT_SERVER_PROT"), "{said}");
+    loaded(&with_environment(&[("STUDIOCONNECT_CONFIG", "x.toml"), ("PATH", "/bin"), ("PORTAL", "x")]));
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let config = loaded(&with_environment(&[("PORT", ""), ("STUDIOCONNECT_NOT_OURS", "")])).config;
+    assert_eq!(config.server.port, 3000);
+}
+
+#[test]
+fn a_secret_is_never_told() {
+    let secret = "hunter2-very-secret";
+    let url = format!("mysql://u:{secret}@h/db");
+    let said = refusal(&with_environment(&[("DATABASE_URL", &url)]));
+    assert!(said.contains("database.url") && !said.contains(secret), "{said}");
+
+    let broken = format!("[twilio]\nauth_token = {secret}");
+    let said = refusal(&with_file(&broken));
+    assert!(said.contains("line 2") && !said.contains("hunter2"), "{said}");
+
+    let good = loaded(&with_environment(&[
+        ("TWILIO_AUTH_TOKEN", secret),
+        ("DATABASE_URL", &format!("postgres://u:{secret}@h/db")),
+    ]));
+    assert!(good.shown().contains("auth_token = \"(set, not shown)\""));
+    assert!(!good.shown().contains(secret));
+    assert!(!format!("{:?}", good.config).contains(secret));
+}
+
+#[test]
+fn every_secret_setting_is_typed_as_one() {
+    for setting in Config::settings() {
+        let sounds_secret = ["token", "secret", "password"].iter().any(|word| setting.field().contains(word));
+        let harmless = setting.key == "twilio.require_signature";
+        assert!(!sounds_secret || setting.secret || harmless, "{} is not typed as a secret", setting.key);
+    }
+}
+
+#[test]
+fn contradictions_stop_the_start() {
+    let said = refusal(&with_file("[twilio]\nrequire_signature = true"));
+    assert!(said.contains("twilio.auth_token is not set"), "{said}");
+    let said = refusal(&with_file("[database]\nmin_connections = 20\nmax_connections = 10"));
+    assert!(said.contains("database.min_connections"), "{said}");
+}
+
+#[test]
+fn names_of_older_documents_are_accepted_and_noted() {
+    let loaded = loaded(&with_environment(&[("REDIS_URL", "redis://localhost")]));
+    assert_eq!(loaded.notes().len(), 1);
+    assert!(loaded.notes()[0].contains("REDIS_URL is set but has no effect"));
+    assert!(!loaded.notes()[0].contains("localhost"));
+}
+
+#[test]
+fn older_spellings_of_database_ssl_are_understood() {
+    let check = |text: &str, expect: DatabaseSsl| {
+        assert_eq!(loaded(&with_environment(&[("DATABASE_SSL", text)])).config.database.ssl, expect);
+    };
+    check("true", DatabaseSsl::Require);
+    check("false", DatabaseSsl::Disable);
+    check("verify-full", DatabaseSsl::VerifyFull);
+}
+
+#[test]
+fn values_of_the_file_and_of_the_environment_mean_the_same() {
+    let file = loaded(&with_file("[speech]\ntts = [\"espeak-ng\", \"flite\"]\nprerender = false"));
+    let environment = loaded(&with_environment(&[
+        ("STUDIOCONNECT_SPEECH_TTS", "espeak-ng, flite"),
+        ("STUDIOCONNECT_SPEECH_PRERENDER", "false"),
+    ]));
+    assert_eq!(file.config.speech.tts, environment.config.speech.tts);
+    assert_eq!(file.config.speech.prerender, environment.config.speech.prerender);
+}
+
+#[test]
+fn a_dotenv_file_has_names_comments_and_quotes() {
+    let check = |text: &str, expect: Result<&[(&str, &str)], usize>| {
+        let expect = expect
+            .map(|pairs| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>());
+        assert_eq!(dotenv::parse(text), expect, "{text:?}");
+    };
+    check("", Ok(&[]));
+    check("# comment\n\nA=1\nexport B = two words # not this", Ok(&[("A", "1"), ("B", "two words")]));
+    check("A=\"x # y\" # z\nB='a=b'\nC=", Ok(&[("A", "x # y"), ("B", "a=b"), ("C", "")]));
+    check("A=1\nnonsense", Err(2));
+    check("A=\"open", Err(1));
+    check("A B=1", Err(1));
+}
+
+#[test]
+fn durations_and_sizes_carry_their_unit() {
+    use super::value::SettingValue as _;
+    use std::time::Duration;
+    let check = |text: &str, expect: Option<u64>| {
+        assert_eq!(Duration::parse(text), expect.map(Duration::from_millis), "{text:?}");
+    };
+    check("250ms", Some(250));
+    check("300", Some(300_000));
+    check("5 m", Some(300_000));
+    check("30d", Some(2_592_000_000));
+    check("", None);
+    check("-1s", None);
+    check("1y", None);
+    check("99999999999999999999d", None);
+    assert_eq!(ByteSize::parse("64KiB"), Some(ByteSize(65_536)));
+    assert_eq!(ByteSize::parse("64 parsecs"), None);
+}
+
+#[test]
+fn bounds_are_of_their_type_and_defaults_within_them() {
+    // Reading the defaults parses every bound; what is wrong panics or is refused.
+    loaded(&layers());
+    for setting in Config::settings().iter().filter(|one| !one.optional && one.key != "data_dir") {
+        assert!(!setting.default.is_empty(), "{} has neither a default nor may it be unset", setting.key);
+    }
+}
+
+#[test]
+fn keys_and_variables_are_unique() {
+    let mut names: Vec<String> = Vec::new();
+    for setting in Config::settings() {
+        names.push(setting.prefixed_env());
+        names.extend(setting.known_env.map(str::to_owned));
+    }
+    names.extend(later::LATER.iter().map(|one| one.env.to_owned()));
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn the_default_file_says_what_the_defaults_are() {
+    let [_, file, _] = DOCUMENTS;
+    let from_file = loaded(&with_file(&(file.text)()));
+    let origins_apart = |loaded: &Loaded| {
+        loaded.values.0.iter().map(|(key, (text, _))| (*key, text.replace(' ', ""))).collect::<Vec<_>>()
+    };
+    assert_eq!(origins_apart(&from_file), origins_apart(&loaded(&layers())));
+}
+
+/// `make generated` runs this with the variable set, and then the files are written instead of compared.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own switch is no configuration")]
+fn generated_documents_are_current() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for document in DOCUMENTS {
+        let path = root.join(document.path);
+        let expect = (document.text)();
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &expect).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == expect, "{} is not current: run `make generated`", document.path);
+    }
+}

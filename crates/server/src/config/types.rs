@@ -1,0 +1,228 @@
+//! Types of single settings: choices, addresses, sizes, vendor ids.
+
+use secrecy::SecretString;
+
+use super::value::{SettingValue, Shape};
+
+/// Declares an enum whose words are the values allowed in the configuration.
+macro_rules! choice {
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $of:literal])+ $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[doc = $of])+ $variant),+ }
+
+        impl SettingValue for $name {
+            const SHAPE: Shape = Shape::Text;
+
+            fn allowed() -> String {
+                ["", $($word),+][1..].join(" | ")
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                match text.to_ascii_lowercase().as_str() {
+                    $($word $(| $alias)* => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+choice! {
+    /// How log lines are written.
+    LogFormat {
+        /// Text on a terminal, JSON elsewhere.
+        Auto = "auto",
+        /// For people.
+        Text = "text",
+        /// For machines, one object a line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// Encryption of the connection to an outside PostgreSQL, in the words of its own documentation.
+    DatabaseSsl {
+        /// Never.
+        Disable = "disable" | "false" | "0" | "off",
+        /// When the server offers it.
+        Prefer = "prefer",
+        /// Always, whoever the server is.
+        Require = "require" | "true" | "1" | "on",
+        /// Always, and the certificate comes from a known authority.
+        VerifyCa = "verify-ca",
+        /// Always, and the certificate is for this host.
+        VerifyFull = "verify-full",
+    }
+}
+
+choice! {
+    /// Where recordings are kept.
+    StorageProvider {
+        /// A folder on this machine.
+        Local = "local",
+    }
+}
+
+/// The address of a site: `http://` or `https://`, a host, perhaps a port and a path; no slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteUrl(String);
+
+impl SiteUrl {
+    /// The address as text, without a slash at the end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SettingValue for SiteUrl {
+    const SHAPE: Shape = Shape::Text;
+
+    fn allowed() -> String {
+        "an address such as https://phone.example.com".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let parsed = reqwest::Url::parse(text).ok()?;
+        let plain = matches!(parsed.scheme(), "http" | "https")
+            && parsed.has_host()
+            && parsed.username().is_empty()
+            && parsed.password().is_none()
+            && parsed.query().is_none()
+            && parsed.fragment().is_none();
+        plain.then(|| Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+/// A PostgreSQL connection string. It may hold a password, so all of it is a secret.
+#[derive(Debug, Clone)]
+pub struct DatabaseUrl(pub SecretString);
+
+impl SettingValue for DatabaseUrl {
+    const SHAPE: Shape = Shape::Text;
+    const SECRET: bool = true;
+
+    fn allowed() -> String {
+        "postgres://user:password@host:port/database".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let known = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        let whole = reqwest::Url::parse(text).is_ok_and(|url| url.path().len() > 1);
+        (known && whole).then(|| Self(SecretString::from(text)))
+    }
+}
+
+/// A number of bytes: `65536`, `64KiB`, `1MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub usize);
+
+impl SettingValue for ByteSize {
+    const SHAPE: Shape = Shape::Text;
+
+    fn allowed() -> String {
+        "a size such as 65536, 64KiB, 1MiB or 1GiB".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let bytes_per_unit = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "k" | "kib" => 1 << 10,
+            "m" | "mib" => 1 << 20,
+            "g" | "gib" => 1 << 30,
+            _ => return None,
+        };
+        number.parse::<usize>().ok()?.checked_mul(bytes_per_unit).map(Self)
+    }
+}
+
+/// A Twilio account's id: `AC` and 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwilioAccountSid(pub String);
+
+impl SettingValue for TwilioAccountSid {
+    const SHAPE: Shape = Shape::Text;
+
+    fn allowed() -> String {
+        "AC followed by 32 hexadecimal digits".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("AC")?;
+        let hexadecimal = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        hexadecimal.then(|| Self(text.to_owned()))
+    }
+}
+
+/// An ordered list of different words out of a fixed set; the first that works is used.
+macro_rules! chain {
+    ($(#[doc = $doc:literal])+ $name:ident [$($word:literal),+ $(,)?]) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(Vec<&'static str>);
+
+        impl $name {
+            /// The ids, the first choice first.
+            #[must_use]
+            pub fn ids(&self) -> &[&'static str] {
+                &self.0
+            }
+        }
+
+        impl SettingValue for $name {
+            const SHAPE: Shape = Shape::List;
+
+            fn allowed() -> String {
+                format!("a list, each at most once, of: {}", [$($word),+].join(", "))
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                let mut ids: Vec<&'static str> = Vec::new();
+                for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+                    let id = [$($word),+].into_iter().find(|known| *known == word)?;
+                    if ids.contains(&id) {
+                        return None;
+                    }
+                    ids.push(id);
+                }
+                Some(Self(ids))
+            }
+        }
+    };
+}
+
+chain! {
+    /// Transcribers in order of preference.
+    SttOrder ["pocketsphinx"]
+}
+
+chain! {
+    /// Voices in order of preference.
+    TtsOrder ["flite", "espeak-ng"]
+}
+
+/// A filter of log lines: a level, or `level,target=level,…` as `tracing` understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter(pub String);
+
+impl SettingValue for LogFilter {
+    const SHAPE: Shape = Shape::Text;
+
+    fn allowed() -> String {
+        "error | warn | info | debug | trace | off, or a filter such as info,voice=debug".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let levels = ["error", "warn", "info", "debug", "trace", "off"];
+        let sound = !text.is_empty()
+            && text.split(',').all(|part| {
+                let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+                levels.contains(&level.trim().to_ascii_lowercase().as_str())
+            })
+            && tracing_subscriber::EnvFilter::try_new(text).is_ok();
+        sound.then(|| Self(text.to_owned()))
+    }
+}
