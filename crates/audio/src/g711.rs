@@ -62,7 +62,7 @@ const fn encode_table() -> [u8; 1 << 14] {
     let mut table = [0_u8; 1 << 14];
     let mut index = 0;
     while index < 1 << 14 {
-        let value = index as i32;
+        let value = index;
         let negative = value >= 1 << 13;
         // The index is the sample's upper 14 bits; the one's complement of a negative sample's index,
         // within 14 bits, is the index of its mirror image.

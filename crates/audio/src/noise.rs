@@ -68,7 +68,7 @@ impl Noise {
         let raw_rms = match kind {
             NoiseKind::White => 0.577,
             NoiseKind::Pink => 1.69,
-            NoiseKind::Clicks => 0.0317,
+            NoiseKind::Clicks => 0.0215,
         };
         Self { kind, random, gain: db_to_gain(level_dbfs) * 32_768.0 / raw_rms, pink: [0.0; 3], click: 0.0 }
     }

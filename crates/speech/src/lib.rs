@@ -1,1 +1,15 @@
-//! speech
+//! Local speech: voice activity, speech to text and text to speech on this machine, without key or network.
+//!
+//! Heavy dependencies live here alone. What is not installed is named by `readiness()` with the command that
+//! installs it; nothing here is needed to build or to start.
+
+pub mod espeak;
+pub mod flite;
+pub mod language_model;
+pub mod phrase_cache;
+pub mod pocketsphinx;
+pub mod vad;
+
+mod dictionary;
+mod spoken_text;
+mod synthesis;
