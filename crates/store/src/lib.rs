@@ -1,1 +1,32 @@
-//! store
+//! PostgreSQL: the only crate that knows SQL.
+//!
+//! Every statement runs inside an [`tx::OrgTx`], which sees one organization, or a [`tx::SystemTx`], which says
+//! why it must see more. Three belts hold tenants apart: these types, the `org_id` in every statement, and
+//! row-level security under roles that can't bypass it. One module per noun; no use case, no HTTP status.
+
+pub mod agents;
+pub mod audit;
+pub mod calls;
+pub mod clients;
+pub mod database;
+pub mod embedded;
+pub mod error;
+pub mod jobs;
+pub mod knowledge;
+pub mod lead_questions;
+pub mod leads;
+pub mod messages;
+pub mod migrate;
+pub mod numbers;
+pub mod organizations;
+pub mod page;
+pub mod projects;
+pub mod sessions;
+mod text;
+pub mod tx;
+pub mod users;
+pub mod webhook_receipts;
+
+pub use database::Database;
+pub use error::StoreError;
+pub use tx::{OrgTx, SystemTx};

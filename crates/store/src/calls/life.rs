@@ -1,0 +1,305 @@
+//! A call while it lives: announced, answered, reported on, found again after a crash.
+
+use chrono::{DateTime, Utc};
+use domain::ids::{AgentId, CallId, ClientId, LeadId, NumberId, OrgId};
+
+use super::CallStatus;
+use crate::error::StoreError;
+use crate::text;
+use crate::tx::{OrgTx, SystemTx};
+
+/// A call that the carrier announces.
+#[derive(Debug, Clone)]
+pub struct NewCall {
+    /// The id, should it be new.
+    pub id: CallId,
+    /// Who answers.
+    pub agent_id: AgentId,
+    /// The number that was dialled.
+    pub number_id: NumberId,
+    /// The carrier's id.
+    pub call_sid: String,
+    /// The caller in E.164, unless withheld.
+    pub from_number: Option<String>,
+    /// The number called.
+    pub to_number: String,
+    /// The recognised client.
+    pub client_id: Option<ClientId>,
+    /// The engine that will run it.
+    pub engine: String,
+    /// Now.
+    pub started_at: DateTime<Utc>,
+}
+
+/// What became of an announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// The call's id: the new one, or that of the earlier announcement.
+    pub call_id: CallId,
+    /// Whether this was the first announcement.
+    pub first: bool,
+}
+
+/// Records an incoming call, once however often it is announced.
+///
+/// # Errors
+/// [`StoreError::Conflict`] by `calls_call_sid_unique` when another business has the carrier's id.
+pub async fn insert_incoming(tx: &mut OrgTx, call: &NewCall) -> Result<Announced, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let inserted = sqlx::query_scalar!(
+        r#"INSERT INTO calls
+               (id, org_id, agent_id, number_id, call_sid, from_number, to_number, client_id, engine, status, started_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ringing', $10)
+           ON CONFLICT (call_sid) DO NOTHING
+           RETURNING id"#,
+        call.id.0,
+        org_id,
+        call.agent_id.0,
+        call.number_id.0,
+        call.call_sid,
+        call.from_number,
+        call.to_number,
+        call.client_id.map(|id| id.0),
+        call.engine,
+        call.started_at,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(id) = inserted {
+        return Ok(Announced { call_id: CallId(id), first: true });
+    }
+    let known = sqlx::query_scalar!(
+        "SELECT id FROM calls WHERE org_id = $1 AND call_sid = $2",
+        org_id,
+        call.call_sid
+    )
+    .fetch_optional(conn)
+    .await?;
+    known
+        .map(|id| Announced { call_id: CallId(id), first: false })
+        .ok_or_else(|| StoreError::Conflict { constraint: "calls_call_sid_unique".to_owned() })
+}
+
+/// Finds a call by the carrier's id, before any tenant is known.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn find_by_sid(tx: &mut SystemTx, call_sid: &str) -> Result<Option<(OrgId, CallId)>, StoreError> {
+    let found = sqlx::query!("SELECT org_id, id FROM calls WHERE call_sid = $1", call_sid)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(found.map(|row| (OrgId(row.org_id), CallId(row.id))))
+}
+
+/// The conversation begins on this node. Says no when the call is over already.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn mark_answered(
+    tx: &mut OrgTx,
+    id: CallId,
+    node: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        r#"UPDATE calls
+           SET status = 'in_progress',
+               answered_at = COALESCE(answered_at, $4),
+               node = $3,
+               heartbeat_at = $4
+           WHERE org_id = $1 AND id = $2 AND status IN ('ringing', 'in_progress') AND finalized_at IS NULL"#,
+        org_id,
+        id.0,
+        node,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What a status callback says.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusReport {
+    /// The status.
+    pub status: CallStatus,
+    /// Position of the callback; they may arrive out of order.
+    pub sequence: Option<u32>,
+    /// Length of the call in seconds, with the last one.
+    pub duration_s: Option<u32>,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Takes a status callback to heart unless it is old news: one with a lower sequence changes nothing, a step
+/// back changes nothing, and a call that is over stays as it ended. Returns whether the status changed.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn update_status(tx: &mut OrgTx, id: CallId, report: StatusReport) -> Result<bool, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let before: &[&str] = match report.status {
+        CallStatus::Ringing => &[],
+        CallStatus::InProgress => &["ringing"],
+        _ => &["ringing", "in_progress"],
+    };
+    let before: Vec<String> = before.iter().map(|&status| status.to_owned()).collect();
+    let sequence = report.sequence.and_then(|value| i32::try_from(value).ok());
+    let duration_s = report.duration_s.and_then(|value| i32::try_from(value).ok());
+    let changed = sqlx::query!(
+        r#"UPDATE calls
+           SET status = $3,
+               carrier_sequence = GREATEST(carrier_sequence, $4),
+               answered_at = CASE WHEN $3 = 'in_progress' THEN COALESCE(answered_at, $5) ELSE answered_at END,
+               ended_at = CASE WHEN $6 THEN COALESCE(ended_at, $5) ELSE ended_at END
+           WHERE org_id = $1
+             AND id = $2
+             AND status = ANY($7)
+             AND ($4::integer IS NULL OR carrier_sequence IS NULL OR carrier_sequence < $4)"#,
+        org_id,
+        id.0,
+        text::encode(&report.status)?,
+        sequence,
+        report.at,
+        report.status.is_terminal(),
+        &before,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if duration_s.is_some() {
+        // The carrier's duration is what it bills; it may come after our own record was closed.
+        sqlx::query!(
+            "UPDATE calls SET carrier_duration_s = COALESCE(carrier_duration_s, $3) WHERE org_id = $1 AND id = $2",
+            org_id,
+            id.0,
+            duration_s,
+        )
+        .execute(conn)
+        .await?;
+    }
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Remembers whom the caller turned out to be.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; [`StoreError::Conflict`] by `calls_client_fkey`.
+pub async fn set_client(tx: &mut OrgTx, id: CallId, client_id: ClientId) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        "UPDATE calls SET client_id = $3 WHERE org_id = $1 AND id = $2",
+        org_id,
+        id.0,
+        client_id.0
+    )
+    .execute(conn)
+    .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
+}
+
+/// Remembers the lead of the conversation.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn set_lead(tx: &mut OrgTx, id: CallId, lead_id: LeadId) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done =
+        sqlx::query!("UPDATE calls SET lead_id = $3 WHERE org_id = $1 AND id = $2", org_id, id.0, lead_id.0)
+            .execute(conn)
+            .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
+}
+
+/// Marks a conversation urgent. The highest score and its reason stay.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; [`StoreError::Conflict`] by `calls_urgency_range` above 10.
+pub async fn flag_urgent(tx: &mut OrgTx, id: CallId, score: u8, reason: &str) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        r#"UPDATE calls
+           SET urgency_reason = CASE WHEN $3 > urgency_score THEN $4 ELSE urgency_reason END,
+               urgency_score = GREATEST(urgency_score, $3)
+           WHERE org_id = $1 AND id = $2"#,
+        org_id,
+        id.0,
+        i16::from(score),
+        reason,
+    )
+    .execute(conn)
+    .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
+}
+
+/// Says that a node still carries these calls.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn heartbeat(
+    tx: &mut SystemTx,
+    node: &str,
+    calls: &[CallId],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let ids: Vec<uuid::Uuid> = calls.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "UPDATE calls SET heartbeat_at = $3 WHERE node = $1 AND id = ANY($2) AND finalized_at IS NULL",
+        node,
+        &ids,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A call whose record was never finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The business.
+    pub org_id: OrgId,
+    /// The call.
+    pub call_id: CallId,
+    /// The node that carried it last.
+    pub node: Option<String>,
+    /// When it came in.
+    pub started_at: DateTime<Utc>,
+    /// The last sign of life.
+    pub heartbeat_at: Option<DateTime<Utc>>,
+}
+
+/// Calls without a finished record whose last sign of life is older than `silent_since`, or that were carried
+/// by `reborn`: the name of a node that has just started and so carries none.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn list_unfinished(
+    tx: &mut SystemTx,
+    silent_since: DateTime<Utc>,
+    reborn: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Unfinished>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT org_id, id, node, started_at, heartbeat_at
+           FROM calls
+           WHERE finalized_at IS NULL AND (COALESCE(heartbeat_at, started_at) < $1 OR node = $2)
+           ORDER BY started_at
+           LIMIT $3"#,
+        silent_since,
+        reborn,
+        i64::from(limit.clamp(1, 1_000)),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Unfinished {
+            org_id: OrgId(row.org_id),
+            call_id: CallId(row.id),
+            node: row.node,
+            started_at: row.started_at,
+            heartbeat_at: row.heartbeat_at,
+        })
+        .collect())
+}

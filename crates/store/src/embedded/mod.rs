@@ -1,0 +1,3 @@
+//! x
+/// port
+pub(crate) const PORT: u16 = 5432;

@@ -1,0 +1,263 @@
+//! Organizations: the tenants themselves.
+
+use chrono::{DateTime, Utc};
+use domain::ids::OrgId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::page::{Page, rows_for};
+use crate::text;
+use crate::tx::{OrgTx, SystemTx};
+
+/// What a tenant is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgKind {
+    /// The operator; exactly one.
+    Platform,
+    /// A reseller.
+    Partner,
+    /// An agency that uses the service.
+    Business,
+}
+
+/// Where a tenant stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgStatus {
+    /// Trying it out.
+    Trial,
+    /// In good order.
+    Active,
+    /// A payment is late; everything works.
+    PastDue,
+    /// Agents only take messages.
+    Suspended,
+    /// Gone; kept for the records.
+    Closed,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrgId,
+    /// What it is.
+    pub kind: OrgKind,
+    /// The platform or partner above it; `None` for the platform.
+    pub parent_id: Option<OrgId>,
+    /// The name as spoken.
+    pub name: String,
+    /// Where it stands.
+    pub status: OrgStatus,
+    /// The rest.
+    pub profile: OrgProfile,
+    /// When it came.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a tenant may change of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrgProfile {
+    /// IANA time zone.
+    pub timezone: String,
+    /// ISO 3166 alpha-2.
+    pub default_country: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Who takes messages.
+    pub contact_name: Option<String>,
+    /// E.164 number for transfers.
+    pub transfer_to: Option<String>,
+    /// Where notifications go.
+    pub notification_email: Option<String>,
+    /// Further settings.
+    pub settings: serde_json::Value,
+}
+
+/// A tenant to be made.
+#[derive(Debug, Clone)]
+pub struct NewOrganization {
+    /// Its id.
+    pub id: OrgId,
+    /// What it is.
+    pub kind: OrgKind,
+    /// The one above it.
+    pub parent_id: Option<OrgId>,
+    /// The name as spoken.
+    pub name: String,
+    /// Where it stands.
+    pub status: OrgStatus,
+    /// The rest.
+    pub profile: OrgProfile,
+    /// Now.
+    pub created_at: DateTime<Utc>,
+}
+
+struct Row {
+    id: Uuid,
+    kind: String,
+    parent_id: Option<Uuid>,
+    name: String,
+    status: String,
+    timezone: String,
+    default_country: String,
+    currency: String,
+    contact_name: Option<String>,
+    transfer_to: Option<String>,
+    notification_email: Option<String>,
+    settings: serde_json::Value,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Organization {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: OrgId(row.id),
+            kind: text::decode(&row.kind)?,
+            parent_id: row.parent_id.map(OrgId),
+            name: row.name,
+            status: text::decode(&row.status)?,
+            profile: OrgProfile {
+                timezone: row.timezone,
+                default_country: row.default_country,
+                currency: row.currency,
+                contact_name: row.contact_name,
+                transfer_to: row.transfer_to,
+                notification_email: row.notification_email,
+                settings: row.settings,
+            },
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// The transaction's own organization.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when it is gone.
+pub async fn get(tx: &mut OrgTx) -> Result<Organization, StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query_as!(
+        Row,
+        r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
+                  transfer_to, notification_email, settings, created_at
+           FROM organizations
+           WHERE id = $1"#,
+        org_id,
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::NotFound { noun: "organization" })?
+    .try_into()
+}
+
+/// Changes the transaction's own organization.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when it is gone.
+pub async fn update(
+    tx: &mut OrgTx,
+    name: &str,
+    profile: &OrgProfile,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        r#"UPDATE organizations
+           SET name = $2,
+               timezone = $3,
+               default_country = $4,
+               currency = $5,
+               contact_name = $6,
+               transfer_to = $7,
+               notification_email = $8,
+               settings = $9,
+               updated_at = $10
+           WHERE id = $1"#,
+        org_id,
+        name,
+        profile.timezone,
+        profile.default_country,
+        profile.currency,
+        profile.contact_name,
+        profile.transfer_to,
+        profile.notification_email,
+        profile.settings,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "organization" }) } else { Ok(()) }
+}
+
+/// Makes a tenant.
+///
+/// # Errors
+/// [`StoreError::Conflict`] by `organizations_one_platform`, `organizations_parent_by_kind` or the parent's absence.
+pub async fn insert(tx: &mut SystemTx, new: &NewOrganization) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"INSERT INTO organizations
+               (id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
+                transfer_to, notification_email, settings, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"#,
+        new.id.0,
+        text::encode(&new.kind)?,
+        new.parent_id.map(|id| id.0),
+        new.name,
+        text::encode(&new.status)?,
+        new.profile.timezone,
+        new.profile.default_country,
+        new.profile.currency,
+        new.profile.contact_name,
+        new.profile.transfer_to,
+        new.profile.notification_email,
+        new.profile.settings,
+        new.created_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The operator's own organization, once it was made.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn platform(tx: &mut SystemTx) -> Result<Option<OrgId>, StoreError> {
+    let id = sqlx::query_scalar!("SELECT id FROM organizations WHERE kind = 'platform'")
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(id.map(OrgId))
+}
+
+/// All tenants of a kind, oldest first, after the given one.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn list(
+    tx: &mut SystemTx,
+    kind: OrgKind,
+    after: Option<OrgId>,
+    limit: u32,
+) -> Result<Page<Organization>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
+                  transfer_to, notification_email, settings, created_at
+           FROM organizations
+           WHERE kind = $1 AND id > $2
+           ORDER BY id
+           LIMIT $3"#,
+        text::encode(&kind)?,
+        after.map_or(Uuid::nil(), |id| id.0),
+        rows_for(limit),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let items = rows.into_iter().map(Organization::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::cut(items, limit))
+}
