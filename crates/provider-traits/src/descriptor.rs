@@ -33,3 +33,12 @@ pub enum Readiness {
         remedy: String,
     },
 }
+
+/// Something a provider did during a call that the call's log should show, such as falling over to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderNotice {
+    /// Stable code, such as `stt_failed_over`.
+    pub code: &'static str,
+    /// Plain words: what happened and whose fault it was; no secrets, none of the caller's words.
+    pub text: String,
+}

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::call_plan::Vocabulary;
 use tokio::sync::mpsc;
 
-use crate::descriptor::{Descriptor, Readiness};
+use crate::descriptor::{Descriptor, ProviderNotice, Readiness};
 use crate::error::ProviderError;
 
 /// What a transcriber is told before the first audio.
@@ -80,6 +80,12 @@ pub trait SpeechToText: Send + Sync {
     /// Prepares for a vocabulary (builds and warms models) so that `open` is quick. May do nothing.
     async fn prepare(&self, _config: &SttConfig) -> Result<(), ProviderError> {
         Ok(())
+    }
+
+    /// The same provider for one call, which tells `notices` what that call's log should show. Never waits
+    /// for room there. `None`: it has nothing to tell, use it as it is.
+    fn for_call(&self, _notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn SpeechToText>> {
+        None
     }
 
     /// Opens a stream for one call.

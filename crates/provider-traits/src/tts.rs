@@ -1,10 +1,12 @@
 //! Text to speech, streaming telephone audio.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::descriptor::{Descriptor, Readiness};
+use crate::descriptor::{Descriptor, ProviderNotice, Readiness};
 use crate::error::ProviderError;
 
 /// A sentence to be spoken.
@@ -45,6 +47,12 @@ pub trait TextToSpeech: Send + Sync {
 
     /// The voices it has.
     fn voices(&self) -> Vec<Voice>;
+
+    /// The same provider for one call, which tells `notices` what that call's log should show. Never waits
+    /// for room there. `None`: it has nothing to tell, use it as it is.
+    fn for_call(&self, _notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn TextToSpeech>> {
+        None
+    }
 
     /// Begins to speak a sentence. Dropping the receiver cancels the work.
     async fn speak(&self, request: &TtsRequest) -> Result<TtsAudio, ProviderError>;
