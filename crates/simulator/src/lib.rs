@@ -4,5 +4,9 @@
 //! code with the server, so that each checks the other. It knows nothing of databases and reaches the server
 //! only over HTTP and WebSocket.
 
+pub mod caller;
 pub mod line;
+pub mod scenario;
 pub mod twilio;
+pub mod wer;
+pub mod words;

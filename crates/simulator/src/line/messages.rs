@@ -189,8 +189,14 @@ mod tests {
 
     #[test]
     fn messages_of_a_server_are_read() {
-        check(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"AAEC"}}"#, Ok(FromServer::Media(vec![0, 1, 2])));
-        check(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"g1"}}"#, Ok(FromServer::Mark("g1".into())));
+        check(
+            r#"{"event":"media","streamSid":"MZ1","media":{"payload":"AAEC"}}"#,
+            Ok(FromServer::Media(vec![0, 1, 2])),
+        );
+        check(
+            r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"g1"}}"#,
+            Ok(FromServer::Mark("g1".into())),
+        );
         check(r#"{"event":"clear","streamSid":"MZ1"}"#, Ok(FromServer::Clear));
         check(r#"{"event":"processed","sequenceNumber":"17"}"#, Ok(FromServer::Processed(17)));
     }

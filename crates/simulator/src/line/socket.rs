@@ -51,7 +51,8 @@ async fn open(url: &Url, signature: Option<&str>) -> Result<Socket, ConnectError
         .map_err(|error| refused(error.to_string()))?;
     tcp.set_nodelay(true).map_err(|error| refused(error.to_string()))?;
     let wire: Box<dyn Wire> = if url.scheme() == "wss" {
-        let config = rustls::ClientConfig::with_platform_verifier().map_err(|error| refused(error.to_string()))?;
+        let config =
+            rustls::ClientConfig::with_platform_verifier().map_err(|error| refused(error.to_string()))?;
         let name = rustls::pki_types::ServerName::try_from(host.to_owned())
             .map_err(|error| refused(error.to_string()))?;
         let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;

@@ -420,8 +420,7 @@ impl Carrier<'_> {
         };
         let line = session::run(socket, &setup, user).await;
         self.stream_event(base, stream, &ids, "stream-stopped", None).await;
-        let caller_gone =
-            matches!(line.end, LineEnd::CallerHungUp | LineEnd::CallerBroke | LineEnd::TooLong);
+        let caller_gone = matches!(line.end, LineEnd::CallerHungUp | LineEnd::CallerBroke | LineEnd::TooLong);
         self.report.line = Some(line);
         Ok(caller_gone)
     }

@@ -116,7 +116,10 @@ const SCHEMA: u32 = 12200;
 /// When Twilio would refuse it or warn of it, with Twilio's code.
 pub fn parse(document: &str) -> Result<Vec<Verb>, TwimlError> {
     if document.len() > MAX_DOCUMENT_BYTES {
-        return Err(TwimlError::new(11750, format!("the document has {} bytes, allowed are 64 kB", document.len())));
+        return Err(TwimlError::new(
+            11750,
+            format!("the document has {} bytes, allowed are 64 kB", document.len()),
+        ));
     }
     let root = xml::parse(document).map_err(|reason| TwimlError::new(PARSE_FAILURE, reason))?;
     if root.name != "Response" {
@@ -149,8 +152,17 @@ fn verb(element: &Element) -> Result<Verb, TwimlError> {
             let attributes = Attributes::of(
                 element,
                 &[
-                    "action", "method", "timeout", "finishOnKey", "maxLength", "playBeep", "trim", "transcribe",
-                    "transcribeCallback", "recordingStatusCallback", "recordingStatusCallbackMethod",
+                    "action",
+                    "method",
+                    "timeout",
+                    "finishOnKey",
+                    "maxLength",
+                    "playBeep",
+                    "trim",
+                    "transcribe",
+                    "transcribeCallback",
+                    "recordingStatusCallback",
+                    "recordingStatusCallbackMethod",
                     "recordingStatusCallbackEvent",
                 ],
             )?;
@@ -201,7 +213,8 @@ fn say(element: &Element) -> Result<Verb, TwimlError> {
 }
 
 fn speech_markup(element: &Element) -> Result<(), TwimlError> {
-    const SSML: [&str; 10] = ["break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub", "w"];
+    const SSML: [&str; 10] =
+        ["break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub", "w"];
     for inner in element.elements() {
         if !SSML.contains(&inner.name.as_str()) {
             return Err(schema(format!("<{}> inside <Say>", inner.name)));
@@ -268,9 +281,23 @@ fn gather(element: &Element) -> Result<Verb, TwimlError> {
     let attributes = Attributes::of(
         element,
         &[
-            "input", "action", "method", "timeout", "speechTimeout", "maxSpeechTime", "finishOnKey", "numDigits",
-            "language", "hints", "speechModel", "enhanced", "profanityFilter", "bargeIn", "partialResultCallback",
-            "partialResultCallbackMethod", "actionOnEmptyResult",
+            "input",
+            "action",
+            "method",
+            "timeout",
+            "speechTimeout",
+            "maxSpeechTime",
+            "finishOnKey",
+            "numDigits",
+            "language",
+            "hints",
+            "speechModel",
+            "enhanced",
+            "profanityFilter",
+            "bargeIn",
+            "partialResultCallback",
+            "partialResultCallbackMethod",
+            "actionOnEmptyResult",
         ],
     )?;
     no_text(element)?;
@@ -290,9 +317,24 @@ fn dial(element: &Element) -> Result<Verb, TwimlError> {
     let attributes = Attributes::of(
         element,
         &[
-            "action", "method", "timeout", "timeLimit", "callerId", "record", "answerOnBridge", "ringTone",
-            "hangupOnStar", "sequential", "trim", "recordingStatusCallback", "recordingStatusCallbackMethod",
-            "recordingStatusCallbackEvent", "recordingTrack", "referUrl", "referMethod", "events",
+            "action",
+            "method",
+            "timeout",
+            "timeLimit",
+            "callerId",
+            "record",
+            "answerOnBridge",
+            "ringTone",
+            "hangupOnStar",
+            "sequential",
+            "trim",
+            "recordingStatusCallback",
+            "recordingStatusCallbackMethod",
+            "recordingStatusCallbackEvent",
+            "recordingTrack",
+            "referUrl",
+            "referMethod",
+            "events",
         ],
     )?;
     let mut targets: Vec<String> = Vec::new();

@@ -207,7 +207,9 @@ pub fn call_fields(
     for side in ["From", "Caller", "To", "Called"] {
         fields.extend(match side {
             "From" => [("FromCity", ""), ("FromState", "OH"), ("FromZip", ""), ("FromCountry", "US")],
-            "Caller" => [("CallerCity", ""), ("CallerState", "OH"), ("CallerZip", ""), ("CallerCountry", "US")],
+            "Caller" => {
+                [("CallerCity", ""), ("CallerState", "OH"), ("CallerZip", ""), ("CallerCountry", "US")]
+            }
             "To" => [("ToCity", ""), ("ToState", "OH"), ("ToZip", ""), ("ToCountry", "US")],
             _ => [("CalledCity", ""), ("CalledState", "OH"), ("CalledZip", ""), ("CalledCountry", "US")],
         });
@@ -228,7 +230,10 @@ mod tests {
         let check = |from: &str, to: &str| {
             assert_eq!(endpoint.route(&Url::parse(from).expect("a URL")).as_str(), to);
         };
-        check("https://voice.example.com/api/voice/inbound?a=1", "http://127.0.0.1:3000/api/voice/inbound?a=1");
+        check(
+            "https://voice.example.com/api/voice/inbound?a=1",
+            "http://127.0.0.1:3000/api/voice/inbound?a=1",
+        );
         check("wss://voice.example.com/api/voice/media", "ws://127.0.0.1:3000/api/voice/media");
         check("https://elsewhere.example.com/x", "https://elsewhere.example.com/x");
     }
