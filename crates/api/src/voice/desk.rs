@@ -1,0 +1,95 @@
+//! What the carrier's edge needs of the use cases. A trait, so that the edge can be tested without a database.
+
+use std::sync::Arc;
+
+use ::voice::phone::{Pace, PhoneLine};
+use app::App;
+use app::calls::inbound::{Answer, InboundCall};
+use app::calls::media::{MediaRefusal, MediaRequest};
+use app::calls::status::{AfterStream, StatusUpdate};
+use app::error::AppError;
+use async_trait::async_trait;
+use domain::ids::CallId;
+use futures_util::future::BoxFuture;
+use providers::twilio::callbacks::RecordingCallback;
+
+/// A media stream that is let in.
+pub struct Admitted {
+    /// The call.
+    pub call_id: CallId,
+    /// The pace that is granted.
+    pub pace: Pace,
+    /// Runs the call to its end on the line it is given.
+    pub run: Box<dyn FnOnce(PhoneLine) -> BoxFuture<'static, ()> + Send>,
+}
+
+/// The use cases of a call.
+#[async_trait]
+pub trait CallDesk: Send + Sync {
+    /// The answer that was given to a webhook with this idempotency token, if there was one.
+    async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError>;
+
+    /// Keeps the answer to a webhook and returns the one that counts.
+    async fn keep_answer(&self, token: &str, twiml: String) -> Result<String, AppError>;
+
+    /// Decides what becomes of a call that comes in.
+    async fn answer_call(&self, call: InboundCall) -> Answer;
+
+    /// Takes note of what the carrier tells of a call.
+    async fn record_status(&self, update: StatusUpdate) -> Result<(), AppError>;
+
+    /// Lets a media stream in, once for each ticket.
+    async fn connect_media(&self, request: MediaRequest) -> Result<Admitted, MediaRefusal>;
+
+    /// Decides what follows when a call's stream is over.
+    async fn after_stream(&self, call_sid: &str) -> AfterStream;
+
+    /// Takes note of a message that the carrier recorded.
+    async fn message_recorded(&self, recording: RecordingCallback) -> Result<(), AppError>;
+}
+
+/// The use cases of this process.
+pub struct AppDesk(pub Arc<App>);
+
+#[async_trait]
+impl CallDesk for AppDesk {
+    async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError> {
+        self.0.earlier_answer(token).await
+    }
+
+    async fn keep_answer(&self, token: &str, twiml: String) -> Result<String, AppError> {
+        self.0.keep_answer(token, twiml).await
+    }
+
+    async fn answer_call(&self, call: InboundCall) -> Answer {
+        self.0.answer_call(call).await
+    }
+
+    async fn record_status(&self, update: StatusUpdate) -> Result<(), AppError> {
+        self.0.record_status(update).await
+    }
+
+    async fn connect_media(&self, request: MediaRequest) -> Result<Admitted, MediaRefusal> {
+        let grant = self.0.connect_media(request).await?;
+        let app = Arc::clone(&self.0);
+        Ok(Admitted {
+            call_id: grant.call_id,
+            pace: grant.pace,
+            run: Box::new(move |line| {
+                Box::pin(async move {
+                    // The outcome is in the records; what follows is asked for by the carrier.
+                    let _outcome = app.run_call(grant, line).await;
+                })
+            }),
+        })
+    }
+
+    async fn after_stream(&self, call_sid: &str) -> AfterStream {
+        self.0.after_stream(call_sid).await
+    }
+
+    async fn message_recorded(&self, recording: RecordingCallback) -> Result<(), AppError> {
+        let RecordingCallback { call_sid, url, duration_s, .. } = recording;
+        self.0.message_recorded(&call_sid, &url, duration_s.unwrap_or(0)).await
+    }
+}

@@ -1,0 +1,188 @@
+//! The state of the carrier's edge: its settings, and which streams are open.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use providers::twilio::signature::SignatureVerifier;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::desk::CallDesk;
+
+/// How a request is known to come from the carrier. There is no default: one of them is chosen.
+#[derive(Debug, Clone)]
+pub enum Verification {
+    /// By its signature.
+    Signed(SignatureVerifier),
+    /// There is no carrier account: only programs of this very machine are heard (the call simulator).
+    LoopbackOnly,
+}
+
+/// Settings of the carrier's edge.
+#[derive(Debug, Clone)]
+pub struct VoiceSettings {
+    /// The address the carrier was given for its webhooks (`https://host`), never the request's `Host`.
+    pub webhook_base_url: String,
+    /// How requests are verified.
+    pub verification: Verification,
+    /// A call that is not answered by then hears the fallback. Far below the carrier's 15 s.
+    pub answer_within: Duration,
+    /// A media socket that has not said which call it is by then is closed.
+    pub start_within: Duration,
+    /// Most media sockets at once; beyond them `503`.
+    pub max_streams: usize,
+    /// How often an open socket is pinged.
+    pub ping_interval: Duration,
+    /// A peer that has been silent for this long after a ping is gone.
+    pub pong_timeout: Duration,
+}
+
+impl VoiceSettings {
+    /// The usual limits, for an address and a way to verify.
+    #[must_use]
+    pub fn new(webhook_base_url: &str, verification: Verification) -> Self {
+        Self {
+            webhook_base_url: webhook_base_url.trim_end_matches('/').to_owned(),
+            verification,
+            answer_within: Duration::from_secs(3),
+            start_within: Duration::from_secs(10),
+            max_streams: 1_000,
+            ping_interval: Duration::from_secs(30),
+            pong_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// The address of a webhook of ours as the carrier knows it.
+    #[must_use]
+    pub fn webhook_url(&self, path_and_query: &str) -> String {
+        format!("{}{path_and_query}", self.webhook_base_url.trim_end_matches('/'))
+    }
+
+    /// The address of a socket of ours as the carrier knows it: `wss`, or `ws` where webhooks are plain `http`.
+    #[must_use]
+    pub fn socket_url(&self, path_and_query: &str) -> String {
+        let url = self.webhook_url(path_and_query);
+        match url.split_once("://") {
+            Some(("https", rest)) => format!("wss://{rest}"),
+            Some(("http", rest)) => format!("ws://{rest}"),
+            _ => url,
+        }
+    }
+}
+
+/// What happened on the media sockets since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamFigures {
+    /// Sockets open now.
+    pub open: usize,
+    /// Sockets opened.
+    pub opened: u64,
+    /// Sockets turned away, before or after their handshake.
+    pub refused: u64,
+    /// Messages received, without those of open sockets.
+    pub messages: u64,
+    /// Messages that could not be read, likewise.
+    pub malformed: u64,
+    /// Audio frames dropped because the session was too slow, likewise.
+    pub dropped: u64,
+}
+
+/// Shared by the handlers of the edge.
+pub struct VoiceEdge {
+    pub(super) desk: Arc<dyn CallDesk>,
+    pub(super) settings: VoiceSettings,
+    /// Fires when no new sockets are to be taken. Running calls end as the desk sees fit.
+    pub(super) drain: CancellationToken,
+    /// Every task of a media socket; wait for it after `drain`.
+    pub(super) tasks: TaskTracker,
+    places: Arc<Semaphore>,
+    calls: Mutex<HashSet<String>>,
+    pub(super) totals: Totals,
+}
+
+/// Counters behind [`StreamFigures`].
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    opened: AtomicU64,
+    refused: AtomicU64,
+    messages: AtomicU64,
+    malformed: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Totals {
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, messages: u64, malformed: u64, dropped: u64) {
+        self.messages.fetch_add(messages, Ordering::Relaxed);
+        self.malformed.fetch_add(malformed, Ordering::Relaxed);
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
+    }
+}
+
+impl VoiceEdge {
+    /// An edge before `desk`, whose tasks are spawned on `tasks`.
+    #[must_use]
+    pub fn new(
+        desk: Arc<dyn CallDesk>,
+        settings: VoiceSettings,
+        drain: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            desk,
+            places: Arc::new(Semaphore::new(settings.max_streams)),
+            settings,
+            drain,
+            tasks,
+            calls: Mutex::default(),
+            totals: Totals::default(),
+        })
+    }
+
+    /// What happened on the media sockets since the start.
+    #[must_use]
+    pub fn figures(&self) -> StreamFigures {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StreamFigures {
+            open: self.settings.max_streams.saturating_sub(self.places.available_permits()),
+            opened: load(&self.totals.opened),
+            refused: load(&self.totals.refused),
+            messages: load(&self.totals.messages),
+            malformed: load(&self.totals.malformed),
+            dropped: load(&self.totals.dropped),
+        }
+    }
+
+    /// A place for a socket, unless all are taken. It is given back when dropped.
+    pub(super) fn take_place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        self.totals.opened.fetch_add(1, Ordering::Relaxed);
+        Some(place)
+    }
+
+    /// Marks a call as having a stream, unless it has one. Unmarked when dropped.
+    pub(super) fn claim_call(self: &Arc<Self>, call_sid: &str) -> Option<CallClaim> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls
+            .insert(call_sid.to_owned())
+            .then(|| CallClaim { edge: Arc::clone(self), call_sid: call_sid.to_owned() })
+    }
+}
+
+/// A call's right to its one stream.
+pub(super) struct CallClaim {
+    edge: Arc<VoiceEdge>,
+    call_sid: String,
+}
+
+impl Drop for CallClaim {
+    fn drop(&mut self) {
+        self.edge.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call_sid);
+    }
+}
