@@ -183,36 +183,37 @@ mod tests {
         StreamIds { account_sid: "AC1".into(), call_sid: "CA1".into(), stream_sid: "MZ1".into() }
     }
 
-    fn check(text: &str, expect: Result<FromServer, u32>) {
-        assert_eq!(read(text, "MZ1").map_err(|refused| refused.code), expect, "{text}");
+    fn reads(text: &str, expect: &FromServer) {
+        assert_eq!(read(text, "MZ1").as_ref(), Ok(expect), "{text}");
+    }
+
+    fn refuses(text: &str, code: u32) {
+        assert_eq!(read(text, "MZ1").map_err(|refused| refused.code), Err(code), "{text}");
     }
 
     #[test]
     fn messages_of_a_server_are_read() {
-        check(
+        reads(
             r#"{"event":"media","streamSid":"MZ1","media":{"payload":"AAEC"}}"#,
-            Ok(FromServer::Media(vec![0, 1, 2])),
+            &FromServer::Media(vec![0, 1, 2]),
         );
-        check(
-            r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"g1"}}"#,
-            Ok(FromServer::Mark("g1".into())),
-        );
-        check(r#"{"event":"clear","streamSid":"MZ1"}"#, Ok(FromServer::Clear));
-        check(r#"{"event":"processed","sequenceNumber":"17"}"#, Ok(FromServer::Processed(17)));
+        reads(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"g1"}}"#, &FromServer::Mark("g1".into()));
+        reads(r#"{"event":"clear","streamSid":"MZ1"}"#, &FromServer::Clear);
+        reads(r#"{"event":"processed","sequenceNumber":"17"}"#, &FromServer::Processed(17));
     }
 
     #[test]
     fn what_twilio_would_refuse_is_refused() {
-        check("hello", Err(31950));
-        check("{}", Err(31950));
-        check(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"%%%"}}"#, Err(31950));
-        check(r#"{"event":"media","streamSid":"MZ2","media":{"payload":"AAEC"}}"#, Err(31951));
-        check(r#"{"event":"media","media":{"payload":"AAEC"}}"#, Err(31951));
-        check(r#"{"event":"media","streamSid":"MZ1","media":{"payload":""}}"#, Err(31951));
-        check(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"UklGRg=="}}"#, Err(31951));
-        check(r#"{"event":"media","streamSid":"MZ1"}"#, Err(31951));
-        check(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":""}}"#, Err(31951));
-        check(r#"{"event":"hangup","streamSid":"MZ1"}"#, Err(31951));
+        refuses("hello", 31950);
+        refuses("{}", 31950);
+        refuses(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"%%%"}}"#, 31950);
+        refuses(r#"{"event":"media","streamSid":"MZ2","media":{"payload":"AAEC"}}"#, 31951);
+        refuses(r#"{"event":"media","media":{"payload":"AAEC"}}"#, 31951);
+        refuses(r#"{"event":"media","streamSid":"MZ1","media":{"payload":""}}"#, 31951);
+        refuses(r#"{"event":"media","streamSid":"MZ1","media":{"payload":"UklGRg=="}}"#, 31951);
+        refuses(r#"{"event":"media","streamSid":"MZ1"}"#, 31951);
+        refuses(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":""}}"#, 31951);
+        refuses(r#"{"event":"hangup","streamSid":"MZ1"}"#, 31951);
     }
 
     #[test]

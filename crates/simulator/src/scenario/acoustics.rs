@@ -179,7 +179,7 @@ mod tests {
         let said = once[400 * 8..1400 * 8].to_vec();
         again[2003 * 8 + 5..3003 * 8 + 5].copy_from_slice(&said);
         assert!(Activity::of(&again).begins_anew(400, 1500));
-        let mut went_on = once.clone();
+        let mut went_on = once;
         went_on[2000 * 8..2400 * 8].copy_from_slice(&said[600 * 8..]);
         assert!(!Activity::of(&went_on).begins_anew(400, 1500));
     }
