@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod config;
+pub mod doctor;
 
 use std::future::Future;
 use std::io;
@@ -28,7 +29,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Command::Openapi => anyhow::bail!("openapi is not wired yet"),
-        Command::Doctor => anyhow::bail!("doctor is not wired yet"),
+        Command::Doctor => {
+            let loaded = collect(&chosen)?;
+            runtime()?.block_on(doctor::run(&loaded, &mut out))
+        }
         Command::Migrate => anyhow::bail!("migrate is not wired yet"),
         Command::Serve(_) => {
             drop(out);
@@ -54,11 +58,12 @@ where
     for note in loaded.notes() {
         tracing::warn!("{note}");
     }
+    runtime()?.block_on(command(loaded.config))
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     // One TLS provider for the whole process; an error means that it is installed already.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("could not start the async runtime")?;
-    runtime.block_on(command(loaded.config))
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().context("could not start the async runtime")
 }

@@ -79,6 +79,7 @@ impl Layers {
                 merge.problems.push(Problem(said));
             }
         }
+        merge.note_sections();
         if merge.problems.is_empty() {
             Ok((merge.values, merge.notes))
         } else {
@@ -98,6 +99,19 @@ impl<'a> Merge<'a> {
     fn new(table: &'a [Setting]) -> Self {
         let defaults = table.iter().map(|one| (one.key, (one.default.to_owned(), Origin::Default))).collect();
         Self { table, values: Values(defaults), notes: Vec::new(), problems: Vec::new() }
+    }
+
+    fn note_sections(&mut self) {
+        for (prefix, missing) in later::LATER_SECTIONS {
+            let set = self
+                .values
+                .0
+                .iter()
+                .filter(|(key, (_, origin))| key.starts_with(prefix) && *origin != Origin::Default);
+            self.notes.extend(
+                set.map(|(key, _)| format!("{key} is set but has no effect in this version: {missing}")),
+            );
+        }
     }
 
     /// False when there is no such key.

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    ByteSize, DatabaseSsl, DatabaseUrl, LogFilter, LogFormat, SiteUrl, StorageProvider, SttOrder, TtsOrder,
+    DatabaseSsl, DatabaseUrl, LogFilter, LogFormat, SiteUrl, SiteUrls, StorageProvider, SttOrder, TtsOrder,
     TwilioAccountSid,
 };
 use super::value::SettingValue;
@@ -32,6 +32,11 @@ settings! {
         /// The address under which browsers and vendors reach this installation. Not set means
         /// `http://localhost:PORT`, which is enough for the demo and the call simulator.
         public_url: Option<SiteUrl> = "", env "PUBLIC_URL";
+        /// Whether the address that a proxy in front reports (`X-Forwarded-For`) is believed. Only with a proxy
+        /// that sets it itself: otherwise anybody can claim to be anybody.
+        trust_proxy: bool = "false", env "TRUST_PROXY";
+        /// Other origins whose pages may call the API from a browser.
+        cors_origins: SiteUrls = "";
         /// How long a server that is told to stop waits for the calls in progress before it ends them.
         drain_timeout: Duration = "5m", within "0s" "2h";
     }
@@ -42,13 +47,11 @@ settings! {
         /// data folder, started and stopped by the program itself.
         url: Option<DatabaseUrl> = "", env "DATABASE_URL";
         /// Encryption of the connection to the database of `database.url`.
-        ssl: DatabaseSsl = "prefer", env "DATABASE_SSL";
-        /// Most connections of the application at once.
-        max_connections: u32 = "12", within "2" "500";
-        /// Connections that are kept open when idle.
-        min_connections: u32 = "1", within "0" "500";
-        /// How long a request waits for a free connection before it fails.
-        acquire_timeout: Duration = "5s", within "100ms" "1m";
+        ssl: DatabaseSsl = "from-url", env "DATABASE_SSL";
+        /// Most connections that requests and calls use at once.
+        app_connections: u32 = "16", within "2" "500";
+        /// Most connections that jobs and work across organizations use at once.
+        system_connections: u32 = "8", within "2" "100";
         /// The folder of the PostgreSQL that the private database runs on (`bin`, `lib`, `share`). Not set
         /// means the one that `scripts/fetch-postgres.sh` fetched, or the one carried in the executable.
         postgres_dir: Option<PathBuf> = "";
@@ -60,13 +63,15 @@ settings! {
         /// production server keeps it off.
         allow_lockstep: bool = "false";
         /// Most media sockets at once; further ones are answered with 503.
-        max_connections: usize = "2000", env "MAX_WEBSOCKET_CONNECTIONS", within "1" "100000";
+        max_connections: usize = "1000", env "MAX_WEBSOCKET_CONNECTIONS", within "1" "100000";
         /// How long the one-time ticket of a media socket is good for.
         ticket_ttl: Duration = "60s", within "5s" "10m";
         /// How long a media socket may stay silent before its `start` message.
         start_timeout: Duration = "10s", within "1s" "1m";
-        /// A call is ended politely after this time.
-        max_call: Duration = "1h", within "1m" "4h";
+        /// How often an open socket is pinged.
+        ping_interval: Duration = "30s", env "WEBSOCKET_PING_INTERVAL", within "1s" "10m";
+        /// A peer that has been silent for this long after a ping is gone.
+        pong_timeout: Duration = "10s", env "WEBSOCKET_PONG_TIMEOUT", within "1s" "5m";
     }
 
     /// Twilio, the telephone network.
@@ -102,13 +107,15 @@ settings! {
         tts: TtsOrder = "flite,espeak-ng";
         /// The voice of agents that have not chosen one. flite has `rms`, `slt`, `awb`, `kal` and `kal16`.
         agent_voice: String = "rms";
+        /// Most PocketSphinx decoders: each call that listens has one, of about 45 MB.
+        max_decoders: usize = "8", within "1" "256";
         /// Whether greetings and other fixed sentences are synthesised at the start, so that a call begins
         /// without waiting.
         prerender: bool = "true";
     }
 
-    /// How long records of calls are kept. The values are stored with the installation; the job that
-    /// removes what is older comes with the records issue.
+    /// How long records of calls are kept. In this version the values are only checked: no job removes what
+    /// is older yet, and `studioconnect config check` says so when one is set.
     Retention in "retention", prefix "retention." {
         /// Recordings.
         recordings: Duration = "30d", within "1d" "3650d";
@@ -118,17 +125,16 @@ settings! {
         raw_logs: Duration = "30d", within "1d" "3650d";
     }
 
-    /// What a single client may ask of the server.
+    /// How much at once, and how long.
     Limits in "limits", prefix "limits." {
-        /// Largest request body.
-        body: ByteSize = "1MiB", within "16KiB" "256MiB";
-        /// Longest time for an answer.
-        request_timeout: Duration = "30s", within "1s" "5m";
-        /// Failed sign-ins of one account or from one address within `limits.login_window`, after which
-        /// further ones are refused for a while.
-        login_attempts: u32 = "10", within "1" "1000";
-        /// See `limits.login_attempts`.
-        login_window: Duration = "15m", within "1s" "1d";
+        /// Most calls at once; a further caller hears that all lines are busy.
+        calls: usize = "200", within "1" "100000";
+        /// A call is ended politely after this time.
+        call_length: Duration = "1h", within "1m" "4h";
+        /// A call whose answer is not decided by then hears the fallback. Twilio gives up after 15 s.
+        answer_within: Duration = "3s", within "500ms" "12s";
+        /// Most event streams of browsers at once; further ones are answered with 503.
+        event_streams: usize = "1000", within "1" "100000";
     }
 
     /// Log lines, written to standard error.
@@ -159,7 +165,7 @@ pub struct Config {
     pub speech: Speech,
     /// How long records are kept.
     pub retention: Retention,
-    /// Limits of requests.
+    /// How much at once, and how long.
     pub limits: Limits,
     /// Log lines.
     pub log: Log,
@@ -242,10 +248,6 @@ impl Config {
         refuse(
             self.twilio.auth_token_secondary.is_some() && self.twilio.auth_token.is_none(),
             "twilio.auth_token_secondary is set but twilio.auth_token is not; with one token, set auth_token",
-        );
-        refuse(
-            self.database.min_connections > self.database.max_connections,
-            "database.min_connections is larger than database.max_connections; allowed is at most that many",
         );
         found
     }

@@ -41,17 +41,15 @@ choice! {
 }
 
 choice! {
-    /// Encryption of the connection to an outside PostgreSQL, in the words of its own documentation.
+    /// How the connection to an outside PostgreSQL is protected.
     DatabaseSsl {
-        /// Never.
+        /// As the URL says (`sslmode=`), else encrypted when the server can.
+        FromUrl = "from-url" | "prefer",
+        /// Not encrypted.
         Disable = "disable" | "false" | "0" | "off",
-        /// When the server offers it.
-        Prefer = "prefer",
-        /// Always, whoever the server is.
+        /// Encrypted, whoever the server is.
         Require = "require" | "true" | "1" | "on",
-        /// Always, and the certificate comes from a known authority.
-        VerifyCa = "verify-ca",
-        /// Always, and the certificate is for this host.
+        /// Encrypted, with a certificate of a known authority for this very host.
         VerifyFull = "verify-full",
     }
 }
@@ -114,28 +112,21 @@ impl SettingValue for DatabaseUrl {
     }
 }
 
-/// A number of bytes: `65536`, `64KiB`, `1MiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ByteSize(pub usize);
+/// A list of site addresses; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteUrls(pub Vec<SiteUrl>);
 
-impl SettingValue for ByteSize {
-    const SHAPE: Shape = Shape::Text;
+impl SettingValue for SiteUrls {
+    const SHAPE: Shape = Shape::List;
+    const OPTIONAL: bool = true;
 
     fn allowed() -> String {
-        "a size such as 65536, 64KiB, 1MiB or 1GiB".to_owned()
+        "a list of addresses such as https://app.example.com, or nothing".to_owned()
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let bytes_per_unit = match unit.trim().to_ascii_lowercase().as_str() {
-            "" | "b" => 1,
-            "k" | "kib" => 1 << 10,
-            "m" | "mib" => 1 << 20,
-            "g" | "gib" => 1 << 30,
-            _ => return None,
-        };
-        number.parse::<usize>().ok()?.checked_mul(bytes_per_unit).map(Self)
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        words.map(SiteUrl::parse).collect::<Option<_>>().map(Self)
     }
 }
 
@@ -165,6 +156,9 @@ macro_rules! chain {
         pub struct $name(Vec<&'static str>);
 
         impl $name {
+            /// Every id that the chain may have.
+            pub const KNOWN: &'static [&'static str] = &[$($word),+];
+
             /// The ids, the first choice first.
             #[must_use]
             pub fn ids(&self) -> &[&'static str] {
@@ -176,13 +170,13 @@ macro_rules! chain {
             const SHAPE: Shape = Shape::List;
 
             fn allowed() -> String {
-                format!("a list, each at most once, of: {}", [$($word),+].join(", "))
+                format!("a list, each at most once, of: {}", Self::KNOWN.join(", "))
             }
 
             fn parse(text: &str) -> Option<Self> {
                 let mut ids: Vec<&'static str> = Vec::new();
                 for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-                    let id = [$($word),+].into_iter().find(|known| *known == word)?;
+                    let id = Self::KNOWN.iter().copied().find(|known| *known == word)?;
                     if ids.contains(&id) {
                         return None;
                     }

@@ -1,0 +1,62 @@
+# Every command a person needs. `make` alone lists them.
+# CI runs the same targets (.ci/run). Builds go to the user's cache folder unless CARGO_TARGET_DIR is set.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ENV := . scripts/env.sh;
+# Where `make dev` keeps its data; ignored by git.
+DEV_DATA ?= var/dev
+FUZZ_SECONDS ?= 60
+
+.PHONY: help
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## a spoken call with the demo agency; stays up until Ctrl-C; ONCE=1 ends after the call
+	@$(ENV) cargo build -p server && exec "$$CARGO_TARGET_DIR/debug/studioconnect" demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+
+.PHONY: test
+test: setup ## every test of the workspace
+	@$(ENV) scripts/test.sh
+
+.PHONY: dev
+dev: setup ## a server with its data in var/dev, chatty log, faster-than-real-time calls allowed
+	@$(ENV) cargo build -p server && exec "$$CARGO_TARGET_DIR/debug/studioconnect" serve --data-dir $(DEV_DATA) \
+		--set media.allow_lockstep=true --set log.format=text --set log.level=info,voice=debug,app=debug
+
+.PHONY: check
+check: ## formatting, lints, generated files, dependencies, shell scripts
+	@$(ENV) scripts/check.sh
+
+.PHONY: e2e
+e2e: setup ## the spoken scenarios alone, with their reports
+	@$(ENV) scripts/test.sh --spoken
+
+.PHONY: bench
+bench: setup ## the measurements of docs/benchmarks.md
+	@$(ENV) scripts/bench.sh
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain and cargo-fuzz
+	@$(ENV) scripts/fuzz.sh $(FUZZ_SECONDS)
+
+.PHONY: generated
+generated: ## rewrites the files that are made from code
+	@$(ENV) UPDATE_GENERATED=1 cargo test -q -p server --lib generated_documents
+
+.PHONY: openapi
+openapi: ## prints the OpenAPI document
+	@$(ENV) cargo run -q -p server -- openapi
+
+.PHONY: setup
+setup: ## makes this machine ready: tools, speech packages, PostgreSQL
+	@scripts/setup.sh
+
+.PHONY: release
+release: setup ## the program as one file that carries its PostgreSQL
+	@$(ENV) cargo build --release -p server --features bundled-postgres
+	@$(ENV) ls -lh "$$CARGO_TARGET_DIR/release/studioconnect"

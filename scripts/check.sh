@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# What must hold before a commit and needs no database: formatting, lints, dependencies, shell scripts.
+# (That generated files are current is a test: `generated_documents_are_current`.)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+
+say() { printf 'check: %s\n' "$*"; }
+
+say "formatting"
+cargo fmt --all --check
+
+say "lints"
+cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+
+say "generated files"
+cargo test --quiet --locked -p server --lib generated_documents
+
+say "dependencies"
+for unwanted in ring openssl-sys native-tls; do
+    # --target all: what another platform would build counts too.
+    if grep -q "^name = \"$unwanted\"$" Cargo.lock && cargo tree --locked -q --target all -e normal,build -i "$unwanted" 2>/dev/null | grep -q .; then
+        say "$unwanted is in the graph; deny.toml says why it must not be" >&2
+        exit 1
+    fi
+done
+if command -v cargo-deny >/dev/null 2>&1; then
+    cargo deny --locked check bans licenses sources
+else
+    say "cargo-deny is not installed: licences and sources are not checked"
+fi
+
+if command -v shellcheck >/dev/null 2>&1; then
+    say "shell scripts"
+    shellcheck -x scripts/*.sh .ci/run
+else
+    say "shellcheck is not installed: shell scripts are not checked"
+fi
+say "all is well"
