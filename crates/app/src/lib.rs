@@ -1,1 +1,22 @@
-//! app
+//! Use cases and jobs: the only crate that joins store, voice, brain and the provider traits.
+//!
+//! Whatever changes state goes through here. It knows no HTTP status and no SQL.
+
+pub mod agents;
+pub mod audit;
+pub mod auth;
+pub mod calls;
+pub mod clients;
+mod conversation_tools;
+pub mod demo_seed;
+pub mod error;
+mod jobs;
+pub mod knowledge;
+pub mod leads;
+pub mod live;
+pub mod projects;
+mod runtime;
+mod ticket;
+mod vocabulary;
+
+pub use runtime::{App, AppParts, AppSettings};

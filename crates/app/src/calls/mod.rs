@@ -1,0 +1,10 @@
+//! The life of a call: answered, connected, recorded, finished, recovered.
+
+pub(crate) mod finish;
+pub mod inbound;
+pub mod media;
+mod plan;
+pub(crate) mod record;
+mod recorder;
+pub(crate) mod recording;
+pub mod status;

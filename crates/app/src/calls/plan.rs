@@ -1,0 +1,68 @@
+//! Making a call's plan out of what is stored.
+
+use std::sync::Arc;
+
+use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller};
+use domain::ids::{CallId, OrgId};
+use domain::phone::PhoneNumber;
+use store::clients::ContactKind;
+use store::tx::OrgTx;
+
+use crate::error::AppError;
+use crate::runtime::App;
+
+impl App {
+    /// Everything a call needs to know before the first word.
+    pub(crate) async fn plan(&self, org_id: OrgId, call_id: CallId) -> Result<Arc<CallPlan>, AppError> {
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let call = store::calls::get(&mut tx, call_id).await?;
+        let business = store::organizations::get(&mut tx).await?;
+        let agent = store::agents::get(&mut tx, call.agent_id).await?;
+        let number =
+            store::numbers::list(&mut tx).await?.into_iter().find(|number| Some(number.id) == call.number_id);
+        let lead_questions = store::lead_questions::list(&mut tx).await?;
+        let caller_number = call.from_number.and_then(|number| PhoneNumber::parse(&number, None).ok());
+        let client = match &caller_number {
+            Some(number) => {
+                store::clients::find_by_contact(&mut tx, ContactKind::Phone, number.as_str()).await?
+            }
+            None => None,
+        };
+        drop(tx);
+        let vocabulary = self.vocabulary(org_id).await?;
+        let greeting = number
+            .as_ref()
+            .map(|number| number.greeting.clone())
+            .filter(|greeting| !greeting.is_empty())
+            .unwrap_or(agent.settings.greeting);
+        Ok(Arc::new(CallPlan {
+            call_id,
+            org_id,
+            started_at: call.started_at,
+            business: BusinessProfile {
+                name: business.name,
+                timezone: business.profile.timezone.parse().unwrap_or(chrono_tz::UTC),
+                default_country: business.profile.default_country,
+                currency: business.profile.currency,
+                transfer_to: business.profile.transfer_to.and_then(|to| PhoneNumber::parse(&to, None).ok()),
+                contact_name: business.profile.contact_name,
+            },
+            agent: AgentProfile {
+                id: agent.id,
+                name: agent.settings.name,
+                language: agent.settings.language,
+                voice: agent.settings.voice,
+                greeting,
+                client_greeting: agent.settings.client_greeting,
+                notice: number.as_ref().map(|number| number.notice.clone()).unwrap_or_default(),
+                greeting_interruptible: agent.settings.greeting_interruptible,
+                turn_taking: agent.settings.turn_taking,
+            },
+            caller: Caller { number: caller_number, client },
+            lead_questions,
+            vocabulary,
+            recording: number.is_some_and(|number| number.recording),
+            max_call_minutes: self.settings.max_call_minutes,
+        }))
+    }
+}

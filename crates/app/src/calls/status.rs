@@ -1,0 +1,206 @@
+//! What the carrier tells of a call while it runs and after it, and what it is told in return.
+
+use domain::call_log::EndReason;
+use domain::ids::{CallId, MessageId, OrgId};
+use domain::leads::Priority;
+use store::calls::CallStatus;
+use store::calls::life::StatusReport;
+use store::tx::{OrgTx, SystemTx};
+use store::webhook_receipts::{self, Claim};
+use voice::session::Outcome;
+
+use crate::error::AppError;
+use crate::runtime::App;
+
+/// Name of the carrier's webhooks among the receipts.
+const RECEIPTS: &str = "twilio";
+/// How many ended calls' outcomes are kept for the carrier's question what follows.
+const OUTCOMES: usize = 4_096;
+
+/// A status callback.
+#[derive(Debug, Clone)]
+pub struct StatusUpdate {
+    /// The carrier's id of the call.
+    pub call_sid: String,
+    /// `queued`, `ringing`, `in-progress`, `completed`, `busy`, `failed`, `no-answer`, `canceled`.
+    pub status: String,
+    /// Position of the callback; they may arrive out of order.
+    pub sequence: Option<u32>,
+    /// Length of the call in seconds, with the last one.
+    pub duration_s: Option<u32>,
+}
+
+/// What follows when the media stream of a call is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AfterStream {
+    /// End the call.
+    HangUp,
+    /// Ring a person; when nobody answers, take a message.
+    Dial {
+        /// E.164 number.
+        to: String,
+        /// Shown to the person: the business's own number.
+        caller_id: Option<String>,
+    },
+    /// The stream broke: apologise and take a message.
+    Speak {
+        /// The words.
+        text: String,
+        /// Whether a message is recorded afterwards.
+        record_message: bool,
+    },
+}
+
+impl App {
+    /// Takes note of a status. Callbacks may repeat and overtake each other; an end is never taken back.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for an unknown status, [`AppError::NotFound`] for an unknown call.
+    pub async fn record_status(&self, update: StatusUpdate) -> Result<(), AppError> {
+        let status = match update.status.as_str() {
+            "queued" | "initiated" | "ringing" => CallStatus::Ringing,
+            "in-progress" | "answered" => CallStatus::InProgress,
+            "completed" => CallStatus::Completed,
+            "busy" => CallStatus::Busy,
+            "failed" => CallStatus::Failed,
+            "no-answer" => CallStatus::NoAnswer,
+            "canceled" => CallStatus::Canceled,
+            _ => {
+                return Err(AppError::Invalid {
+                    field: "CallStatus",
+                    message:
+                        "must be queued, ringing, in-progress, completed, busy, failed, no-answer or canceled"
+                            .to_owned(),
+                });
+            }
+        };
+        let (org_id, call_id) = self.call_of(&update.call_sid).await?;
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let report = StatusReport {
+            status,
+            sequence: update.sequence,
+            duration_s: update.duration_s,
+            at: self.ambient.now(),
+        };
+        store::calls::life::update_status(&mut tx, call_id, report).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Decides what follows when a call's stream is over.
+    pub async fn after_stream(&self, call_sid: &str) -> AfterStream {
+        match self.try_after_stream(call_sid).await {
+            Ok(after) => after,
+            Err(error) => {
+                tracing::error!(call.sid = %call_sid, %error, "what follows a call's stream is not known; the caller is asked for a message");
+                broken()
+            }
+        }
+    }
+
+    async fn try_after_stream(&self, call_sid: &str) -> Result<AfterStream, AppError> {
+        let (org_id, call_id) = self.call_of(call_sid).await?;
+        self.call_finished(call_id).await;
+        if let Some(to) = self.take_transfer(call_id) {
+            let mut tx = OrgTx::begin(&self.db, org_id).await?;
+            let caller_id = store::calls::get(&mut tx, call_id).await.ok().map(|call| call.to_number);
+            return Ok(AfterStream::Dial { to, caller_id });
+        }
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let call = store::calls::get(&mut tx, call_id).await?;
+        Ok(match call.end_reason {
+            Some(
+                EndReason::ConnectionLost
+                | EndReason::InternalError
+                | EndReason::ProcessDied
+                | EndReason::ServerStopped,
+            )
+            | None => broken(),
+            Some(_) => AfterStream::HangUp,
+        })
+    }
+
+    /// Keeps what the carrier will ask for in a moment: whether the caller is to be connected with somebody.
+    pub(crate) fn remember_outcome(&self, call_id: CallId, outcome: Option<&Outcome>) {
+        let Some(to) = outcome.and_then(|outcome| outcome.transfer_to.clone()) else { return };
+        let mut transfers = self.transfers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if transfers.len() >= OUTCOMES {
+            // Carriers ask within a second; what is left over was never asked for.
+            transfers.clear();
+        }
+        transfers.insert(call_id, to);
+    }
+
+    fn take_transfer(&self, call_id: CallId) -> Option<String> {
+        self.transfers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&call_id)
+    }
+
+    /// The answer that was given to a webhook with this idempotency token, if there was one.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError> {
+        let now = self.ambient.now();
+        let mut tx = SystemTx::begin(&self.db, "receipts are looked up before the business is known").await?;
+        let claim =
+            webhook_receipts::claim(&mut tx, RECEIPTS, token, now, now - chrono::Duration::seconds(15))
+                .await?;
+        tx.commit().await?;
+        Ok(match claim {
+            Claim::Answered(answer) => answer.as_str().map(str::to_owned),
+            // Two deliveries at once both work: the call is one by its CallSid, and the first answer counts.
+            Claim::Ours | Claim::InProgress => None,
+        })
+    }
+
+    /// Keeps the answer to a webhook and returns the one that counts.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn keep_answer(&self, token: &str, answer: String) -> Result<String, AppError> {
+        let mut tx = SystemTx::begin(&self.db, "receipts are kept before the business is known").await?;
+        let kept = serde_json::Value::String(answer.clone());
+        webhook_receipts::complete(&mut tx, RECEIPTS, token, &kept).await?;
+        tx.commit().await?;
+        Ok(answer)
+    }
+
+    /// Takes note of a message that the carrier recorded when we could not talk.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] for an unknown call.
+    pub async fn message_recorded(
+        &self,
+        call_sid: &str,
+        recording_url: &str,
+        duration_s: u32,
+    ) -> Result<(), AppError> {
+        let (org_id, call_id) = self.call_of(call_sid).await?;
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let call = store::calls::get(&mut tx, call_id).await?;
+        let message = store::messages::Message {
+            id: MessageId(self.ambient.new_id()),
+            call_id: Some(call_id),
+            from_name: call.client_name,
+            reply_to: call.from_number,
+            text: format!("Recorded message, {duration_s} seconds: {recording_url}"),
+            priority: Priority::Normal,
+            created_at: self.ambient.now(),
+        };
+        store::messages::insert(&mut tx, &message).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn call_of(&self, call_sid: &str) -> Result<(OrgId, CallId), AppError> {
+        let mut tx = SystemTx::begin(&self.db, "the carrier's call id tells which business it is").await?;
+        store::calls::life::find_by_sid(&mut tx, call_sid).await?.ok_or(AppError::NotFound { noun: "call" })
+    }
+}
+
+fn broken() -> AfterStream {
+    AfterStream::Speak {
+        text:
+            "I am sorry, we were cut off. Please leave a message after the tone, and we will call you back."
+                .to_owned(),
+        record_message: true,
+    }
+}

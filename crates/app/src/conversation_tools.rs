@@ -1,0 +1,188 @@
+//! The tools of one conversation, bound to its tenant, its call and the caller's rights.
+//!
+//! What a caller may see is decided here and not by the brain: a brain that is talked into asking for somebody
+//! else's project gets [`ToolError::NotAllowed`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::call_plan::{CallPlan, KnownClient};
+use domain::ids::{ClientId, LeadId, MessageId, ProjectId};
+use domain::knowledge;
+use domain::leads::{LeadAnswer, Priority};
+use provider_traits::tools::{ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError, Tools};
+use store::StoreError;
+use store::clients::ContactKind;
+use store::knowledge::Visibility;
+use store::leads::capture::{self, Conversation};
+use store::projects::Project;
+use store::tx::OrgTx;
+
+use crate::runtime::App;
+
+/// Candidates that the full-text search hands to the ranking.
+const CANDIDATES: u32 = 24;
+
+/// The tools of one call.
+pub(crate) struct CallTools {
+    app: Arc<App>,
+    plan: Arc<CallPlan>,
+}
+
+impl CallTools {
+    pub(crate) fn new(app: Arc<App>, plan: Arc<CallPlan>) -> Self {
+        Self { app, plan }
+    }
+
+    async fn begin(&self) -> Result<OrgTx, ToolError> {
+        OrgTx::begin(&self.app.db, self.plan.org_id).await.map_err(failed)
+    }
+
+    /// The recognised client on the line; strangers have no projects.
+    fn client(&self) -> Result<ClientId, ToolError> {
+        self.plan.caller.client.as_ref().map(|client| client.id).ok_or(ToolError::NotAllowed)
+    }
+
+    fn speakable(&self, project: Project) -> SpokenProject {
+        let facts = project.facts;
+        let stale_hours = facts.synced_at.map(|synced_at| {
+            u32::try_from((self.app.ambient.now() - synced_at).num_hours()).unwrap_or_default()
+        });
+        SpokenProject {
+            id: project.id,
+            client: facts.client_id,
+            name: facts.name,
+            aliases: facts.aliases,
+            status: facts.status,
+            last_update: facts.last_update,
+            next_milestone: facts.next_milestone,
+            due_on: facts.due_on,
+            stale_hours,
+        }
+    }
+}
+
+#[async_trait]
+impl Tools for CallTools {
+    async fn identify_client(&self, key: ClientKey) -> Result<Option<KnownClient>, ToolError> {
+        // Only the caller's own number counts as proof: what somebody says of themselves must be verified
+        // before anything private is spoken.
+        let ClientKey::Phone(number) = key else { return Ok(None) };
+        if self.plan.caller.number.as_ref().map(|own| own.as_str()) != Some(number.as_str()) {
+            return Ok(None);
+        }
+        let mut tx = self.begin().await?;
+        store::clients::find_by_contact(&mut tx, ContactKind::Phone, &number).await.map_err(failed)
+    }
+
+    async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError> {
+        let client = self.client()?;
+        let mut tx = self.begin().await?;
+        let projects = store::projects::list_for_client(&mut tx, client).await.map_err(failed)?;
+        Ok(projects.into_iter().map(|project| self.speakable(project)).collect())
+    }
+
+    async fn get_project_status(&self, project: ProjectId) -> Result<SpokenProject, ToolError> {
+        let client = self.client()?;
+        let mut tx = self.begin().await?;
+        let found = store::projects::get(&mut tx, project).await.map_err(failed)?;
+        if found.facts.client_id != client {
+            return Err(ToolError::NotAllowed);
+        }
+        Ok(self.speakable(found))
+    }
+
+    async fn search_knowledge(&self, question: &str) -> Result<Vec<KnowledgeHit>, ToolError> {
+        let terms = knowledge::search_terms(question);
+        let visibilities: &[Visibility] = if self.plan.caller.client.is_some() {
+            &[Visibility::Public, Visibility::Clients]
+        } else {
+            &[Visibility::Public]
+        };
+        let mut tx = self.begin().await?;
+        let found =
+            store::knowledge::search(&mut tx, &terms, visibilities, CANDIDATES).await.map_err(failed)?;
+        drop(tx);
+        let candidates: Vec<knowledge::Candidate<'_>> = found
+            .iter()
+            .map(|candidate| knowledge::Candidate {
+                question: &candidate.entry.content.question,
+                variants: &candidate.entry.content.variants,
+                answer: &candidate.entry.content.answer,
+            })
+            .collect();
+        Ok(knowledge::rank(question, &candidates)
+            .into_iter()
+            .map(|hit| {
+                let entry = &found[hit.index].entry;
+                KnowledgeHit {
+                    id: entry.id,
+                    question: entry.content.question.clone(),
+                    answer: entry.content.answer.clone(),
+                    confidence: hit.confidence,
+                }
+            })
+            .collect())
+    }
+
+    async fn save_lead_answer(&self, answer: LeadAnswer) -> Result<LeadId, ToolError> {
+        if answer.value.chars().count() > 500 || answer.said.chars().count() > 2_000 {
+            return Err(ToolError::BadArgument("an answer has at most 500 characters".to_owned()));
+        }
+        let mut tx = self.begin().await?;
+        let conversation = Conversation {
+            call_id: self.plan.call_id,
+            caller_phone: self.plan.caller.number.as_ref().map(|number| number.as_str().to_owned()),
+            new_lead: LeadId(self.app.ambient.new_id()),
+        };
+        let lead = capture::save_answer(&mut tx, &conversation, &answer, self.app.ambient.now())
+            .await
+            .map_err(failed)?;
+        store::calls::life::set_lead(&mut tx, self.plan.call_id, lead).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(lead)
+    }
+
+    async fn finish_lead(&self, complete: bool, priority: Priority) -> Result<LeadId, ToolError> {
+        let mut tx = self.begin().await?;
+        let lead = capture::finish(&mut tx, self.plan.call_id, complete, priority, self.app.ambient.now())
+            .await
+            .map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(lead)
+    }
+
+    async fn flag_urgent(&self, score: u8, reason: &str) -> Result<(), ToolError> {
+        if score > 10 {
+            return Err(ToolError::BadArgument("the score is 0 to 10".to_owned()));
+        }
+        let mut tx = self.begin().await?;
+        store::calls::life::flag_urgent(&mut tx, self.plan.call_id, score, reason).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)
+    }
+
+    async fn take_message(&self, message: TakenMessage) -> Result<MessageId, ToolError> {
+        let mut tx = self.begin().await?;
+        let id = MessageId(self.app.ambient.new_id());
+        let message = store::messages::Message {
+            id,
+            call_id: Some(self.plan.call_id),
+            from_name: message.from_name,
+            reply_to: message.reply_to,
+            text: message.text,
+            priority: message.priority,
+            created_at: self.app.ambient.now(),
+        };
+        store::messages::insert(&mut tx, &message).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(id)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn failed(error: StoreError) -> ToolError {
+    match error {
+        StoreError::NotFound { noun } => ToolError::BadArgument(format!("there is no such {noun}")),
+        other => ToolError::Failed(other.to_string()),
+    }
+}

@@ -1,0 +1,76 @@
+//! Jobs: what is promised in a transaction and done afterwards, through restarts if need be.
+
+use std::fmt;
+use std::sync::Arc;
+
+use domain::ids::{CallId, OrgId};
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+use crate::calls::finish;
+use crate::error::AppError;
+use crate::runtime::App;
+
+/// Jobs worked on at once by one process.
+const CONCURRENCY: usize = 4;
+
+/// Completes a call's record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FinishCall {
+    /// The business.
+    pub(crate) org_id: OrgId,
+    /// The call.
+    pub(crate) call_id: CallId,
+}
+
+impl FinishCall {
+    pub(crate) const TASK: &str = "finish_call";
+}
+
+impl TaskHandler for FinishCall {
+    const IDENTIFIER: &'static str = Self::TASK;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(UseCases(app)) = context.get_ext::<UseCases>() else {
+            return Err("the job runner has no use cases".to_owned());
+        };
+        if app.carries(self.call_id) {
+            // It finishes by itself.
+            return Ok(());
+        }
+        match finish::close(app, self.org_id, self.call_id).await {
+            // A call that was deleted meanwhile needs no record.
+            Ok(()) | Err(AppError::Store(store::StoreError::NotFound { .. })) => Ok(()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+}
+
+/// The use cases as the job runner carries them.
+#[derive(Clone)]
+struct UseCases(Arc<App>);
+
+impl fmt::Debug for UseCases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UseCases")
+    }
+}
+
+impl App {
+    /// Works on jobs until the drain. Run it once, in a tracked task.
+    ///
+    /// # Errors
+    /// [`AppError::Bug`] with what the runner said when it could not start or broke.
+    pub async fn work_on_jobs(self: Arc<Self>) -> Result<(), AppError> {
+        let drain = self.drain.clone();
+        let worker = store::jobs::worker_options(&self.db)
+            .concurrency(CONCURRENCY)
+            .define_job::<FinishCall>()
+            .add_extension(UseCases(Arc::clone(&self)))
+            .shutdown_signal(async move { drain.cancelled().await })
+            .init()
+            .await
+            .map_err(|error| AppError::Bug(format!("the job runner did not start: {error}")))?;
+        worker.run().await.map_err(|error| AppError::Bug(format!("the job runner broke: {error}")))
+    }
+}

@@ -1,0 +1,86 @@
+//! Entering, changing and removing knowledge entries.
+
+use std::sync::PoisonError;
+
+use domain::ids::{KnowledgeId, OrgId};
+use store::OrgTx;
+use store::knowledge::{self, Entry, EntryContent, Visibility};
+
+use crate::audit::{self, Actor};
+use crate::error::AppError;
+use crate::runtime::App;
+
+/// What to change of an entry; `None` leaves a field as it is.
+#[derive(Debug, Default)]
+pub struct EntryChange {
+    /// The heading it stands under.
+    pub category: Option<String>,
+    /// The question.
+    pub question: Option<String>,
+    /// Other ways to ask it.
+    pub variants: Option<Vec<String>>,
+    /// The answer.
+    pub answer: Option<String>,
+    /// Who may hear it.
+    pub visibility: Option<Visibility>,
+}
+
+/// Enters an entry. The next call knows it.
+///
+/// # Errors
+/// Storage errors.
+pub async fn create(app: &App, actor: &Actor, content: &EntryContent) -> Result<Entry, AppError> {
+    let id = KnowledgeId(app.ambient.new_id());
+    let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    knowledge::insert(&mut tx, id, content, app.ambient.now()).await?;
+    let entry = knowledge::get(&mut tx, id).await?;
+    tx.commit().await?;
+    forget_vocabulary(app, actor.org_id);
+    Ok(entry)
+}
+
+/// Changes an entry.
+///
+/// # Errors
+/// Not found; storage errors.
+pub async fn change(
+    app: &App,
+    actor: &Actor,
+    id: KnowledgeId,
+    change: EntryChange,
+) -> Result<Entry, AppError> {
+    let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    let before = knowledge::get(&mut tx, id).await?.content;
+    let content = EntryContent {
+        category: change.category.unwrap_or(before.category),
+        question: change.question.unwrap_or(before.question),
+        variants: change.variants.unwrap_or(before.variants),
+        answer: change.answer.unwrap_or(before.answer),
+        visibility: change.visibility.unwrap_or(before.visibility),
+    };
+    knowledge::update(&mut tx, id, &content, app.ambient.now()).await?;
+    let entry = knowledge::get(&mut tx, id).await?;
+    tx.commit().await?;
+    forget_vocabulary(app, actor.org_id);
+    Ok(entry)
+}
+
+/// Removes an entry, with a line in the audit log.
+///
+/// # Errors
+/// Not found; storage errors.
+pub async fn delete(app: &App, actor: &Actor, id: KnowledgeId) -> Result<(), AppError> {
+    let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    let entry = knowledge::get(&mut tx, id).await?;
+    knowledge::delete(&mut tx, id).await?;
+    let detail = serde_json::json!({ "question": entry.content.question });
+    audit::record(&mut tx, app, actor, "knowledge:delete", &id, detail).await?;
+    tx.commit().await?;
+    forget_vocabulary(app, actor.org_id);
+    Ok(())
+}
+
+/// What callers of this business are expected to say is worked out anew for the next call.
+pub(crate) fn forget_vocabulary(app: &App, org_id: OrgId) {
+    app.vocabularies.lock().unwrap_or_else(PoisonError::into_inner).remove(&org_id);
+}

@@ -1,0 +1,171 @@
+//! What the use cases share: the database, the providers, the calls in progress.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::call_plan::Vocabulary;
+use domain::ids::{CallId, OrgId};
+use provider_traits::ambient::Ambient;
+use provider_traits::brain::Brain;
+use provider_traits::objects::Objects;
+use provider_traits::stt::SpeechToText;
+use provider_traits::tts::TextToSpeech;
+use provider_traits::vad::VoiceScorerFactory;
+use store::Database;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::calls::recording::Spool;
+use crate::error::AppError;
+use crate::live::LiveBus;
+
+/// Settings of the use cases.
+#[derive(Debug, Clone)]
+pub struct AppSettings {
+    /// Names this process in the records, so that its calls can be told from those of other nodes.
+    pub node: String,
+    /// Where recordings wait until a call is finished.
+    pub spool_dir: PathBuf,
+    /// Whether a media stream may ask to be driven in lockstep.
+    pub allow_lockstep: bool,
+    /// How long a media ticket is good for.
+    pub ticket_ttl: Duration,
+    /// Most calls this process carries at once.
+    pub max_calls: usize,
+    /// A call is ended politely after this many minutes.
+    pub max_call_minutes: u32,
+}
+
+/// What the use cases are made of.
+pub struct AppParts {
+    /// The database.
+    pub db: Database,
+    /// Clock and ids.
+    pub ambient: Ambient,
+    /// Recordings.
+    pub objects: Arc<dyn Objects>,
+    /// The chain of transcribers.
+    pub stt: Arc<dyn SpeechToText>,
+    /// The chain of voices.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// Voice activity.
+    pub vad: Arc<dyn VoiceScorerFactory>,
+    /// What decides the words.
+    pub brain: Arc<dyn Brain>,
+    /// Settings.
+    pub settings: AppSettings,
+    /// Fires when the process is to stop: calls say goodbye.
+    pub drain: CancellationToken,
+}
+
+/// A call that this process carries.
+#[derive(Debug)]
+pub(crate) struct ActiveCall {
+    /// Turns true when everything of the call is written.
+    pub(crate) finished: watch::Receiver<bool>,
+}
+
+/// The use cases of one process.
+pub struct App {
+    /// The database.
+    pub db: Database,
+    /// Clock and ids.
+    pub ambient: Ambient,
+    /// Calls in progress, for watchers.
+    pub live: LiveBus,
+    /// Recordings.
+    pub objects: Arc<dyn Objects>,
+    pub(crate) stt: Arc<dyn SpeechToText>,
+    pub(crate) tts: Arc<dyn TextToSpeech>,
+    pub(crate) vad: Arc<dyn VoiceScorerFactory>,
+    pub(crate) brain: Arc<dyn Brain>,
+    pub(crate) spool: Spool,
+    /// Settings.
+    pub settings: AppSettings,
+    /// Every task that the use cases spawn.
+    pub tasks: TaskTracker,
+    /// Fires when the process is to stop.
+    pub drain: CancellationToken,
+    active: Mutex<HashMap<CallId, ActiveCall>>,
+    /// Calls whose caller is to be connected with a number, until the carrier asks.
+    pub(crate) transfers: Mutex<HashMap<CallId, String>>,
+    pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
+}
+
+impl App {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// When the recording spool can't be made.
+    pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
+        Ok(Arc::new(Self {
+            spool: Spool::open(parts.settings.spool_dir.clone())?,
+            db: parts.db,
+            ambient: parts.ambient,
+            live: LiveBus::default(),
+            objects: parts.objects,
+            stt: parts.stt,
+            tts: parts.tts,
+            vad: parts.vad,
+            brain: parts.brain,
+            settings: parts.settings,
+            tasks: TaskTracker::new(),
+            drain: parts.drain,
+            active: Mutex::default(),
+            transfers: Mutex::default(),
+            vocabularies: Mutex::default(),
+        }))
+    }
+
+    /// How many calls this process carries now.
+    #[must_use]
+    pub fn active_calls(&self) -> usize {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Registers a call, unless it is registered already or the process is full.
+    pub(crate) fn begin_call(&self, call_id: CallId) -> Option<CallRegistration<'_>> {
+        let (finish, finished) = watch::channel(false);
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        if active.contains_key(&call_id) || active.len() >= self.settings.max_calls {
+            return None;
+        }
+        active.insert(call_id, ActiveCall { finished });
+        Some(CallRegistration { app: self, call_id, finish })
+    }
+
+    /// Whether the call is carried by this process now.
+    #[must_use]
+    pub fn carries(&self, call_id: CallId) -> bool {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&call_id)
+    }
+
+    /// Waits until everything of a call that this process carries is written; returns at once for others.
+    pub async fn call_finished(&self, call_id: CallId) {
+        let waiting = {
+            let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+            active.get(&call_id).map(|call| call.finished.clone())
+        };
+        if let Some(mut finished) = waiting {
+            // An error means the registration is gone, which is what was waited for.
+            let _gone = finished.wait_for(|done| *done).await;
+        }
+    }
+}
+
+/// A call's place among the active ones, given back when dropped.
+pub(crate) struct CallRegistration<'a> {
+    app: &'a App,
+    call_id: CallId,
+    finish: watch::Sender<bool>,
+}
+
+impl Drop for CallRegistration<'_> {
+    fn drop(&mut self) {
+        self.app.active.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call_id);
+        self.finish.send_replace(true);
+    }
+}
