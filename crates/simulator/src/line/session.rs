@@ -214,6 +214,8 @@ struct Line<'a> {
     /// The highest number the server has said to be processed.
     processed: u64,
     swapped: Option<String>,
+    /// Marks whose audio ends with the frame being played.
+    due_marks: Vec<String>,
     started: Instant,
     report: LineReport,
 }
@@ -232,6 +234,7 @@ impl<'a> Line<'a> {
             chunk: 0,
             processed: 0,
             swapped: None,
+            due_marks: Vec::new(),
             started: Instant::now(),
             report: LineReport {
                 end: LineEnd::Lost,
@@ -274,6 +277,11 @@ impl<'a> Line<'a> {
                 return Ok(LineEnd::TooLong);
             }
             let doing = user.tick(Moment { now_ms: self.now_ms, heard: &heard }).await;
+            // What is heard while this frame is spoken was received before: the answer to a frame can't be
+            // heard before the frame is over.
+            let played = self.playout.play();
+            heard = played.frame;
+            self.due_marks = played.marks;
             if let Some(end) = self.carry_out(doing).await? {
                 return Ok(end);
             }
@@ -282,13 +290,9 @@ impl<'a> Line<'a> {
                 let late = self.random.random_range(0..=self.setup.jitter_ms);
                 self.receive_until(due + Duration::from_millis(late)).await?;
             }
-            let played = self.playout.play();
-            heard = played.frame;
             self.report.heard_audio.extend_from_slice(&heard);
             self.now_ms += FRAME_MS;
-            for name in played.marks {
-                self.echo(&name).await?;
-            }
+            self.echo_due().await?;
         }
     }
 
@@ -408,6 +412,7 @@ impl<'a> Line<'a> {
             FromServer::Clear => {
                 let cleared = self.playout.clear();
                 self.report.clears.push(ClearSeen { at_ms: self.now_ms, dropped_ms: cleared.dropped_ms });
+                self.echo_due().await?;
                 for name in cleared.marks {
                     self.echo(&name).await?;
                 }
@@ -418,6 +423,13 @@ impl<'a> Line<'a> {
                 }
                 self.processed = self.processed.max(number);
             }
+        }
+        Ok(())
+    }
+
+    async fn echo_due(&mut self) -> Result<(), LineEnd> {
+        for name in std::mem::take(&mut self.due_marks) {
+            self.echo(&name).await?;
         }
         Ok(())
     }

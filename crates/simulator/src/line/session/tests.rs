@@ -154,13 +154,13 @@ async fn audio_is_heard_in_media_time_and_its_mark_comes_back_after_it() {
     };
     let (report, heard, seen) =
         converse(setup(Pace::Lockstep), frames(8), move |server| granting(server, reactions)).await;
-    assert_eq!(heard, [0xFF, 0xFF, 7, 7, 7, 0xFF, 0xFF, 0xFF, 0xFF]);
+    assert_eq!(heard, [0xFF, 0xFF, 0xFF, 7, 7, 7, 0xFF, 0xFF, 0xFF]);
     let all = events(&seen);
     let marks: Vec<_> = seen.iter().filter(|m| m["event"] == "mark").map(|m| &m["mark"]["name"]).collect();
     assert_eq!(marks, ["idle", "end"]);
-    // Frames 2, 3 and 4 carry the audio; the mark follows the fourth frame.
-    let expected = ["media", "media", "mark", "media", "media", "mark", "media"];
-    assert_eq!(all[2..9], expected);
+    // The audio is heard during frames 3, 4 and 5; its mark follows the fifth.
+    let expected = ["media", "media", "mark", "media", "media", "media", "mark", "media"];
+    assert_eq!(all[2..10], expected);
     assert_eq!(report.marks, 2);
 }
 
@@ -174,7 +174,7 @@ async fn clear_drops_what_was_not_heard_and_gives_all_marks_back() {
     };
     let (report, heard, seen) =
         converse(setup(Pace::Lockstep), frames(6), move |server| granting(server, reactions)).await;
-    assert_eq!(heard, [0xFF, 7, 7, 7, 0xFF, 0xFF, 0xFF]);
+    assert_eq!(heard, [0xFF, 0xFF, 7, 7, 7, 0xFF, 0xFF]);
     assert_eq!(report.clears, [ClearSeen { at_ms: 60, dropped_ms: 197 * 20 }]);
     let marks: Vec<_> = seen.iter().filter(|m| m["event"] == "mark").map(|m| &m["mark"]["name"]).collect();
     assert_eq!(marks, ["a", "b"]);
