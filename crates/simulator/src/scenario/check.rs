@@ -238,6 +238,8 @@ fn needs_record(expect: &FinalExpect) -> bool {
         || !expect.tools_not.is_empty()
         || !expect.lead.is_empty()
         || expect.has_lead.is_some()
+        || expect.client.is_some()
+        || expect.urgency_at_least.is_some()
         || expect.message.is_some()
         || expect.recording.is_some()
 }
@@ -276,6 +278,12 @@ fn check_record(expect: &FinalExpect, record: &CallRecord, evidence: &Evidence<'
     }
     for tool in expect.tools_not.iter().filter(|tool| record.tools.contains(tool)) {
         wrong.push(format!("the tool {tool:?} was run"));
+    }
+    if expect.client.is_some() && expect.client != record.client {
+        wrong.push(format!("the caller was recognised as {:?}, not {:?}", record.client, expect.client));
+    }
+    if expect.urgency_at_least.is_some_and(|least| record.urgency < least) {
+        wrong.push(format!("the call's urgency is {}", record.urgency));
     }
     check_lead(expect, record, wrong);
     if let Some(value) = &expect.message

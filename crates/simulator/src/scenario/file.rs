@@ -303,6 +303,10 @@ pub struct FinalExpect {
     pub lead: std::collections::BTreeMap<String, ValueExpect>,
     /// Whether there is a lead at all.
     pub has_lead: Option<bool>,
+    /// The client the caller was recognised as.
+    pub client: Option<String>,
+    /// The call's urgency is at least that, 0 to 10.
+    pub urgency_at_least: Option<u8>,
     /// The message taken.
     pub message: Option<ValueExpect>,
     /// The numbers dialled for a transfer.

@@ -4,6 +4,7 @@ pub mod acoustics;
 pub mod check;
 mod compile;
 pub mod file;
+pub mod http_records;
 pub mod records;
 pub mod report;
 pub mod run;

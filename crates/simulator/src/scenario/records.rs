@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::call_log::LatencyParts;
 use serde::Serialize;
 
@@ -20,13 +21,26 @@ pub trait Records: Send + Sync {
     ///
     /// # Errors
     /// When the server can't be asked, or answers with something else.
-    async fn call(&self, call_sid: &str) -> Result<Option<CallRecord>, RecordsError>;
+    async fn call(&self, key: &CallKey) -> Result<Option<CallRecord>, RecordsError>;
 
     /// The bytes of a call's recording, `None` when there is none.
     ///
     /// # Errors
     /// When the server can't be asked.
     async fn recording(&self, record: &CallRecord) -> Result<Option<Vec<u8>>, RecordsError>;
+}
+
+/// How to find a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallKey {
+    /// The carrier's id.
+    pub call_sid: String,
+    /// The caller's number as the carrier gave it.
+    pub from: String,
+    /// The number called.
+    pub to: String,
+    /// When it was placed.
+    pub placed_at: DateTime<Utc>,
 }
 
 /// A call on record.
@@ -48,6 +62,10 @@ pub struct CallRecord {
     pub lead: Option<BTreeMap<String, String>>,
     /// The messages taken.
     pub messages: Vec<String>,
+    /// The client the caller was recognised as.
+    pub client: Option<String>,
+    /// How urgent it was, 0 to 10.
+    pub urgency: u8,
     /// Whether a recording is said to exist.
     pub has_recording: bool,
 }

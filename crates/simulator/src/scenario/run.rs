@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::call_plan::Vocabulary;
+use provider_traits::ambient::{Clock as _, SystemClock};
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
 use tokio::sync::mpsc;
@@ -12,7 +13,7 @@ use super::acoustics::Activity;
 use super::check::{Evidence, check_final, check_step, understood};
 use super::compile;
 use super::file::{Scenario, StepTable};
-use super::records::{CallRecord, Records};
+use super::records::{CallKey, CallRecord, Records};
 use super::report::{Report, StepReport, Verdict};
 use crate::caller::hearing::{Ear, Heard};
 use crate::caller::person::{Person, Progress, StepTimes};
@@ -103,6 +104,7 @@ pub async fn run(
         deliver_twice: scenario.deliver_twice,
         ..CallOptions::new(&scenario.from, options.to.as_deref().unwrap_or(&scenario.to))
     };
+    let placed_at = SystemClock.now();
     let carrier = place(&stage.webhooks, &call_options, &mut person).await;
     let (times, heard, failure) = person.finish().await;
     if let Some(failure) = failure {
@@ -112,7 +114,13 @@ pub async fn run(
     if !has_words {
         notes.push("words of the agent are checked against the server's own record".to_owned());
     }
-    let record = final_record(stage, &carrier.call_sid, &mut notes).await;
+    let key = CallKey {
+        call_sid: carrier.call_sid.clone(),
+        from: call_options.from.clone(),
+        to: call_options.to.clone(),
+        placed_at,
+    };
+    let record = final_record(stage, &key, &mut notes).await;
     let recording = match (&stage.records, &record) {
         (Some(records), Some(record)) if record.has_recording => {
             records.recording(record).await.unwrap_or_else(|error| {
@@ -315,11 +323,11 @@ fn vocabulary(scenario: &Scenario, agent_phrases: &[String]) -> Vocabulary {
     Vocabulary { key, sentences, words }
 }
 
-async fn final_record(stage: &Stage, call_sid: &str, notes: &mut Vec<String>) -> Option<CallRecord> {
+async fn final_record(stage: &Stage, key: &CallKey, notes: &mut Vec<String>) -> Option<CallRecord> {
     let records = stage.records.as_ref()?;
     let deadline = tokio::time::Instant::now() + RECORD_TIMEOUT;
     loop {
-        let found = records.call(call_sid).await;
+        let found = records.call(key).await;
         match found {
             Ok(Some(record)) if record.is_final => return Some(record),
             Err(error) => {

@@ -14,10 +14,12 @@ use tokio_util::task::TaskTracker;
 
 static DESCRIPTOR: Descriptor = Descriptor { id: "tongue", name: "Tongue", locality: Locality::Local };
 
+type Known = Vec<(String, Vec<u8>)>;
+
 /// Knows the sound of every text it ever spoke.
 #[derive(Default)]
 pub(crate) struct Tongue {
-    known: std::sync::Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    known: std::sync::Arc<Mutex<Known>>,
 }
 
 impl Tongue {

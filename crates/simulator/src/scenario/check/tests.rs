@@ -45,6 +45,8 @@ fn record() -> CallRecord {
         tools: vec!["get_project_status".into()],
         lead: Some([("name".to_owned(), "Peter Johnson".to_owned())].into()),
         messages: vec!["Please call back about the invoice".into()],
+        client: Some("Bright Bakery".into()),
+        urgency: 8,
         has_recording: false,
     }
 }
@@ -82,6 +84,8 @@ fn true_expectations_of_the_record_hold() {
         tools_not = ["take_message"]
         lead.name = { equals = "peter johnson" }
         has_lead = true
+        client = "Bright Bakery"
+        urgency_at_least = 8
         message = { contains = "invoice" }
         recording = false
     "#;
@@ -104,6 +108,8 @@ fn every_false_expectation_of_the_record_is_named() {
         r#"lead.name = { equals = "Paul" }"#,
         r#"lead.email = { contains = "@" }"#,
         "has_lead = false",
+        r#"client = "Northwind Coffee""#,
+        "urgency_at_least = 9",
         r#"message = { contains = "website" }"#,
         "recording = true",
         r#"dialled = "+15135550199""#,
