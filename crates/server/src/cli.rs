@@ -8,8 +8,7 @@ use crate::config::Chosen;
 
 const EXIT_STATUSES: &str = "\
 Exit status: 0 done; 1 failed, standard error says why; 2 wrong command line; 3 configuration refused;
-4 it ran, and found what was not expected (a call missed its expectations, doctor or config check has
-something to mend).";
+4 it ran, and found what was not expected (a call missed its expectations, doctor has something to mend).";
 
 /// Answers the phone of creative agencies.
 #[derive(Debug, Parser)]

@@ -1,11 +1,64 @@
-//! Which database the configuration means.
+//! Which database the configuration means, and how a command comes to it.
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use store::StoreError;
-use store::database::{DatabaseSsl, Target};
+use store::database::{DatabaseSsl, PoolSizes, Target};
+use store::embedded::{
+    Binaries, Durability, EmbeddedError, EmbeddedPostgres, EmbeddedSettings, connect_running,
+};
 
-use crate::config::Config;
-use crate::config::types;
+use crate::config::{Config, types};
+
+/// A database that can be connected to, with the private PostgreSQL behind it when this process runs one.
+#[derive(Debug)]
+pub struct OpenDatabase {
+    /// Where it is.
+    pub target: Target,
+    /// The private PostgreSQL of this process. When it ends by itself the process has no database any more.
+    pub embedded: Option<EmbeddedPostgres>,
+}
+
+impl OpenDatabase {
+    /// Opens the database of the configuration; starts the private PostgreSQL when no URL is set.
+    ///
+    /// # Errors
+    /// When the URL can't be read, or the private PostgreSQL can't be started: the message says what to mend.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(target) = of_url(config) {
+            return Ok(Self { target: target?, embedded: None });
+        }
+        let embedded = EmbeddedPostgres::start(&embedded_settings(config)?).await?;
+        Ok(Self { target: embedded.target(), embedded: Some(embedded) })
+    }
+
+    /// As [`OpenDatabase::open`], but beside a server that runs on the same data folder its database is used.
+    ///
+    /// # Errors
+    /// As [`OpenDatabase::open`].
+    pub async fn open_beside(config: &Config) -> anyhow::Result<Self> {
+        match Self::open(config).await {
+            Err(error) if matches!(error.downcast_ref(), Some(EmbeddedError::DataDirInUse { .. })) => {
+                let target = connect_running(&config.general.data_dir).context(error)?;
+                Ok(Self { target, embedded: None })
+            }
+            other => other,
+        }
+    }
+
+    /// Stops the private PostgreSQL when this process runs it.
+    ///
+    /// # Errors
+    /// When it would not end.
+    pub async fn close(self) -> Result<(), EmbeddedError> {
+        match self.embedded {
+            Some(embedded) => embedded.stop().await,
+            None => Ok(()),
+        }
+    }
+}
 
 /// The database of `database.url`, when one is set.
 #[must_use]
@@ -18,4 +71,35 @@ pub fn of_url(config: &Config) -> Option<Result<Target, StoreError>> {
         types::DatabaseSsl::VerifyFull => DatabaseSsl::VerifyFull,
     };
     Some(Target::from_url(url.0.expose_secret(), ssl))
+}
+
+/// How the private PostgreSQL of the data folder is run.
+///
+/// # Errors
+/// When nothing says where its programs are.
+pub fn embedded_settings(config: &Config) -> anyhow::Result<EmbeddedSettings> {
+    Ok(EmbeddedSettings {
+        data_dir: config.general.data_dir.clone(),
+        binaries: binaries(config.database.postgres_dir.clone())?,
+        durability: Durability::Committed,
+    })
+}
+
+/// A folder that is set wins over the copy in the executable.
+fn binaries(folder: Option<PathBuf>) -> anyhow::Result<Binaries> {
+    if let Some(folder) = folder {
+        return Ok(Binaries::Folder(folder));
+    }
+    #[cfg(feature = "bundled-postgres")]
+    return Ok(Binaries::Bundled);
+    #[cfg(not(feature = "bundled-postgres"))]
+    anyhow::bail!(
+        "no PostgreSQL: set DATABASE_URL, or database.postgres_dir to the folder that holds bin/postgres"
+    )
+}
+
+/// The sizes of the connection pools.
+#[must_use]
+pub fn pool_sizes(config: &Config) -> PoolSizes {
+    PoolSizes { app: config.database.app_connections, system: config.database.system_connections }
 }

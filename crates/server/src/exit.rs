@@ -14,8 +14,8 @@ pub enum Exit {
     Failed,
     /// 3: the configuration is refused. (2 is a wrong command line, from its parser.)
     Configuration,
-    /// 4: it ran, and what it found is not what was expected: a call missed its expectations, `doctor` or
-    /// `config check` found something to mend.
+    /// 4: it ran, and what it found is not what was expected: a call missed its expectations, `doctor` found
+    /// something to mend.
     NotAsExpected,
 }
 

@@ -3,6 +3,7 @@
 pub mod call;
 pub mod config;
 pub mod doctor;
+pub mod migrate;
 
 use std::future::Future;
 use std::io;
@@ -33,7 +34,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
             let loaded = collect(&chosen)?;
             runtime()?.block_on(doctor::run(&loaded, &mut out))
         }
-        Command::Migrate => anyhow::bail!("migrate is not wired yet"),
+        Command::Migrate => {
+            let loaded = collect(&chosen)?;
+            telemetry::start(&loaded.config.log)?;
+            runtime()?.block_on(migrate::run(&loaded.config, &mut out))
+        }
         Command::Serve(_) => {
             drop(out);
             with_runtime(collect(&chosen)?, serve::run)

@@ -42,6 +42,16 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The layers laid over each other.
+#[derive(Debug)]
+pub(super) struct Merged {
+    pub(super) values: Values,
+    /// Names that are accepted without effect.
+    pub(super) notes: Vec<String>,
+    /// Names that are not accepted.
+    pub(super) problems: Vec<Problem>,
+}
+
 /// What each layer says, as text.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
@@ -58,8 +68,7 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Lays the layers over each other. Also returns notes about names that are accepted without effect.
-    pub(super) fn merge(&self, table: &[Setting]) -> Result<(Values, Vec<String>), ConfigError> {
+    pub(super) fn merge(&self, table: &[Setting]) -> Result<Merged, ConfigError> {
         let mut merge = Merge::new(table);
         for (key, text) in &self.machine_defaults {
             merge.set(key, text.clone(), Origin::Default);
@@ -76,39 +85,34 @@ impl Layers {
         for (key, text) in &self.flags {
             if !merge.set(key, text.clone(), Origin::Flag) {
                 let said = format!("{key} (command line) is not a setting; {}", known_keys(table, key));
-                merge.problems.push(Problem(said));
+                merge.merged.problems.push(Problem(said));
             }
         }
         merge.note_sections();
-        if merge.problems.is_empty() {
-            Ok((merge.values, merge.notes))
-        } else {
-            Err(ConfigError::Refused(merge.problems))
-        }
+        Ok(merge.merged)
     }
 }
 
 struct Merge<'a> {
     table: &'a [Setting],
-    values: Values,
-    notes: Vec<String>,
-    problems: Vec<Problem>,
+    merged: Merged,
 }
 
 impl<'a> Merge<'a> {
     fn new(table: &'a [Setting]) -> Self {
         let defaults = table.iter().map(|one| (one.key, (one.default.to_owned(), Origin::Default))).collect();
-        Self { table, values: Values(defaults), notes: Vec::new(), problems: Vec::new() }
+        Self { table, merged: Merged { values: Values(defaults), notes: Vec::new(), problems: Vec::new() } }
     }
 
     fn note_sections(&mut self) {
         for (prefix, missing) in later::LATER_SECTIONS {
             let set = self
+                .merged
                 .values
                 .0
                 .iter()
                 .filter(|(key, (_, origin))| key.starts_with(prefix) && *origin != Origin::Default);
-            self.notes.extend(
+            self.merged.notes.extend(
                 set.map(|(key, _)| format!("{key} is set but has no effect in this version: {missing}")),
             );
         }
@@ -116,7 +120,7 @@ impl<'a> Merge<'a> {
 
     /// False when there is no such key.
     fn set(&mut self, key: &str, text: String, origin: Origin) -> bool {
-        let slot = self.values.0.get_mut(key);
+        let slot = self.merged.values.0.get_mut(key);
         slot.map(|slot| *slot = (text, origin)).is_some()
     }
 
@@ -131,14 +135,14 @@ impl<'a> Merge<'a> {
         for (key, value) in found {
             let origin = Origin::File(path.to_owned());
             let Some(text) = value else {
-                self.problems.push(Problem(format!(
+                self.merged.problems.push(Problem(format!(
                     "{key} ({origin}) must be a text, a number, true or false, or a list of texts"
                 )));
                 continue;
             };
             if !self.set(&key, text, origin.clone()) {
                 let known = known_keys(self.table, &key);
-                self.problems.push(Problem(format!("{key} ({origin}) is not a setting; {known}")));
+                self.merged.problems.push(Problem(format!("{key} ({origin}) is not a setting; {known}")));
             }
         }
         Ok(())
@@ -164,9 +168,11 @@ impl<'a> Merge<'a> {
             |name: &str| name == ENV_FILE || self.table.iter().any(|one| one.prefixed_env() == name);
         for name in present.keys().filter(|name| name.starts_with(ENV_PREFIX) && !is_known(name)) {
             let known = "allowed are the names of `studioconnect config docs`";
-            self.problems.push(Problem(format!("{} is not a setting; {known}", origin((*name).to_owned()))));
+            self.merged
+                .problems
+                .push(Problem(format!("{} is not a setting; {known}", origin((*name).to_owned()))));
         }
-        self.notes.extend(
+        self.merged.notes.extend(
             later::LATER
                 .iter()
                 .filter(|one| present.contains_key(one.env))

@@ -42,9 +42,9 @@ impl Loaded {
     /// # Errors
     /// [`ConfigError::Refused`] with every unknown key and impossible value at once.
     pub fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
-        let (values, notes) = layers.merge(&Config::settings())?;
-        let config = Config::read(&values)?;
-        Ok(Self { config, values, notes })
+        let merged = layers.merge(&Config::settings())?;
+        let config = Config::read(&merged.values, merged.problems)?;
+        Ok(Self { config, values: merged.values, notes: merged.notes })
     }
 
     /// What a person should know about settings that were accepted: names whose feature is not there yet.

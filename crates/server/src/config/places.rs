@@ -34,13 +34,12 @@ pub fn collect(chosen: &Chosen) -> Result<Loaded, ConfigError> {
         },
     };
     let data_dir = default_data_dir(&environment, nix::unistd::Uid::effective().is_root());
-    let layers = Layers {
-        machine_defaults: vec![("data_dir", data_dir.display().to_string())],
-        file,
-        dotenv,
-        environment,
-        flags: chosen.flags.clone(),
-    };
+    let mut machine_defaults = vec![("data_dir", data_dir.display().to_string())];
+    // A program that carries PostgreSQL inside looks elsewhere only when it is told to.
+    if let Some(folder) = fetched_postgres(&environment).filter(|_| !cfg!(feature = "bundled-postgres")) {
+        machine_defaults.push(("database.postgres_dir", folder.display().to_string()));
+    }
+    let layers = Layers { machine_defaults, file, dotenv, environment, flags: chosen.flags.clone() };
     Loaded::from_layers(&layers)
 }
 
@@ -67,15 +66,23 @@ fn named_file(
 /// Root keeps data where packages do. It must not lie under `/root`, which the unprivileged user that
 /// PostgreSQL runs as cannot enter.
 fn default_data_dir(environment: &[(String, String)], is_root: bool) -> PathBuf {
+    let base = xdg_folder(environment, "XDG_DATA_HOME", ".local/share").filter(|_| !is_root);
+    base.map_or_else(|| PathBuf::from("/var/lib/studioconnect"), |base| base.join("studioconnect"))
+}
+
+/// Where `scripts/fetch-postgres.sh` puts the PostgreSQL that fits this program.
+fn fetched_postgres(environment: &[(String, String)]) -> Option<PathBuf> {
+    let cache = xdg_folder(environment, "XDG_CACHE_HOME", ".cache")?;
+    Some(cache.join("studioconnect/postgres").join(store::embedded::POSTGRES_VERSION))
+}
+
+fn xdg_folder(environment: &[(String, String)], name: &str, below_home: &str) -> Option<PathBuf> {
     let value = |name: &str| {
         environment.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| PathBuf::from(v))
     };
-    if is_root {
-        return PathBuf::from("/var/lib/studioconnect");
-    }
-    let base = value("XDG_DATA_HOME").filter(|path| path.is_absolute());
-    let base = base.or_else(|| value("HOME").map(|home| home.join(".local/share")));
-    base.map_or_else(|| PathBuf::from("/var/lib/studioconnect"), |base| base.join("studioconnect"))
+    // A relative path there is to be ignored, says the XDG specification.
+    let named = value(name).filter(|path| path.is_absolute());
+    named.or_else(|| value("HOME").map(|home| home.join(below_home)))
 }
 
 fn read(path: &Path) -> Result<(PathBuf, String), ConfigError> {

@@ -53,7 +53,8 @@ settings! {
         /// Most connections that jobs and work across organizations use at once.
         system_connections: u32 = "8", within "2" "100";
         /// The folder of the PostgreSQL that the private database runs on (`bin`, `lib`, `share`). Not set
-        /// means the one that `scripts/fetch-postgres.sh` fetched, or the one carried in the executable.
+        /// means the one carried in the executable (`make release`), else the one that
+        /// `scripts/fetch-postgres.sh` fetched.
         postgres_dir: Option<PathBuf> = "";
     }
 
@@ -146,6 +147,9 @@ settings! {
     }
 }
 
+/// What the private PostgreSQL takes, less some for its owner and for commands beside the server.
+const PRIVATE_CONNECTIONS: u32 = 70;
+
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -195,15 +199,14 @@ impl Config {
         Self::sections().iter().flat_map(|section| section.settings.iter().copied()).collect()
     }
 
-    pub(super) fn read(values: &Values) -> Result<Self, ConfigError> {
-        let mut problems = Vec::new();
-        let config = Self::read_sections(values, &mut problems);
-        match config {
-            Some(config) if problems.is_empty() => {
-                let contradictions = config.contradictions();
-                if contradictions.is_empty() { Ok(config) } else { Err(ConfigError::Refused(contradictions)) }
+    /// Reads every setting before giving up, so that all problems are told at once, with those found before.
+    pub(super) fn read(values: &Values, mut problems: Vec<Problem>) -> Result<Self, ConfigError> {
+        match Self::read_sections(values, &mut problems) {
+            Some(config) => {
+                problems.extend(config.contradictions());
+                if problems.is_empty() { Ok(config) } else { Err(ConfigError::Refused(problems)) }
             }
-            _ => Err(ConfigError::Refused(problems)),
+            None => Err(ConfigError::Refused(problems)),
         }
     }
 
@@ -248,6 +251,12 @@ impl Config {
         refuse(
             self.twilio.auth_token_secondary.is_some() && self.twilio.auth_token.is_none(),
             "twilio.auth_token_secondary is set but twilio.auth_token is not; with one token, set auth_token",
+        );
+        refuse(
+            self.database.url.is_none()
+                && self.database.app_connections + self.database.system_connections > PRIVATE_CONNECTIONS,
+            "database.app_connections and database.system_connections are more than the private PostgreSQL takes; \
+             allowed is a sum of at most 70, or a database.url",
         );
         found
     }

@@ -96,6 +96,8 @@ fn every_problem_is_told_at_once() {
         "[server]\nport = 70000\n[media]\nmax_connections = 0\n[limits]\ncalls = \"many\"",
     ));
     assert_eq!(said.matches("\n  - ").count(), 3, "{said}");
+    let said = refusal(&with_environment(&[("PORT", "x"), ("STUDIOCONNECT_X", "1")]));
+    assert_eq!(said.matches("\n  - ").count(), 2, "{said}");
 }
 
 #[test]
@@ -155,6 +157,9 @@ fn every_secret_setting_is_typed_as_one() {
 fn contradictions_stop_the_start() {
     let said = refusal(&with_file("[twilio]\nrequire_signature = true"));
     assert!(said.contains("twilio.auth_token is not set"), "{said}");
+    let said = refusal(&with_file("[database]\napp_connections = 100"));
+    assert!(said.contains("a sum of at most 70"), "{said}");
+    loaded(&with_file("[database]\napp_connections = 100\nurl = \"postgres://u@h/db\""));
 }
 
 #[test]

@@ -18,19 +18,20 @@ const LEAST_FREE_MIB: u64 = 256;
 const EARLIEST_YEAR: i32 = 2026;
 const LATEST_YEAR: i32 = 2100;
 
-/// Whether the data folder can be written and has room. Makes the folder when it is not there.
+/// Whether the data folder can be written, or made, and has room. Leaves nothing behind.
 pub(super) fn data_folder(path: &Path) -> Finding {
     let shown = path.display();
     let remedy =
         format!("choose another with --data-dir or DATA_DIR, or make {shown} writable for this user");
-    let probe = path.join(format!(".doctor-{}", std::process::id()));
-    let written = std::fs::create_dir_all(path).and_then(|()| std::fs::write(&probe, b"probe"));
-    if let Err(error) = written {
+    // A folder that is not there yet is made at the start, so it is its nearest parent that counts.
+    let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
+    let probe = there.join(format!(".studioconnect-doctor-{}", std::process::id()));
+    if let Err(error) = std::fs::write(&probe, b"probe") {
         return Finding::broken("data folder", format!("{shown} can't be written: {error}"), remedy);
     }
     // It is ours and small; a leftover does no harm.
     let _removed = std::fs::remove_file(&probe);
-    let Ok(disk) = nix::sys::statvfs::statvfs(path) else {
+    let Ok(disk) = nix::sys::statvfs::statvfs(there) else {
         return Finding::less(
             "data folder",
             format!("{shown} is writable; its free space can't be told"),

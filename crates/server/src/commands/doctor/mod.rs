@@ -74,7 +74,7 @@ pub async fn run(loaded: &Loaded, out: &mut impl Write) -> anyhow::Result<Exit> 
     findings.push(machine::data_folder(&config.general.data_dir));
     findings.push(machine::port(config.server.host, config.server.port));
     findings.push(machine::clock(Ambient::system().now()));
-    findings.extend(database::findings(config).await);
+    findings.push(database::finding(config).await);
     findings.extend(speech::findings(&config.speech));
     findings.extend(telephone::findings(config));
     report(&findings, out)

@@ -1,0 +1,6 @@
+//! Putting the program together: which provider serves which trait, and in which order things start and stop.
+
+pub mod database;
+pub mod server;
+pub mod simulation;
+pub mod speech;

@@ -1,0 +1,201 @@
+//! A running server: the use cases, the edge before them, the jobs beside them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use api::state::{ApiSettings, ApiState};
+use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
+use app::{App, AppParts, AppSettings};
+use brain::rules::RulesBrain;
+use provider_traits::ambient::Ambient;
+use providers::objects::local::LocalFolder;
+use providers::twilio::signature::SignatureVerifier;
+use secrecy::SecretString;
+use store::Database;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::speech::Speech;
+use crate::config::Config;
+
+/// What tells this process's calls from those of earlier processes and other nodes.
+const NODE_FILE: &str = "node";
+
+/// A server that answers.
+pub struct RunningServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The address it believes to have.
+    pub public_url: String,
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The carrier's edge.
+    pub edge: Arc<VoiceEdge>,
+    /// Speech.
+    pub speech: Arc<Speech>,
+    drain: CancellationToken,
+    stop_listening: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Takes the address, so that the port is known before anything else starts.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("could not listen on {address}: choose another with --port or server.port"))
+}
+
+/// Starts everything on an open database.
+///
+/// # Errors
+/// When a folder can't be made or a part refuses its settings.
+pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyhow::Result<RunningServer> {
+    let address = listener.local_addr().context("the listener has no address")?;
+    let public_url = config
+        .server
+        .public_url
+        .as_ref()
+        .map_or_else(|| format!("http://localhost:{}", address.port()), |url| url.as_str().to_owned());
+    let drain = CancellationToken::new();
+    let stop_listening = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let speech = Arc::new(Speech::of(config, &tasks));
+    for missing in speech.missing() {
+        tracing::warn!("{missing}");
+    }
+    let data_dir = &config.general.data_dir;
+    let folder = config.storage.folder.clone().unwrap_or_else(|| data_dir.join("objects"));
+    let app = App::new(AppParts {
+        db,
+        ambient: Ambient::system(),
+        objects: Arc::new(LocalFolder::open(&folder).context("could not open the folder for recordings")?),
+        stt: Arc::clone(&speech.stt),
+        tts: Arc::clone(&speech.tts),
+        vad: Arc::clone(&speech.vad),
+        brain: Arc::new(RulesBrain::new(Ambient::system())),
+        settings: AppSettings {
+            node: node_name(data_dir)?,
+            spool_dir: data_dir.join("spool"),
+            allow_lockstep: config.media.allow_lockstep,
+            ticket_ttl: config.media.ticket_ttl,
+            max_calls: config.media.max_connections,
+            max_call_minutes: u32::try_from(config.media.max_call.as_secs() / 60).unwrap_or(60).max(1),
+        },
+        drain: drain.clone(),
+    })?;
+    let edge = VoiceEdge::new(
+        Arc::clone(&app) as Arc<dyn api::voice::desk::CallDesk>,
+        voice_settings(config, &public_url),
+        drain.clone(),
+        tasks.clone(),
+    );
+    let settings = ApiSettings {
+        public_url: public_url.clone(),
+        max_connections: config.media.max_connections,
+        ..ApiSettings::default()
+    };
+    let router = api::router(ApiState::new(Arc::clone(&app), settings), Arc::clone(&edge));
+    let jobs = Arc::clone(&app);
+    tasks.spawn(async move {
+        if let Err(error) = jobs.work_on_jobs().await {
+            tracing::error!(%error, "jobs are not worked on any more; restart the server");
+        }
+    });
+    tasks.spawn(Arc::clone(&app).sweep_calls());
+    let stop = stop_listening.clone();
+    tasks.spawn(async move {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // Frames of 20 ms must not wait for each other.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY could not be set");
+            }
+        });
+        let served = axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await });
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the listener broke");
+        }
+    });
+    Ok(RunningServer { address, public_url, app, edge, speech, drain, stop_listening, tasks })
+}
+
+fn voice_settings(config: &Config, public_url: &str) -> VoiceSettings {
+    let base = config.twilio.webhook_base_url.as_ref().map_or(public_url, |url| url.as_str());
+    let verification = match &config.twilio.auth_token {
+        Some(token) => Verification::Signed(SignatureVerifier::new(
+            token.clone(),
+            config.twilio.auth_token_secondary.clone(),
+        )),
+        None if config.twilio.require_signature => {
+            // Nobody can sign with a token that does not exist: everything is refused, as asked for.
+            Verification::Signed(SignatureVerifier::new(SecretString::from(hex::encode(rand::random::<[u8; 32]>())), None))
+        }
+        None => Verification::LoopbackOnly,
+    };
+    VoiceSettings {
+        start_within: config.media.start_timeout,
+        max_streams: config.media.max_connections,
+        ..VoiceSettings::new(base, verification)
+    }
+}
+
+/// The name of the installation that owns the data folder: a restarted process recognises the calls of the one
+/// before it.
+fn node_name(data_dir: &std::path::Path) -> anyhow::Result<String> {
+    let file: PathBuf = data_dir.join(NODE_FILE);
+    match std::fs::read_to_string(&file) {
+        Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+        _ => {
+            let name = format!("node-{}", hex::encode(rand::random::<[u8; 6]>()));
+            std::fs::create_dir_all(data_dir)
+                .and_then(|()| std::fs::write(&file, &name))
+                .with_context(|| format!("could not write {}", file.display()))?;
+            Ok(name)
+        }
+    }
+}
+
+impl RunningServer {
+    /// Where programs of this machine reach the server.
+    #[must_use]
+    pub fn local_url(&self) -> String {
+        let host = match self.address.ip() {
+            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+        };
+        format!("http://{host}:{}", self.address.port())
+    }
+
+    /// Takes no new calls, lets those in progress say goodbye, then stops everything. Whatever is not done after
+    /// `patience` is cut off; its record is completed at the next start.
+    pub async fn stop(self, patience: Duration) {
+        self.drain.cancel();
+        let calls_over = async {
+            while self.app.active_calls() > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(patience, calls_over).await.is_err() {
+            tracing::warn!(calls = self.app.active_calls(), "calls are cut off: they took too long to end");
+        }
+        self.stop_listening.cancel();
+        self.tasks.close();
+        self.app.tasks.close();
+        let all_done = async {
+            self.tasks.wait().await;
+            self.app.tasks.wait().await;
+        };
+        if tokio::time::timeout(Duration::from_secs(5), all_done).await.is_err() {
+            tracing::warn!(server = self.tasks.len(), use_cases = self.app.tasks.len(), "some tasks did not end in time");
+        }
+    }
+}

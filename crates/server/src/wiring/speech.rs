@@ -1,0 +1,101 @@
+//! The chains of transcribers and voices that the configuration asks for.
+
+use std::sync::Arc;
+
+use domain::agent_phrases;
+use provider_traits::descriptor::Readiness;
+use provider_traits::stt::SpeechToText;
+use provider_traits::tts::{TextToSpeech, TtsRequest};
+use provider_traits::vad::VoiceScorerFactory;
+use speech::espeak::Espeak;
+use speech::flite::{Flite, FliteSettings};
+use speech::phrase_cache::PhraseCache;
+use speech::pocketsphinx::{PocketSphinx, PocketSphinxSettings};
+use speech::vad::EarshotVad;
+use tokio_util::task::TaskTracker;
+use voice::chain::ChainSettings;
+use voice::chain::stt::SttChain;
+use voice::chain::tts::TtsChain;
+
+use crate::config::Config;
+
+/// Audio kept of phrases, in bytes for each voice: about an hour and a half.
+const PHRASES_BYTES: u64 = 48 * 1024 * 1024;
+
+/// Speech of one process.
+pub struct Speech {
+    /// Transcribers.
+    pub stt: Arc<dyn SpeechToText>,
+    /// Voices.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// Voice activity.
+    pub vad: Arc<dyn VoiceScorerFactory>,
+    caches: Vec<PhraseCache>,
+}
+
+impl Speech {
+    /// The chains of the configuration. What is missing on this machine is logged with its remedy and passed over.
+    #[must_use]
+    pub fn of(config: &Config, tasks: &TaskTracker) -> Self {
+        let transcribers: Vec<Arc<dyn SpeechToText>> =
+            config.speech.stt.ids().iter().filter_map(|id| transcriber(id)).collect();
+        let caches: Vec<PhraseCache> = config
+            .speech
+            .tts
+            .ids()
+            .iter()
+            .filter_map(|id| synthesiser(id, &config.speech.agent_voice))
+            .map(|voice| PhraseCache::new(voice, PHRASES_BYTES))
+            .collect();
+        let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
+        Self {
+            stt: Arc::new(SttChain::new(transcribers, ChainSettings::default(), tasks.clone())),
+            tts: Arc::new(TtsChain::new(voices, ChainSettings::default(), tasks.clone())),
+            vad: Arc::new(EarshotVad),
+            caches,
+        }
+    }
+
+    /// Renders what an agent says again and again, so that a call begins without waiting. Only the first voice
+    /// that is ready: the others serve when it fails, and then a moment's wait is the smaller evil.
+    pub async fn prerender(&self, business: &str, agent: &str, contact: &str) {
+        let Some(cache) = self.caches.iter().find(|cache| cache.readiness() == Readiness::Ready) else { return };
+        let requests: Vec<TtsRequest> = agent_phrases::fixed(business, agent, contact)
+            .into_iter()
+            .map(|text| TtsRequest { text, voice: String::new(), language: "en-US".to_owned() })
+            .collect();
+        match cache.prerender(&requests).await {
+            Ok(made) => tracing::debug!(made, "phrases are rendered"),
+            Err(error) => tracing::warn!(%error, "phrases could not be rendered in advance"),
+        }
+    }
+
+    /// What is missing on this machine, with the command that installs it.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        [self.stt.readiness(), self.tts.readiness()]
+            .into_iter()
+            .filter_map(|readiness| match readiness {
+                Readiness::Ready => None,
+                Readiness::Missing { what, remedy } => Some(format!("{what}; mend it with: {remedy}")),
+            })
+            .collect()
+    }
+}
+
+fn transcriber(id: &str) -> Option<Arc<dyn SpeechToText>> {
+    match id {
+        "pocketsphinx" => Some(Arc::new(PocketSphinx::new(PocketSphinxSettings::default()))),
+        _ => None,
+    }
+}
+
+fn synthesiser(id: &str, voice: &str) -> Option<Arc<dyn TextToSpeech>> {
+    match id {
+        "flite" => {
+            Some(Arc::new(Flite::new(FliteSettings { voice: voice.to_owned(), ..FliteSettings::default() })))
+        }
+        "espeak-ng" => Some(Arc::new(Espeak::default())),
+        _ => None,
+    }
+}
