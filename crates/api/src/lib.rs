@@ -1,1 +1,18 @@
-//! api
+//! The HTTP and WebSocket edge: one JSON API for pages and integrators, the carrier's webhooks and sockets, the
+//! event streams, the page at `/`. The only crate that knows HTTP statuses; it decides nothing about the business.
+
+pub mod auth;
+mod byte_range;
+mod edge;
+mod extract;
+mod health;
+mod openapi;
+mod pages;
+pub mod problem;
+mod router;
+pub mod state;
+pub mod v1;
+pub mod voice;
+
+pub use router::router;
+pub use state::{ApiSettings, ApiState};

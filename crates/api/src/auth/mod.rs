@@ -1,0 +1,4 @@
+//! Who is asking, and for which organization.
+
+pub mod credentials;
+pub mod tenant;

@@ -1,0 +1,304 @@
+//! Errors as RFC 9457 problem documents: the one place where a failure becomes a status.
+
+use std::collections::BTreeMap;
+
+use app::error::AppError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::permissions::Permission;
+use serde::Serialize;
+use store::StoreError;
+use utoipa::ToSchema;
+
+/// What went wrong, as an RFC 9457 document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable name of the kind of problem, `urn:studioconnect:problem:<name>`.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:studioconnect:problem:invalid")]
+    pub kind: String,
+    /// The kind in plain words.
+    #[schema(example = "The request has invalid fields")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    pub status: u16,
+    /// What happened this time and what to do about it.
+    #[schema(example = "1 field is invalid: name")]
+    pub detail: String,
+    /// Field by field, what is wrong with it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors: BTreeMap<String, String>,
+}
+
+/// A request that can't be answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The request can't be read.
+    #[error("{0}")]
+    Malformed(String),
+    /// Fields are wrong.
+    #[error("invalid fields")]
+    Invalid(BTreeMap<String, String>),
+    /// Nobody is signed in.
+    #[error("not signed in")]
+    Unauthenticated,
+    /// E-mail address or password is wrong; says no more than that.
+    #[error("wrong credentials")]
+    WrongCredentials,
+    /// The signed-in person lacks the permission.
+    #[error("permission {0} is missing")]
+    Forbidden(Permission),
+    /// A browser request that did not come from our own pages.
+    #[error("cross-site request")]
+    CrossSite,
+    /// There is no such thing, or it belongs to somebody else, which is the same to the asker.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The path exists, the method doesn't.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// It contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The change was based on an older version.
+    #[error("the version is out of date")]
+    OutOfDate,
+    /// A change needs `If-Match`.
+    #[error("if-match is missing")]
+    IfMatchMissing,
+    /// The body is too large.
+    #[error("the body is too large")]
+    TooLarge,
+    /// The body is no JSON.
+    #[error("the body is not JSON")]
+    NotJson,
+    /// The asked byte range lies outside the object.
+    #[error("range not satisfiable")]
+    BadRange {
+        /// The object's size in bytes.
+        size: u64,
+    },
+    /// Too many tries.
+    #[error("too many attempts")]
+    TooMany {
+        /// Seconds until the next may succeed.
+        retry_after_s: u64,
+    },
+    /// Something we depend on is away; trying again later helps.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A defect of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// One field that is wrong.
+    #[must_use]
+    pub fn field(name: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(BTreeMap::from([(name.to_owned(), message.into())]))
+    }
+
+    fn describe(&self) -> (StatusCode, &'static str, &'static str, String) {
+        use StatusCode as S;
+        match self {
+            Self::Malformed(what) => {
+                (S::BAD_REQUEST, "malformed", "The request can't be read", what.clone())
+            }
+            Self::Invalid(errors) => {
+                let names = errors.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let count = match errors.len() {
+                    1 => "1 field is".to_owned(),
+                    n => format!("{n} fields are"),
+                };
+                let detail = format!("{count} invalid: {names}");
+                (S::UNPROCESSABLE_ENTITY, "invalid", "The request has invalid fields", detail)
+            }
+            Self::Unauthenticated => (
+                S::UNAUTHORIZED,
+                "unauthenticated",
+                "Sign in first",
+                "send a session token as `Authorization: Bearer …` or sign in again".to_owned(),
+            ),
+            Self::WrongCredentials => (
+                S::UNAUTHORIZED,
+                "wrong-credentials",
+                "Sign-in failed",
+                "the e-mail address or the password is wrong".to_owned(),
+            ),
+            Self::Forbidden(permission) => (
+                S::FORBIDDEN,
+                "forbidden",
+                "Not allowed",
+                format!("this needs the permission {permission}, which your role does not have"),
+            ),
+            Self::CrossSite => (
+                S::FORBIDDEN,
+                "cross-site",
+                "Not allowed from another site",
+                "a request that changes something must come from this site's own pages, or carry a bearer token"
+                    .to_owned(),
+            ),
+            Self::NotFound(noun) => (S::NOT_FOUND, "not-found", "Not found", format!("there is no such {noun}")),
+            Self::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+                "the `Allow` header lists what this path answers".to_owned(),
+            ),
+            Self::Conflict(reason) => {
+                (S::CONFLICT, "conflict", "It contradicts what is there", reason.clone())
+            }
+            Self::OutOfDate => (
+                S::PRECONDITION_FAILED,
+                "out-of-date",
+                "Changed by someone else in the meantime",
+                "read it again and repeat the change on the newer version".to_owned(),
+            ),
+            Self::IfMatchMissing => (
+                S::PRECONDITION_REQUIRED,
+                "if-match-required",
+                "Say which version you are changing",
+                "send the `ETag` of the version you read as `If-Match`".to_owned(),
+            ),
+            Self::TooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is too large",
+                "the body is larger than this operation takes".to_owned(),
+            ),
+            Self::NotJson => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "not-json",
+                "The body must be JSON",
+                "send the body with `Content-Type: application/json`".to_owned(),
+            ),
+            Self::BadRange { size } => (
+                S::RANGE_NOT_SATISFIABLE,
+                "bad-range",
+                "The range lies outside",
+                format!("the recording has {size} bytes"),
+            ),
+            Self::TooMany { retry_after_s } => (
+                S::TOO_MANY_REQUESTS,
+                "too-many",
+                "Too many attempts",
+                format!("try again in {retry_after_s} seconds"),
+            ),
+            Self::Unavailable(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Not available now",
+                "something this depends on does not answer; try again in a moment".to_owned(),
+            ),
+            Self::Internal(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Our mistake",
+                "this is a defect; the X-Request-Id header finds it in the logs".to_owned(),
+            ),
+        }
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let (status, name, title, detail) = error.describe();
+        Self {
+            kind: format!("urn:studioconnect:problem:{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail,
+            errors: match error {
+                ApiError::Invalid(errors) => errors,
+                _ => BTreeMap::new(),
+            },
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Internal(what) => tracing::error!(what, "a request met a defect"),
+            Self::Unavailable(what) => tracing::warn!(what, "a request met something that is away"),
+            _ => {}
+        }
+        let extra = match &self {
+            Self::TooMany { retry_after_s } => Some((header::RETRY_AFTER, retry_after_s.to_string())),
+            Self::Unavailable(_) => Some((header::RETRY_AFTER, "2".to_owned())),
+            Self::BadRange { size } => Some((header::CONTENT_RANGE, format!("bytes */{size}"))),
+            Self::Unauthenticated => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
+            _ => None,
+        };
+        let mut response = Problem::from(self).into_response();
+        if let Some((name, value)) = extra
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let media_type = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        response
+    }
+}
+
+impl From<AppError> for ApiError {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::NotFound { noun } => Self::NotFound(noun),
+            AppError::Conflict { reason } => Self::Conflict(reason),
+            AppError::Invalid { field, message } => Self::field(field, message),
+            AppError::TooMany { retry_after_s } => Self::TooMany { retry_after_s },
+            AppError::WrongCredentials => Self::WrongCredentials,
+            AppError::Store(error) => error.into(),
+            AppError::Provider(error) => Self::Unavailable(error.to_string()),
+            error @ (AppError::Spool { .. } | AppError::Bug(_)) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { noun } => Self::NotFound(noun),
+            StoreError::Conflict { constraint } => {
+                Self::Conflict(format!("this contradicts what is stored (rule {constraint})"))
+            }
+            StoreError::Unavailable { reason } | StoreError::Unsuitable { reason } => {
+                Self::Unavailable(reason)
+            }
+            StoreError::Bug { reason } => Self::Internal(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_its_kind_and_its_fields() {
+        let problem = Problem::from(ApiError::field("email", "is missing"));
+        assert_eq!(problem.kind, "urn:studioconnect:problem:invalid");
+        assert_eq!(problem.status, 422);
+        assert_eq!(problem.errors.get("email").map(String::as_str), Some("is missing"));
+    }
+
+    #[test]
+    fn the_inside_of_a_defect_stays_inside() {
+        let problem = Problem::from(ApiError::Internal("column \"secret\" of table users".to_owned()));
+        let text = serde_json::to_string(&problem).expect("serialisable");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}

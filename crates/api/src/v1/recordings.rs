@@ -1,0 +1,94 @@
+//! The recording of a call, whole or in parts, so that a player can jump.
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::ids::CallId;
+use futures_util::stream;
+use provider_traits::error::ProviderError;
+
+use crate::auth::tenant::{Tenant, needs};
+use crate::byte_range::{Asked, asked};
+use crate::extract::Id;
+use crate::problem::{ApiError, Problem};
+use crate::state::ApiState;
+
+/// What is held in memory of a recording at once.
+const CHUNK_BYTES: u64 = 256 * 1024;
+
+/// Get the recording of a call (stereo WAV: the caller left, the agent right).
+#[utoipa::path(
+    get, path = "/api/v1/calls/{id}/recording", operation_id = "get_call_recording", tag = "calls",
+    extensions(("x-permission" = json!("calls:listen"))),
+    params(
+        ("id" = String, Path, description = "The call", example = "call_01jd5z6q2mf3vr4c9s8e7t6k5h"),
+        ("Range" = Option<String>, Header, description = "A single range of bytes", example = "bytes=0-65535"),
+    ),
+    responses(
+        (status = 200, description = "The recording", body = Vec<u8>, content_type = "audio/wav"),
+        (status = 206, description = "The part that was asked for", body = Vec<u8>, content_type = "audio/wav"),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 404, description = "There is no such call, or it was not recorded", body = Problem),
+        (status = 416, description = "The range lies behind the end", body = Problem),
+    ),
+)]
+pub(crate) async fn get_call_recording(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::CallsListen>,
+    Id(id): Id<CallId>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let state = _state;
+    let mut tx = tenant.begin(&state).await?;
+    let call = store::calls::get(&mut tx, id).await?;
+    drop(tx);
+    let key = call.recording_key.ok_or(ApiError::NotFound("recording"))?;
+    let away = |error: ProviderError| ApiError::Unavailable(error.to_string());
+    let size = state.app.objects.size(&key).await.map_err(away)?.ok_or(ApiError::NotFound("recording"))?;
+    let tag = format!("\"{size:x}-{}\"", call.recording_ms.unwrap_or_default());
+
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    // Parts of another version must not be sewn together.
+    let range = text(header::RANGE).filter(|_| text(header::IF_RANGE).is_none_or(|seen| seen == tag));
+    let (status, part) = match asked(range, size) {
+        Asked::Whole => (StatusCode::OK, 0..size),
+        Asked::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+        Asked::Outside => return Err(ApiError::BadRange { size }),
+    };
+    let mut response = (status, Body::from_stream(chunks(state, key, part.clone()))).into_response();
+    let mut set = |name: header::HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set(header::CONTENT_TYPE, "audio/wav");
+    set(header::ACCEPT_RANGES, "bytes");
+    set(header::ETAG, &tag);
+    set(header::CONTENT_LENGTH, &(part.end - part.start).to_string());
+    set(header::CONTENT_DISPOSITION, &format!("inline; filename=\"{id}.wav\""));
+    if status == StatusCode::PARTIAL_CONTENT {
+        set(header::CONTENT_RANGE, &format!("bytes {}-{}/{size}", part.start, part.end - 1));
+    }
+    Ok(response)
+}
+
+/// Reads a part piece by piece, as fast as the listener takes it.
+fn chunks(
+    state: ApiState,
+    key: String,
+    part: Range<u64>,
+) -> impl futures_util::Stream<Item = Result<Bytes, ProviderError>> {
+    stream::try_unfold((state, key, part), async |(state, key, part)| {
+        if part.is_empty() {
+            return Ok(None);
+        }
+        let end = part.end.min(part.start + CHUNK_BYTES);
+        let bytes = state.app.objects.read(&key, part.start..end).await?;
+        Ok(Some((bytes, (state, key, end..part.end))))
+    })
+}
