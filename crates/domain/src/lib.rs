@@ -3,10 +3,26 @@
 //! Nothing here does I/O, is async, reads a clock, draws a random number or looks at the environment;
 //! whatever a rule needs to know is an argument.
 
+pub mod acts;
+pub mod agent_phrases;
 pub mod call_log;
 pub mod call_plan;
+pub mod email;
+pub mod end_of_turn;
+pub mod expected_answer;
+pub mod greeting;
 pub mod ids;
+pub mod intents;
+pub mod knowledge;
+mod language;
 pub mod leads;
 pub mod permissions;
+pub mod phantom_speech;
 pub mod phone;
+pub mod projects;
+pub mod spoken_forms;
 pub mod turn_taking;
+pub mod turns;
+pub mod urgency;
+pub mod vocabulary;
+pub mod words;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::call_log::Purpose;
 use domain::call_plan::CallPlan;
+pub use domain::expected_answer::ExpectedAnswer;
 use domain::ids::TurnId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -81,28 +82,6 @@ pub enum Thought {
     Log(domain::call_log::EventKind),
     /// What to do when all words are played. At most one, last; without it the call listens.
     Then(NextStep),
-}
-
-/// The kind of answer a question asks for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum ExpectedAnswer {
-    /// Anything.
-    #[default]
-    Open,
-    /// Yes or no.
-    YesNo,
-    /// A name.
-    Name,
-    /// An e-mail address: spelled, with pauses.
-    Email,
-    /// Digits, dictated in groups.
-    Digits,
-    /// An amount of money.
-    Money,
-    /// A date or time span.
-    Date,
-    /// One of a few choices.
-    Choice,
 }
 
 /// What follows the agent's words.

@@ -1,0 +1,82 @@
+//! The English language pack: word lists and phrases kept as data, read once.
+//!
+//! A file has `[sections]` with one entry per line; `#` begins a comment. A number in front of an entry is
+//! its weight.
+
+use std::sync::LazyLock;
+
+use crate::words::words;
+
+/// A file of sections.
+pub(crate) struct Sections(Vec<(&'static str, Vec<&'static str>)>);
+
+impl Sections {
+    /// Reads a file's text.
+    pub(crate) fn read(text: &'static str) -> Self {
+        let mut sections: Vec<(&'static str, Vec<&'static str>)> = vec![("", Vec::new())];
+        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            match line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+                Some(name) => sections.push((name, Vec::new())),
+                None => {
+                    if let Some((_, entries)) = sections.last_mut() {
+                        entries.push(line);
+                    }
+                }
+            }
+        }
+        Self(sections)
+    }
+
+    /// The entries of a section; none when there is no such section.
+    pub(crate) fn get(&self, name: &str) -> &[&'static str] {
+        self.0.iter().find(|(n, _)| *n == name).map_or(&[], |(_, entries)| entries)
+    }
+
+    /// The named sections.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &[&'static str])> {
+        self.0.iter().filter(|(n, _)| !n.is_empty()).map(|(n, e)| (*n, e.as_slice()))
+    }
+}
+
+/// A phrase with its weight, cut into words.
+pub(crate) struct Weighted {
+    pub(crate) weight: f32,
+    pub(crate) phrase: &'static str,
+    pub(crate) words: Vec<String>,
+}
+
+/// Cuts `weight phrase` lines; a line without a number weighs 1.
+pub(crate) fn weighted(entries: &[&'static str]) -> Vec<Weighted> {
+    entries
+        .iter()
+        .map(|line| {
+            let (weight, phrase) = match line.split_once(' ') {
+                Some((first, rest)) => match first.parse::<f32>() {
+                    Ok(weight) => (weight, rest.trim()),
+                    Err(_) => (1.0, *line),
+                },
+                None => (1.0, *line),
+            };
+            Weighted { weight, phrase, words: words(phrase) }
+        })
+        .collect()
+}
+
+/// First names a caller may have, lower case.
+pub(crate) static FIRST_NAMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| include_str!("../data/en/first_names.txt").split_whitespace().collect());
+/// Surnames a caller may have, lower case.
+pub(crate) static SURNAMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| include_str!("../data/en/surnames.txt").split_whitespace().collect());
+/// Word lists of the parsers and filters.
+pub(crate) static LISTS: LazyLock<Sections> = LazyLock::new(|| Sections::read(include_str!("../data/en/lists.txt")));
+
+/// Whether a list of the pack has the word.
+pub(crate) fn listed(list: &str, word: &str) -> bool {
+    LISTS.get(list).contains(&word)
+}
+
+/// Whether the words hold one of a list's phrases, anywhere.
+pub(crate) fn has_phrase_of(list: &str, said: &[String]) -> bool {
+    LISTS.get(list).iter().any(|phrase| crate::words::find_phrase(said, &words(phrase)).is_some())
+}

@@ -1,0 +1,286 @@
+//! What callers of a business are likely to say: sentences and words for a transcriber with a language model
+//! of its own, made from the business's data and the language pack.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::agent_phrases::fill;
+use crate::call_plan::Vocabulary;
+use crate::language::{FIRST_NAMES, LISTS, SURNAMES, Sections, listed};
+use crate::leads::LeadQuestion;
+use crate::words::words;
+
+static CALLER: LazyLock<Sections> =
+    LazyLock::new(|| Sections::read(include_str!("../data/en/caller_phrases.txt")));
+
+/// The business's own words.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sources<'a> {
+    /// Its name.
+    pub business: &'a str,
+    /// The agent's name and the contact's.
+    pub people: &'a [String],
+    /// Questions of the knowledge base with their variants.
+    pub questions: &'a [String],
+    /// Answers of the knowledge base.
+    pub answers: &'a [String],
+    /// The lead flow.
+    pub lead_questions: &'a [LeadQuestion],
+    /// Project names and aliases.
+    pub projects: &'a [String],
+    /// Client (company) names and their people's.
+    pub clients: &'a [String],
+}
+
+/// Builds the vocabulary. Equal sources give an equal key.
+#[must_use]
+pub fn build(sources: &Sources<'_>) -> Vocabulary {
+    let mut sentences = Collected::default();
+    for question in sources.questions {
+        sentences.add(question);
+        for lead_in in CALLER.get("before_questions") {
+            sentences.add(&format!("{lead_in} {question}"));
+        }
+    }
+    let contact = sources.people.first().map_or("someone", String::as_str);
+    for (section, templates) in CALLER.iter().filter(|(name, _)| *name != "before_questions") {
+        for template in templates {
+            match section {
+                "project" => {
+                    for name in sources.projects.iter().map(String::as_str).chain(["project", "website", "logo"]) {
+                        sentences.add(&fill(template, &[("project", name)]));
+                    }
+                }
+                "service" => {
+                    let choices = sources.lead_questions.iter().flat_map(|q| q.choices.iter()).map(String::as_str);
+                    for name in choices.chain(["website", "logo", "brand", "online shop"]) {
+                        sentences.add(&fill(template, &[("service", name)]));
+                    }
+                }
+                _ => sentences.add(&fill(template, &[("contact", contact), ("business", sources.business)])),
+            }
+        }
+    }
+    for name in ["yes", "no", "back_channels", "thinking", "refusals", "unknown_answers", "soonest", "flexible", "this_number"] {
+        for phrase in LISTS.get(name) {
+            sentences.add(phrase);
+        }
+    }
+    for choice in sources.lead_questions.iter().flat_map(|q| &q.choices) {
+        for frame in ["{c}", "{c} please", "it's {c}", "it would be {c}", "we need {c}", "mostly {c}", "i think {c}"] {
+            sentences.add(&fill(frame, &[("c", choice)]));
+        }
+    }
+    for name in sources.clients.iter().chain(sources.people) {
+        for frame in ["{c}", "it's {c}", "my name is {c}", "this is {c}", "i'm calling from {c}", "it's called {c}", "the company is called {c}"] {
+            sentences.add(&fill(frame, &[("c", name)]));
+        }
+    }
+    add_names(&mut sentences);
+    add_numbers(&mut sentences);
+    add_addresses(&mut sentences, sources.clients);
+
+    let mut known: BTreeSet<String> = sentences.list.iter().flat_map(|s| s.split(' ')).map(str::to_owned).collect();
+    for text in sources.answers.iter().map(String::as_str).chain([sources.business]) {
+        known.extend(words(text).into_iter().filter(|w| !listed("stopwords", w) && !w.contains(|c: char| c.is_ascii_digit())));
+    }
+    known.extend(FIRST_NAMES.iter().chain(SURNAMES.iter()).map(|n| (*n).to_owned()));
+    for list in ["company_words", "spelling_alphabet", "mail_hosts"] {
+        known.extend(LISTS.get(list).iter().map(|w| (*w).to_owned()));
+    }
+    known.extend(('a'..='z').map(String::from));
+    let known: Vec<String> = known.into_iter().collect();
+    let mut key = Fnv::default();
+    for text in sentences.list.iter().chain(&known) {
+        key.add(text);
+    }
+    Vocabulary { key: format!("en-{:016x}", key.0), sentences: sentences.list, words: known }
+}
+
+/// Sentences in the order they came, each once, as plain lower-case words.
+#[derive(Default)]
+struct Collected {
+    list: Vec<String>,
+    seen: BTreeSet<String>,
+}
+
+impl Collected {
+    fn add(&mut self, text: &str) {
+        // A recogniser knows words, no digits; who writes "24/7" loses only that sentence.
+        let plain = words(text).join(" ");
+        if !plain.is_empty() && !plain.contains(|c: char| c.is_ascii_digit()) && self.seen.insert(plain.clone()) {
+            self.list.push(plain);
+        }
+    }
+}
+
+fn add_names(sentences: &mut Collected) {
+    for (i, first) in FIRST_NAMES.iter().enumerate() {
+        let last = SURNAMES[(i * 7) % SURNAMES.len().max(1)];
+        sentences.add(&format!("my name is {first} {last}"));
+        if i % 3 == 0 {
+            sentences.add(&format!("this is {first}"));
+            sentences.add(&format!("{first} {last}"));
+        }
+        if i % 5 == 0 {
+            sentences.add(&format!("it's {first} {last}"));
+            sentences.add(&format!("actually my name is {first} {last}"));
+            sentences.add(&format!("i'm {first} and i need a new website"));
+        }
+    }
+    for last in SURNAMES.iter().take(60) {
+        sentences.add(&format!("no it's {last}"));
+        sentences.add(&format!("the last name is {last}"));
+        let letter = last.chars().next_back().unwrap_or('s');
+        sentences.add(&format!("no it's {last} with a {letter}"));
+        sentences.add(&format!("{last} with an {letter}"));
+    }
+}
+
+fn add_numbers(sentences: &mut Collected) {
+    const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    // Runs that hold every pair of digits: dictated numbers are new each time.
+    for a in 0..10_usize {
+        for step in 0..10_usize {
+            let run: Vec<&str> = (0..10).map(|i| DIGITS[(a + i * step + i * i * (a + 1)) % 10]).collect();
+            sentences.add(&run.join(" "));
+        }
+        for b in 0..10_usize {
+            sentences.add(&format!("{} {}", DIGITS[a], DIGITS[b]));
+        }
+        sentences.add(&format!("double {}", DIGITS[a]));
+        sentences.add(&format!("triple {}", DIGITS[a]));
+        sentences.add(&format!("oh {} four two", DIGITS[a]));
+    }
+    for area in ["five one three", "two one two", "four one five", "eight hundred", "six four six", "three oh five"] {
+        for tail in ["five five five zero one four two", "five five five oh one nine nine", "two six eight one nine three seven", "nine seven four zero six two eight"] {
+            for frame in ["{n}", "it's {n}", "my number is {n}", "you can call me at {n}", "sure {n}"] {
+                sentences.add(&fill(frame, &[("n", &format!("{area} {tail}"))]));
+            }
+        }
+    }
+    let amounts = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "fifteen", "twenty",
+        "twenty five", "thirty", "forty", "fifty", "sixty", "eighty", "a hundred",
+    ];
+    for amount in amounts {
+        for frame in CALLER.get("money") {
+            sentences.add(&fill(frame, &[("n", amount), ("m", "fifteen"), ("contact", "")]));
+        }
+    }
+    for (low, high) in [("two", "three"), ("three", "five"), ("five", "ten"), ("ten", "fifteen"), ("fifteen", "twenty"), ("twenty", "thirty"), ("thirty", "fifty")] {
+        for frame in ["between {n} and {m} thousand dollars", "{n} to {m} thousand dollars", "{n} to {m} thousand", "around {n} to {m} thousand"] {
+            sentences.add(&fill(frame, &[("n", low), ("m", high)]));
+        }
+    }
+    for month in ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"] {
+        for frame in CALLER.get("month") {
+            sentences.add(&fill(frame, &[("month", month)]));
+        }
+    }
+    for count in ["a", "one", "two", "three", "four", "six", "eight", "ten", "twelve", "a couple of", "a few"] {
+        for unit in ["weeks", "months"] {
+            for frame in ["in {n} {u}", "in about {n} {u}", "within {n} {u}", "{n} {u} from now", "maybe in {n} {u}", "{n} {u}"] {
+                sentences.add(&fill(frame, &[("n", count), ("u", unit)]));
+            }
+        }
+    }
+}
+
+/// Addresses spoken and spelled: common first names at the hosts people use, and the clients' own domains.
+fn add_addresses(sentences: &mut Collected, clients: &[String]) {
+    let spelled = |name: &str| name.chars().map(String::from).collect::<Vec<_>>().join(" ");
+    for (i, name) in FIRST_NAMES.iter().take(160).enumerate() {
+        let host = ["gmail", "yahoo", "outlook", "hotmail", "icloud"][i % 5];
+        let last = SURNAMES[(i * 11) % SURNAMES.len().max(1)];
+        let whole = [
+            format!("{} at gmail dot com", spelled(name)),
+            format!("{name} at {host} dot com"),
+            format!("{name} dot {last} at {host} dot com"),
+            format!("{} at {last} dot com", spelled(name)),
+        ];
+        for address in whole.iter().take(if i < 80 { 4 } else { 2 }) {
+            sentences.add(address);
+        }
+        if i % 4 == 0 {
+            sentences.add(&format!("it's {}", whole[0]));
+            sentences.add(&format!("my email is {}", whole[i % 3]));
+            sentences.add(&format!("no it's {}", whole[0]));
+        }
+        if i % 8 == 0 {
+            sentences.add(&format!("{} dot {} at {host} dot com", spelled(name), spelled(last)));
+            sentences.add(&format!("{} underscore {last} at {host} dot com", &name[..1]));
+        }
+    }
+    for last in SURNAMES.iter().take(80) {
+        sentences.add(&spelled(last));
+        sentences.add(&format!("{} dot {last} at {last} dash design dot co dot uk", &last[..1]));
+    }
+    for name in clients {
+        let name = words(name).join(" ");
+        sentences.add(&format!("info at {name} dot com"));
+    }
+    for letter in 'a'..='z' {
+        for other in 'a'..='z' {
+            sentences.add(&format!("{letter} {other}"));
+        }
+        sentences.add(&format!("double {letter}"));
+    }
+    for word in LISTS.get("spelling_alphabet") {
+        sentences.add(&format!("{} as in {word}", &word[..1]));
+    }
+}
+
+/// FNV-1a: the same everywhere and for ever.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, text: &str) {
+        for byte in text.bytes().chain([0]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> (Vec<String>, Vec<String>) {
+        (vec!["What are your opening hours?".into()], vec!["Bakery Website".into(), "e-commerce".into()])
+    }
+
+    #[test]
+    fn the_business_and_the_language_are_both_in_it() {
+        let (questions, projects) = sources();
+        let built = build(&Sources { business: "Aurora Branding", questions: &questions, projects: &projects, ..Sources::default() });
+        for expect in [
+            "what are your opening hours",
+            "how is the bakery website coming along",
+            "m a r i a at gmail dot com",
+            "i would like to talk to a real person",
+            "between ten and fifteen thousand dollars",
+            "yes",
+            "goodbye",
+        ] {
+            assert!(built.sentences.iter().any(|s| s == expect), "{expect}");
+        }
+        assert!(built.words.iter().any(|w| w == "aurora"));
+        assert!((1_000..8_000).contains(&built.sentences.len()), "{}", built.sentences.len());
+        assert!(built.sentences.iter().all(|s| s.chars().all(|c| c.is_lowercase() || c == ' ' || c == '\'')));
+    }
+
+    #[test]
+    fn the_key_follows_the_content() {
+        let (questions, projects) = sources();
+        let one = build(&Sources { questions: &questions, ..Sources::default() });
+        assert_eq!(one, build(&Sources { questions: &questions, ..Sources::default() }));
+        assert_ne!(one.key, build(&Sources { questions: &questions, projects: &projects, ..Sources::default() }).key);
+    }
+}
