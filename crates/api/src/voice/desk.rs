@@ -33,13 +33,13 @@ pub trait CallDesk: Send + Sync {
     async fn keep_answer(&self, token: &str, twiml: String) -> Result<String, AppError>;
 
     /// Decides what becomes of a call that comes in.
-    async fn answer_call(&self, call: InboundCall) -> Answer;
+    async fn answer_call(self: Arc<Self>, call: InboundCall) -> Answer;
 
     /// Takes note of what the carrier tells of a call.
     async fn record_status(&self, update: StatusUpdate) -> Result<(), AppError>;
 
     /// Lets a media stream in, once for each ticket.
-    async fn connect_media(&self, request: MediaRequest) -> Result<Admitted, MediaRefusal>;
+    async fn connect_media(self: Arc<Self>, request: MediaRequest) -> Result<Admitted, MediaRefusal>;
 
     /// Decides what follows when a call's stream is over.
     async fn after_stream(&self, call_sid: &str) -> AfterStream;
@@ -48,48 +48,45 @@ pub trait CallDesk: Send + Sync {
     async fn message_recorded(&self, recording: RecordingCallback) -> Result<(), AppError>;
 }
 
-/// The use cases of this process.
-pub struct AppDesk(pub Arc<App>);
-
+// Each calls the use case of the same name, which the language prefers over the trait's.
 #[async_trait]
-impl CallDesk for AppDesk {
+impl CallDesk for App {
     async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError> {
-        self.0.earlier_answer(token).await
+        App::earlier_answer(self, token).await
     }
 
     async fn keep_answer(&self, token: &str, twiml: String) -> Result<String, AppError> {
-        self.0.keep_answer(token, twiml).await
+        App::keep_answer(self, token, twiml).await
     }
 
-    async fn answer_call(&self, call: InboundCall) -> Answer {
-        self.0.answer_call(call).await
+    async fn answer_call(self: Arc<Self>, call: InboundCall) -> Answer {
+        App::answer_call(&self, call).await
     }
 
     async fn record_status(&self, update: StatusUpdate) -> Result<(), AppError> {
-        self.0.record_status(update).await
+        App::record_status(self, update).await
     }
 
-    async fn connect_media(&self, request: MediaRequest) -> Result<Admitted, MediaRefusal> {
-        let grant = self.0.connect_media(request).await?;
-        let app = Arc::clone(&self.0);
+    async fn connect_media(self: Arc<Self>, request: MediaRequest) -> Result<Admitted, MediaRefusal> {
+        let grant = App::connect_media(&self, request).await?;
         Ok(Admitted {
             call_id: grant.call_id,
             pace: grant.pace,
             run: Box::new(move |line| {
                 Box::pin(async move {
                     // The outcome is in the records; what follows is asked for by the carrier.
-                    let _outcome = app.run_call(grant, line).await;
+                    let _outcome = self.run_call(grant, line).await;
                 })
             }),
         })
     }
 
     async fn after_stream(&self, call_sid: &str) -> AfterStream {
-        self.0.after_stream(call_sid).await
+        App::after_stream(self, call_sid).await
     }
 
     async fn message_recorded(&self, recording: RecordingCallback) -> Result<(), AppError> {
         let RecordingCallback { call_sid, url, duration_s, .. } = recording;
-        self.0.message_recorded(&call_sid, &url, duration_s.unwrap_or(0)).await
+        App::message_recorded(self, &call_sid, &url, duration_s.unwrap_or(0)).await
     }
 }

@@ -111,7 +111,7 @@ async fn open(edge: &Arc<VoiceEdge>, stream: &mut SplitStream<WebSocket>) -> Res
         ticket: ticket.to_owned(),
         lockstep_wanted: start.parameter("pace") == Some("lockstep"),
     };
-    let admission = AssertUnwindSafe(edge.desk.connect_media(request)).catch_unwind();
+    let admission = AssertUnwindSafe(Arc::clone(&edge.desk).connect_media(request)).catch_unwind();
     let admitted = match tokio::time::timeout(ADMIT_WITHIN, admission).await {
         Ok(Ok(admitted)) => admitted?,
         Ok(Err(_panic)) => return Err(MediaRefusal::Failed.into()),

@@ -77,7 +77,7 @@ async fn answer_inbound(edge: &VoiceEdge, webhook: Webhook) -> Result<String, Tr
         return Ok(earlier);
     }
     let number = |number: PhoneNumber| number.as_str().to_owned();
-    let answer = edge.desk.answer_call(InboundCall {
+    let answer = Arc::clone(&edge.desk).answer_call(InboundCall {
         call_sid: call.call_sid,
         account_sid: call.account_sid,
         from: call.from.map(number).unwrap_or_default(),

@@ -97,7 +97,7 @@ impl CallDesk for FakeDesk {
         Ok(self.kept.lock().unwrap().entry(token.into()).or_insert(twiml).clone())
     }
 
-    async fn answer_call(&self, call: InboundCall) -> Answer {
+    async fn answer_call(self: Arc<Self>, call: InboundCall) -> Answer {
         self.calls.lock().unwrap().push(call);
         let behaviour = self.behaviour.lock().unwrap().clone();
         match behaviour {
@@ -116,7 +116,7 @@ impl CallDesk for FakeDesk {
         Ok(())
     }
 
-    async fn connect_media(&self, request: MediaRequest) -> Result<Admitted, MediaRefusal> {
+    async fn connect_media(self: Arc<Self>, request: MediaRequest) -> Result<Admitted, MediaRefusal> {
         let ticket = (request.call_sid.clone(), request.ticket.clone());
         let pace = if request.lockstep_wanted { Pace::Lockstep } else { Pace::RealTime };
         self.media.lock().unwrap().push(request);
