@@ -1,7 +1,5 @@
 //! Which database the configuration means, and how a command comes to it.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use store::StoreError;
@@ -80,15 +78,18 @@ pub fn of_url(config: &Config) -> Option<Result<Target, StoreError>> {
 pub fn embedded_settings(config: &Config) -> anyhow::Result<EmbeddedSettings> {
     Ok(EmbeddedSettings {
         data_dir: config.general.data_dir.clone(),
-        binaries: binaries(config.database.postgres_dir.clone())?,
+        binaries: binaries(config)?,
         durability: Durability::Committed,
     })
 }
 
-/// A folder that is set wins over the copy in the executable.
-fn binaries(folder: Option<PathBuf>) -> anyhow::Result<Binaries> {
-    if let Some(folder) = folder {
-        return Ok(Binaries::Folder(folder));
+/// The programs of the private PostgreSQL: a folder that is set wins over the copy in the executable.
+///
+/// # Errors
+/// When there is neither.
+pub fn binaries(config: &Config) -> anyhow::Result<Binaries> {
+    if let Some(folder) = &config.database.postgres_dir {
+        return Ok(Binaries::Folder(folder.clone()));
     }
     #[cfg(feature = "bundled-postgres")]
     return Ok(Binaries::Bundled);
@@ -101,5 +102,5 @@ fn binaries(folder: Option<PathBuf>) -> anyhow::Result<Binaries> {
 /// The sizes of the connection pools.
 #[must_use]
 pub fn pool_sizes(config: &Config) -> PoolSizes {
-    PoolSizes { app: config.database.app_connections, system: config.database.system_connections }
+    PoolSizes { app: config.database.max_connections, system: config.database.system_connections }
 }

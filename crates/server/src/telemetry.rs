@@ -9,7 +9,7 @@ use crate::config::settings::Log;
 use crate::config::types::LogFormat;
 
 /// Libraries that tell more at INFO than an operator wants.
-const QUIET: [&str; 3] = ["sqlx::query=warn", "sqlx::postgres::notice=warn", "graphile_worker=warn"];
+const QUIET: [&str; 2] = ["sqlx=warn", "graphile_worker=warn"];
 
 /// Starts logging for the rest of the process.
 ///
@@ -51,8 +51,8 @@ mod tests {
         let has =
             |chosen: &str, part: &str| filter(chosen).unwrap().to_string().split(',').any(|p| p == part);
         assert!(has("info", "info"));
-        assert!(has("info", "sqlx::query=warn"));
-        assert!(has("info,sqlx::query=debug", "sqlx::query=debug"));
-        assert!(!has("info,sqlx::query=debug", "sqlx::query=warn"));
+        assert!(has("info", "sqlx=warn"));
+        assert!(has("info,sqlx=debug", "sqlx=debug"));
+        assert!(!has("info,sqlx=debug", "sqlx=warn"));
     }
 }

@@ -49,7 +49,7 @@ settings! {
         /// Encryption of the connection to the database of `database.url`.
         ssl: DatabaseSsl = "from-url", env "DATABASE_SSL";
         /// Most connections that requests and calls use at once.
-        app_connections: u32 = "16", within "2" "500";
+        max_connections: u32 = "16", within "2" "500";
         /// Most connections that jobs and work across organizations use at once.
         system_connections: u32 = "8", within "2" "100";
         /// The folder of the PostgreSQL that the private database runs on (`bin`, `lib`, `share`). Not set
@@ -69,6 +69,8 @@ settings! {
         ticket_ttl: Duration = "60s", within "5s" "10m";
         /// How long a media socket may stay silent before its `start` message.
         start_timeout: Duration = "10s", within "1s" "1m";
+        /// A call is ended politely after this time.
+        max_call: Duration = "1h", within "1m" "4h";
         /// How often an open socket is pinged.
         ping_interval: Duration = "30s", env "WEBSOCKET_PING_INTERVAL", within "1s" "10m";
         /// A peer that has been silent for this long after a ping is gone.
@@ -130,8 +132,6 @@ settings! {
     Limits in "limits", prefix "limits." {
         /// Most calls at once; a further caller hears that all lines are busy.
         calls: usize = "200", within "1" "100000";
-        /// A call is ended politely after this time.
-        call_length: Duration = "1h", within "1m" "4h";
         /// A call whose answer is not decided by then hears the fallback. Twilio gives up after 15 s.
         answer_within: Duration = "3s", within "500ms" "12s";
         /// Most event streams of browsers at once; further ones are answered with 503.
@@ -254,8 +254,8 @@ impl Config {
         );
         refuse(
             self.database.url.is_none()
-                && self.database.app_connections + self.database.system_connections > PRIVATE_CONNECTIONS,
-            "database.app_connections and database.system_connections are more than the private PostgreSQL takes; \
+                && self.database.max_connections + self.database.system_connections > PRIVATE_CONNECTIONS,
+            "database.max_connections and database.system_connections are more than the private PostgreSQL takes; \
              allowed is a sum of at most 70, or a database.url",
         );
         found

@@ -35,7 +35,7 @@ fn defaults_are_sound_and_local() {
     assert!(!config.media.allow_lockstep);
     assert_eq!(config.media.ticket_ttl.as_secs(), 60);
     assert_eq!(config.media.start_timeout.as_secs(), 10);
-    assert_eq!(config.limits.call_length.as_secs(), 3_600);
+    assert_eq!(config.media.max_call.as_secs(), 3_600);
     assert_eq!(config.speech.tts.ids(), ["flite", "espeak-ng"]);
     assert!(config.database.url.is_none());
     assert_eq!(config.objects_dir(), std::path::Path::new("/data/objects"));
@@ -157,9 +157,9 @@ fn every_secret_setting_is_typed_as_one() {
 fn contradictions_stop_the_start() {
     let said = refusal(&with_file("[twilio]\nrequire_signature = true"));
     assert!(said.contains("twilio.auth_token is not set"), "{said}");
-    let said = refusal(&with_file("[database]\napp_connections = 100"));
+    let said = refusal(&with_file("[database]\nmax_connections = 100"));
     assert!(said.contains("a sum of at most 70"), "{said}");
-    loaded(&with_file("[database]\napp_connections = 100\nurl = \"postgres://u@h/db\""));
+    loaded(&with_file("[database]\nmax_connections = 100\nurl = \"postgres://u@h/db\""));
 }
 
 #[test]

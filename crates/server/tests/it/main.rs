@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic, in its supporting functions too")]
 
 mod architecture;
+mod commands;
