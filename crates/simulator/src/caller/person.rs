@@ -50,6 +50,25 @@ pub enum Progress {
     AgentHeard(Heard),
 }
 
+/// What a person can tell after the call.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// When the steps were done.
+    pub steps: Vec<StepTimes>,
+    /// Optional steps that were not needed.
+    pub skipped: Vec<usize>,
+    /// What was heard.
+    pub heard: Vec<Heard>,
+    /// Why words are missing, if they are.
+    pub failure: Option<String>,
+}
+
+/// Quiet after which an agent that has answered will not ask anything more.
+const NOTHING_MORE_MS: u64 = 1_500;
+/// Nobody gives up while the agent is speaking, unless it never ends.
+const GIVE_UP_QUIET_MS: u64 = 2_000;
+const GIVE_UP_FACTOR: u64 = 5;
+
 /// A person with a script.
 pub struct Person {
     steps: VecDeque<Step>,
@@ -64,6 +83,7 @@ pub struct Person {
     /// End of the last step that wants an answer.
     line_ended_ms: u64,
     done: Vec<StepTimes>,
+    skipped: Vec<usize>,
     /// Lockstep: the wall clock stands still while words are worked out.
     may_wait: bool,
 }
@@ -102,28 +122,25 @@ impl Person {
             answer_owed: true,
             line_ended_ms: 0,
             done: Vec::new(),
+            skipped: Vec::new(),
             may_wait,
         }
     }
 
-    /// After the call: when the steps were done, what was heard, and why words are missing.
-    pub async fn finish(mut self) -> (Vec<StepTimes>, Vec<Heard>, Option<String>) {
+    /// After the call: what there is to tell.
+    pub async fn finish(mut self) -> Account {
         let (heard, failure) = self.ear.finish().await;
         for heard in heard.iter().skip(self.told) {
             let _ = self.progress.as_ref().map(|to| to.try_send(Progress::AgentHeard(heard.clone())));
         }
-        (self.done, heard, failure)
+        Account { steps: self.done, skipped: self.skipped, heard, failure }
     }
 
     async fn is_time(&mut self, now_ms: u64) -> bool {
         let Some(step) = self.steps.front() else { return false };
         match &step.when {
             When::Now => true,
-            When::AgentDone { quiet_ms } => {
-                let answered = !self.answer_owed
-                    || self.ear.last_sound_ms().is_some_and(|last| last > self.line_ended_ms + FRAME_MS);
-                answered && self.ear.quiet_ms(now_ms) >= *quiet_ms
-            }
+            When::AgentDone { quiet_ms } => self.agent_is_done(now_ms, *quiet_ms),
             When::AgentSpeaking { for_ms } => self
                 .ear
                 .speaking_since(now_ms)
@@ -143,12 +160,27 @@ impl Person {
         }
     }
 
-    /// Begins the next step if it is time; gives back what goes out at once.
+    fn agent_is_done(&self, now_ms: u64, quiet_ms: u64) -> bool {
+        let answered = !self.answer_owed
+            || self.ear.last_sound_ms().is_some_and(|last| last > self.line_ended_ms + FRAME_MS);
+        answered && self.ear.quiet_ms(now_ms) >= quiet_ms
+    }
+
+    /// Begins the next step if it is time, and puts what goes out at once into `doing`. `true` when the step
+    /// after it may begin at once, too.
     async fn begin(&mut self, now_ms: u64, doing: &mut Doing) -> bool {
         let Some(front) = self.steps.front() else { return false };
-        let gave_up = now_ms >= self.waiting_since_ms + front.give_up_ms;
+        let (give_up_ms, optional) = (front.give_up_ms, front.optional);
         let in_vain = format!("{:?}", front.when);
+        let waited_ms = now_ms.saturating_sub(self.waiting_since_ms);
+        let quiet = self.ear.quiet_ms(now_ms) >= GIVE_UP_QUIET_MS.min(give_up_ms);
+        let gave_up = waited_ms >= give_up_ms && (quiet || waited_ms >= give_up_ms * GIVE_UP_FACTOR);
         let is_time = self.is_time(now_ms).await;
+        if !is_time && optional && self.agent_is_done(now_ms, NOTHING_MORE_MS) && !self.ear.is_busy() {
+            let step = self.steps.pop_front();
+            self.skipped.extend(step.and_then(|step| step.index));
+            return true;
+        }
         if !is_time && !gave_up {
             return false;
         }

@@ -15,6 +15,8 @@ pub struct Step {
     pub action: Action,
     /// Longest time `when` is waited for; afterwards the step is done all the same, and the wait reported.
     pub give_up_ms: u64,
+    /// Left out when the agent has finished without `when` having come true.
+    pub optional: bool,
 }
 
 /// When a step begins.

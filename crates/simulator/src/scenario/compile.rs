@@ -29,15 +29,21 @@ pub(super) async fn script(
         };
         let give_up_ms = match (table.await_end_ms, &when) {
             (Some(ms), _) => ms,
-            (None, When::At { .. } | When::After { .. }) => u64::MAX / 2,
+            (None, When::At { .. } | When::After { .. }) => u64::MAX / 8,
             _ => scenario.answer_timeout_ms,
         };
-        steps.push(Step { index: Some(index), when, action, give_up_ms });
+        steps.push(Step { index: Some(index), when, action, give_up_ms, optional: table.optional });
     }
     if !matches!(steps.last().map(|step| &step.action), Some(Action::End(_))) {
         let when = When::AgentDone { quiet_ms: scenario.patience_ms };
         let give_up_ms = scenario.answer_timeout_ms;
-        steps.push(Step { index: None, when, action: Action::End(Ending::HangUp), give_up_ms });
+        steps.push(Step {
+            index: None,
+            when,
+            action: Action::End(Ending::HangUp),
+            give_up_ms,
+            optional: false,
+        });
     }
     Ok(steps)
 }

@@ -170,6 +170,9 @@ pub struct StepTable {
 
     /// When it begins; when the agent has finished, by default.
     pub when: Option<WhenTable>,
+    /// Left out when the agent has finished and `when` has not come true.
+    #[serde(default)]
+    pub optional: bool,
     /// What is expected until the next step.
     #[serde(default)]
     pub expect: StepExpect,
@@ -457,6 +460,9 @@ impl StepTable {
         ];
         if let Some((field, _, with)) = misplaced.iter().find(|(_, wrong, _)| *wrong) {
             return Err(format!("{field} only goes with {with}"));
+        }
+        if self.optional && self.when.is_none() {
+            return Err("an optional step needs when".to_owned());
         }
         if self.noise.is_some() && self.ms.is_none() {
             return Err("noise needs ms".to_owned());

@@ -16,7 +16,7 @@ use super::file::{Scenario, StepTable};
 use super::records::{CallKey, CallRecord, Records};
 use super::report::{Report, StepReport, Verdict};
 use crate::caller::hearing::{Ear, Heard};
-use crate::caller::person::{Person, Progress, StepTimes};
+use crate::caller::person::{Account, Person, Progress, StepTimes};
 use crate::caller::voice::VoiceError;
 use crate::line::session::{LineEnd, Pace};
 use crate::twilio::call::{CallOptions, place};
@@ -106,7 +106,7 @@ pub async fn run(
     };
     let placed_at = SystemClock.now();
     let carrier = place(&stage.webhooks, &call_options, &mut person).await;
-    let (times, heard, failure) = person.finish().await;
+    let Account { steps: times, skipped, heard, failure } = person.finish().await;
     if let Some(failure) = failure {
         notes.push(format!("the caller's transcriber failed: {failure}"));
         has_words = false;
@@ -153,6 +153,7 @@ pub async fn run(
         .steps
         .iter()
         .enumerate()
+        .filter(|(index, _)| !skipped.contains(index))
         .map(|(index, step)| step_report(index, step.get_ref(), &evidence, &times, &heard))
         .collect();
     let mut wrong = check_final(&scenario.expect, &evidence);

@@ -197,3 +197,24 @@ async fn recording_from_the_callers_side_has_both_voices() {
         assert!(wav.channel(channel).iter().any(|&sample| sample.abs() > 1000));
     }
 }
+
+#[tokio::test]
+async fn optional_step_is_left_out_when_the_agent_does_not_ask() {
+    let steps = r#"
+[[step]]
+say = "how is my website"
+[[step]]
+say = "transfer me please"
+when = { heard = "which project" }
+optional = true
+[[step]]
+say = "thank you bye"
+when = { heard = "ready for review" }
+optional = true
+expect = { heard_all = ["goodbye"] }
+"#;
+    let (report, _) = call(Manners::default(), steps).await;
+    assert_eq!(report.verdict, Verdict::Passed, "{}", report.table());
+    let done: Vec<&str> = report.steps.iter().map(|step| step.caller.as_str()).collect();
+    assert_eq!(done, ["how is my website", "thank you bye"]);
+}

@@ -90,3 +90,24 @@ fn impossible_values_are_refused_with_what_is_allowed() {
         &["1 to 1"],
     );
 }
+
+#[test]
+fn every_scenario_of_the_repository_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of scenarios") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(path.file_stem().and_then(|stem| stem.to_str()), Some(scenario.name.as_str()));
+            assert_eq!(
+                scenario.must_fail,
+                scenario.name.starts_with("expected_to_fail"),
+                "{}",
+                scenario.name
+            );
+            names.push(scenario.name);
+        }
+    }
+    assert!(names.len() >= 16, "{names:?}");
+}
