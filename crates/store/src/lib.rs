@@ -22,6 +22,8 @@ pub mod organizations;
 pub mod page;
 pub mod projects;
 pub mod sessions;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod text;
 pub mod tx;
 pub mod users;

@@ -10,7 +10,7 @@ use super::cluster;
 use super::error::EmbeddedError;
 
 /// Where clusters and programs lie when we are root and the data folder is closed to others (as `/root` is).
-pub(super) const ROOT_HOME: &str = "/var/lib/studioconnect";
+pub(super) const ROOT_HOME: &str = "/var/lib/studioconnect-postgres";
 /// Accounts to run under when we are root and the data folder is root's, in order of preference.
 const ACCOUNTS: [&str; 2] = ["studioconnect", "nobody"];
 

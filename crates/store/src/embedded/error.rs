@@ -76,11 +76,11 @@ pub enum EmbeddedError {
 }
 
 impl EmbeddedError {
-    pub(super) fn failed(doing: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub(crate) fn failed(doing: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Failed { doing: doing.into(), reason: reason.into() }
     }
 
-    pub(super) fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::failed(format!("{doing} {}", path.display()), error.to_string())
     }
 

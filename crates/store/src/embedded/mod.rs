@@ -80,12 +80,22 @@ impl EmbeddedPostgres {
     /// # Errors
     /// [`EmbeddedError::DataDirInUse`] when another process runs it; the others say what to mend.
     pub async fn start(settings: &EmbeddedSettings) -> Result<Self, EmbeddedError> {
+        Self::start_tied(settings, process::Tie::ToParent).await
+    }
+
+    /// Like [`EmbeddedPostgres::start`], for a server that is shared by the processes of a test run.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn start_shared(settings: &EmbeddedSettings) -> Result<Self, EmbeddedError> {
+        Self::start_tied(settings, process::Tie::None).await
+    }
+
+    async fn start_tied(settings: &EmbeddedSettings, tie: process::Tie) -> Result<Self, EmbeddedError> {
         let owned = settings.clone();
         let prepared = tokio::task::spawn_blocking(move || prepare(&owned))
             .await
             .map_err(|_| EmbeddedError::failed("prepare the cluster", "the preparing task died"))??;
         wait_for_predecessor(&prepared.cluster).await?;
-        let server = process::start(&prepared.program, &prepared.log).await?;
+        let server = process::start(&prepared.program, &prepared.log, tie).await?;
         let target = Target::from_socket(&prepared.cluster.socket_dir, DATABASE);
         wait_until_ready(&server, &target, &prepared.log).await?;
         migrate::create_database(&target, DATABASE).await?;

@@ -28,6 +28,16 @@ pub(super) struct Program {
     pub(super) folder: PathBuf,
 }
 
+/// Whether the server goes when we go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tie {
+    /// It does.
+    ToParent,
+    /// Somebody else ends it: the reaper of a test run.
+    #[cfg(feature = "testing")]
+    None,
+}
+
 /// A server process.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -46,7 +56,7 @@ pub(super) fn prepare(command: &mut Command, account: Option<Account>, folder: &
 }
 
 /// Starts the server. Its words go to the log.
-pub(super) async fn start(program: &Program, log: &Path) -> Result<Server, EmbeddedError> {
+pub(super) async fn start(program: &Program, log: &Path, tie: Tie) -> Result<Server, EmbeddedError> {
     let failed = |error: &std::io::Error| EmbeddedError::io("run", &program.path, error);
     put_aside(log);
     let log_file = OpenOptions::new()
@@ -60,7 +70,9 @@ pub(super) async fn start(program: &Program, log: &Path) -> Result<Server, Embed
     prepare(&mut command, program.account, &program.folder);
     // A group of its own: Ctrl-C at the terminal is for us, who then stop the server last.
     command.process_group(0);
-    die_with_parent(&mut command);
+    if tie == Tie::ToParent {
+        die_with_parent(&mut command);
+    }
 
     let (started, outcome) = oneshot::channel();
     let (leave, gone) = watch::channel(false);

@@ -1,0 +1,282 @@
+//! The life of a call as records.
+
+use chrono::TimeDelta;
+use domain::call_log::{CallEvent, EndReason, EventKind, LatencyParts};
+use domain::ids::{CallId, ClientId, ToolCallId, TurnId};
+use store::calls::finalize::{self, Outcome};
+use store::calls::life::{self, StatusReport};
+use store::calls::turns::{self, ToolCall, Turn, TurnKind};
+use store::calls::{self, CallFilter, CallStatus, events};
+use store::{StoreError, clients};
+
+use crate::agency::{Agency, id, incoming, minute, open};
+
+/// A status and its sequence.
+type Reported = (CallStatus, Option<u32>);
+
+fn report(status: CallStatus, sequence: Option<u32>) -> StatusReport {
+    StatusReport { status, sequence, duration_s: None, at: minute(5) }
+}
+
+/// Applies reports in turn and tells the status that stands at the end.
+async fn after(agency: &Agency, number: u128, reports: &[Reported]) -> CallStatus {
+    let call = agency.call(number, minute(1)).await;
+    let mut tx = agency.tx().await;
+    for (status, sequence) in reports {
+        life::update_status(&mut tx, call, report(*status, *sequence)).await.expect("a report");
+    }
+    calls::get(&mut tx, call).await.expect("the call").status
+}
+
+#[tokio::test]
+async fn a_call_announced_twice_is_one_call() {
+    let agency = open().await;
+    let first = agency.call(7, minute(1)).await;
+    let mut tx = agency.tx().await;
+    let mut again = incoming(8, minute(2));
+    again.call_sid = "CA7".to_owned();
+    let announced = life::insert_incoming(&mut tx, &again).await.expect("the same call");
+    assert_eq!((announced.call_id, announced.first), (first, false));
+    let mut tx = agency.system_tx().await;
+    let found = life::find_by_sid(&mut tx, "CA7").await.expect("a look-up");
+    assert_eq!(found, Some((agency.aurora, first)));
+}
+
+#[tokio::test]
+async fn a_call_announced_at_once_by_two_webhooks_is_one_call() {
+    let agency = open().await;
+    let announce = |number| {
+        let agency = &agency;
+        async move {
+            let mut tx = agency.tx().await;
+            let mut call = incoming(number, minute(1));
+            call.call_sid = "CA-same".to_owned();
+            let announced = life::insert_incoming(&mut tx, &call).await.expect("a call");
+            tx.commit().await.expect("a commit");
+            announced
+        }
+    };
+    let (one, two) = tokio::join!(announce(7), announce(8));
+    assert_eq!(one.call_id, two.call_id);
+    assert!(one.first ^ two.first);
+}
+
+#[tokio::test]
+async fn the_status_only_goes_forward() {
+    use CallStatus::{Completed, Failed, InProgress, NoAnswer, Ringing};
+    let agency = open().await;
+    let cases: [(&[Reported], CallStatus); 7] = [
+        (&[(InProgress, Some(1)), (Completed, Some(2))], Completed),
+        // Callbacks that overtake each other.
+        (&[(Completed, Some(2)), (InProgress, Some(1))], Completed),
+        (&[(InProgress, Some(1)), (Ringing, Some(0))], InProgress),
+        // The first end stands, whatever is claimed afterwards.
+        (&[(NoAnswer, Some(1)), (Completed, Some(2))], NoAnswer),
+        (&[(Completed, None), (Failed, None)], Completed),
+        // An old sequence is no news even when the step would be.
+        (&[(InProgress, Some(5)), (Completed, Some(4))], InProgress),
+        (&[(InProgress, None), (Completed, None)], Completed),
+    ];
+    for (number, (reports, expect)) in (10u128..).zip(cases) {
+        assert_eq!(after(&agency, number, reports).await, expect, "{reports:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_is_not_answered_again() {
+    let agency = open().await;
+    let call = agency.call(7, minute(1)).await;
+    let mut tx = agency.tx().await;
+    assert!(life::mark_answered(&mut tx, call, "node-1", minute(2)).await.expect("an answer"));
+    life::update_status(&mut tx, call, report(CallStatus::Completed, Some(3))).await.expect("a report");
+    assert!(!life::mark_answered(&mut tx, call, "node-1", minute(3)).await.expect("no answer"));
+    let stored = calls::get(&mut tx, call).await.expect("the call");
+    assert_eq!(stored.answered_at, Some(minute(2)));
+    assert_eq!(stored.ended_at, Some(minute(5)));
+}
+
+#[tokio::test]
+async fn pages_hold_every_call_once_even_with_equal_times() {
+    let agency = open().await;
+    for number in 10..21u128 {
+        // Groups of three share their moment.
+        agency.call(number, minute(i64::try_from(number / 3).expect("small"))).await;
+    }
+    let mut tx = agency.tx().await;
+    let mut seen = Vec::new();
+    let mut behind = None;
+    loop {
+        let page = calls::list(&mut tx, &CallFilter::default(), behind, 4).await.expect("a page");
+        behind = page.items.last().map(calls::Call::cursor);
+        seen.extend(page.items.iter().map(|call| call.id));
+        // A call that comes in meanwhile must not shift what follows.
+        if seen.len() == 4 {
+            life::insert_incoming(&mut tx, &incoming(500, minute(1_000))).await.expect("a call");
+        }
+        if !page.has_more {
+            break;
+        }
+    }
+    let expect: Vec<CallId> = (10..21u128).rev().map(|number| CallId(id(number))).collect();
+    assert_eq!(seen, expect);
+}
+
+#[tokio::test]
+async fn filters_narrow_the_list() {
+    let agency = open().await;
+    let old = agency.call(10, minute(1)).await;
+    let new = agency.call(11, minute(2)).await;
+    let mut tx = agency.tx().await;
+    clients::insert(&mut tx, ClientId(id(1)), "Bakery", "", &[], minute(0)).await.expect("a client");
+    life::set_client(&mut tx, new, ClientId(id(1))).await.expect("a client of the call");
+    life::update_status(&mut tx, old, report(CallStatus::Canceled, None)).await.expect("a report");
+    let mut listed = async |filter: CallFilter| {
+        let page = calls::list(&mut tx, &filter, None, 10).await.expect("a page");
+        page.items.into_iter().map(|call| (call.id, call.client_name)).collect::<Vec<_>>()
+    };
+    let bakery = Some("Bakery".to_owned());
+    let filter = CallFilter { client_id: Some(ClientId(id(1))), ..CallFilter::default() };
+    assert_eq!(listed(filter).await, [(new, bakery.clone())]);
+    let filter = CallFilter { status: Some(CallStatus::Canceled), ..CallFilter::default() };
+    assert_eq!(listed(filter).await, [(old, None)]);
+    let filter = CallFilter { since: Some(minute(2)), ..CallFilter::default() };
+    assert_eq!(listed(filter).await, [(new, bakery)]);
+    let filter = CallFilter { until: Some(minute(2)), ..CallFilter::default() };
+    assert_eq!(listed(filter).await, [(old, None)]);
+}
+
+fn event(seq: u32) -> CallEvent {
+    CallEvent {
+        seq,
+        at_ms: u64::from(seq) * 20,
+        kind: EventKind::CallerPartial { turn: TurnId(id(1)), text: format!("word {seq}") },
+    }
+}
+
+#[tokio::test]
+async fn events_come_back_in_order_and_repetition_changes_nothing() {
+    let agency = open().await;
+    let call = agency.call(7, minute(1)).await;
+    let mut tx = agency.tx().await;
+    events::append(&mut tx, call, &[event(1), event(0)], minute(1)).await.expect("a batch");
+    let mut changed = event(1);
+    changed.at_ms = 999;
+    events::append(&mut tx, call, &[changed, event(2)], minute(2)).await.expect("a repeated batch");
+    assert_eq!(events::list(&mut tx, call, 0, 100).await.expect("the log"), [event(0), event(1), event(2)]);
+    assert_eq!(events::list(&mut tx, call, 1, 1).await.expect("the log"), [event(1)]);
+    assert_eq!(events::last_recorded_at(&mut tx, call).await.expect("a time"), Some(minute(2)));
+    events::append(&mut tx, call, &[], minute(2)).await.expect("an empty batch");
+}
+
+fn turn(number: u128, kind: TurnKind) -> Turn {
+    Turn {
+        id: TurnId(id(number)),
+        kind,
+        started_ms: 100,
+        ended_ms: 900,
+        text: "hello".to_owned(),
+        generated: (kind == TurnKind::Agent).then(|| "hello there".to_owned()),
+        sent: None,
+        interrupted: kind == TurnKind::Agent,
+        confidence: (kind == TurnKind::Caller).then_some(0.5),
+        layer: (kind == TurnKind::Rejected).then(|| "energy".to_owned()),
+        reason: None,
+        intent: None,
+        latency: (kind == TurnKind::Agent).then_some(LatencyParts {
+            total_ms: 480,
+            stt_ms: 200,
+            ..Default::default()
+        }),
+    }
+}
+
+fn outcome() -> Outcome {
+    Outcome {
+        ended_at: minute(9),
+        end_reason: EndReason::CallerHungUp,
+        duration_ms: 61_000,
+        intent: Some("status_update".to_owned()),
+        summary: serde_json::json!({"turns": 3}),
+        turns: vec![turn(1, TurnKind::Agent), turn(2, TurnKind::Caller), turn(3, TurnKind::Rejected)],
+        tool_calls: vec![ToolCall {
+            id: ToolCallId(id(4)),
+            at_ms: 500,
+            name: "list_projects".to_owned(),
+            arguments: serde_json::json!({}),
+            result: serde_json::json!(["Website"]),
+            ok: true,
+            duration_ms: 3,
+        }],
+        finalized_at: minute(10),
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_closed_once() {
+    let agency = open().await;
+    let call = agency.call(7, minute(1)).await;
+    let mut tx = agency.tx().await;
+    assert!(finalize::finalize(&mut tx, call, &outcome()).await.expect("closing"));
+    let mut other = outcome();
+    other.turns.clear();
+    other.duration_ms = 1;
+    assert!(!finalize::finalize(&mut tx, call, &other).await.expect("closing again"));
+    finalize::set_recording(&mut tx, call, "recordings/x.wav", 61_000).await.expect("a recording");
+    let stored = calls::get(&mut tx, call).await.expect("the call");
+    assert_eq!(stored.status, CallStatus::Completed);
+    assert_eq!(stored.end_reason, Some(EndReason::CallerHungUp));
+    assert_eq!((stored.duration_ms, stored.recording_ms), (Some(61_000), Some(61_000)));
+    assert_eq!(turns::list(&mut tx, call).await.expect("the turns"), outcome().turns);
+    assert_eq!(turns::list_tool_calls(&mut tx, call).await.expect("the tools"), outcome().tool_calls);
+}
+
+#[tokio::test]
+async fn urgency_only_grows() {
+    let agency = open().await;
+    let call = agency.call(7, minute(1)).await;
+    let mut tx = agency.tx().await;
+    for (score, reason) in [(6, "today"), (9, "site down"), (7, "soon")] {
+        life::flag_urgent(&mut tx, call, score, reason).await.expect("a flag");
+    }
+    let stored = calls::get(&mut tx, call).await.expect("the call");
+    assert_eq!((stored.urgency_score, stored.urgency_reason.as_deref()), (9, Some("site down")));
+    let error = life::flag_urgent(&mut tx, call, 11, "?").await.expect_err("beyond the scale");
+    assert!(error.is_conflict_with("calls_urgency_range"));
+}
+
+#[tokio::test]
+async fn recovery_finds_silent_calls_and_those_of_a_reborn_node() {
+    let agency = open().await;
+    let silent = agency.call(7, minute(1)).await;
+    let alive = agency.call(8, minute(1)).await;
+    let reborn = agency.call(9, minute(1)).await;
+    let closed = agency.call(10, minute(1)).await;
+    let mut tx = agency.tx().await;
+    for (call, node) in [(silent, "a"), (alive, "a"), (reborn, "b"), (closed, "b")] {
+        life::mark_answered(&mut tx, call, node, minute(1)).await.expect("an answer");
+    }
+    finalize::finalize(&mut tx, closed, &outcome()).await.expect("closing");
+    tx.commit().await.expect("a commit");
+    let mut tx = agency.system_tx().await;
+    life::heartbeat(&mut tx, "a", &[alive], minute(20)).await.expect("a heartbeat");
+    life::heartbeat(&mut tx, "b", &[reborn], minute(20)).await.expect("a heartbeat");
+    let found = life::list_unfinished(&mut tx, minute(20) - TimeDelta::seconds(30), Some("b"), 10)
+        .await
+        .expect("the unfinished");
+    let mut ids: Vec<CallId> = found.iter().map(|call| call.call_id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [silent, reborn]);
+    assert!(found.iter().all(|call| call.org_id == agency.aurora));
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_unknown_call_is_not_found() {
+    let agency = open().await;
+    let mut tx = agency.tx().await;
+    let unknown = CallId(id(404));
+    assert!(
+        !life::update_status(&mut tx, unknown, report(CallStatus::Completed, None)).await.expect("no change")
+    );
+    let missing = life::flag_urgent(&mut tx, unknown, 9, "fire").await;
+    assert!(matches!(missing, Err(StoreError::NotFound { noun: "call" })));
+}

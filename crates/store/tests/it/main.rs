@@ -1,0 +1,13 @@
+//! The store against a real PostgreSQL.
+
+mod agency;
+mod calls;
+mod clients;
+mod embedded;
+mod jobs;
+mod knowledge;
+mod leads;
+mod people;
+mod schema;
+mod tenancy;
+mod webhooks;
