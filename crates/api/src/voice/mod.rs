@@ -31,6 +31,11 @@ use edge::VoiceEdge;
 ///
 /// Older set-ups have the media socket at `/`: see [`media::root_alias`].
 pub fn router<S: Clone + Send + Sync + 'static>(edge: Arc<VoiceEdge>) -> OpenApiRouter<S> {
+    routes().with_state(edge)
+}
+
+/// The routes before they have their edge: enough to describe them.
+pub(crate) fn routes() -> OpenApiRouter<Arc<VoiceEdge>> {
     OpenApiRouter::new()
         .routes(routes!(webhooks::inbound))
         .routes(routes!(webhooks::status))
@@ -39,5 +44,4 @@ pub fn router<S: Clone + Send + Sync + 'static>(edge: Arc<VoiceEdge>) -> OpenApi
         .routes(routes!(webhooks::message))
         .routes(routes!(media::connect))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(edge)
 }

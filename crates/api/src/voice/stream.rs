@@ -169,18 +169,19 @@ async fn carry(
         let _ = hang_up.send(frame);
     } else {
         drop(hang_up);
-        // Takes the peer's answer to our closing, or sends ours to its. A peer that does neither is left behind.
+    }
+    if ended_by.is_some() {
+        // Says goodbye, or sees that there is nobody to say it to; at most for the time that a message may take.
+        let _ = writing.await;
+    }
+    if ended_by != Some(ReaderEnd::Silent) {
+        // Takes the peer's answer to our closing, or sends ours to its. What is left unread would reset the
+        // connection before the peer has read our words. A peer that sends on for ever is left behind.
         let goodbye = async { while let Some(Ok(_)) = stream.next().await {} };
-        if ended_by != Some(ReaderEnd::Silent) {
-            let _ = tokio::time::timeout(FAREWELL, goodbye).await;
-        }
+        let _ = tokio::time::timeout(FAREWELL, goodbye).await;
     }
     if let Err(error) = session.await {
         tracing::error!(call.id = %call_id, %error, "the task of a call died");
-    }
-    if ended_by.is_some() {
-        // Nobody reads the socket and the session is over, so the writer has nothing left to wait for.
-        let _ = writing.await;
     }
     drop(claim);
     tracing::info!(
