@@ -46,11 +46,11 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain an
 
 .PHONY: generated
 generated: ## rewrites the files that are made from code
-	@$(ENV) UPDATE_GENERATED=1 cargo test -q -p server --lib generated_documents
+	@$(ENV) UPDATE_GENERATED=1 cargo test -q -p server -p api --lib generated_documents
 
 .PHONY: openapi
-openapi: ## prints the OpenAPI document
-	@$(ENV) cargo run -q -p server -- openapi
+openapi: ## writes openapi.json, the document of the HTTP API
+	@$(ENV) cargo run -q -p server -- openapi > openapi.json.new && mv openapi.json.new openapi.json
 
 .PHONY: setup
 setup: ## makes this machine ready: tools, speech packages, PostgreSQL

@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use garde::Validate;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use crate::problem::ApiError;
 
@@ -48,6 +48,10 @@ where
 }
 
 fn parse<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T, ApiError> {
+    // Serde would read a list as an object without names.
+    if body.trim_ascii_start().first() != Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Err(ApiError::field("body", "must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

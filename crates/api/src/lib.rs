@@ -14,5 +14,5 @@ pub mod state;
 pub mod v1;
 pub mod voice;
 
-pub use router::router;
+pub use router::{document, router};
 pub use state::{ApiSettings, ApiState};

@@ -22,10 +22,10 @@ pub(crate) const CARRIER: &str = "carrier_signature";
 const PERMISSION: &str = "x-permission";
 
 /// The frame that the operations are put into.
-pub(crate) fn frame(version: &str) -> OpenApi {
+pub(crate) fn frame() -> OpenApi {
     let info = InfoBuilder::new()
         .title("StudioConnect")
-        .version(version)
+        .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Answers the phone of creative agencies. One API for the dashboard and for integrators: JSON in \
              snake_case, times in RFC 3339 UTC, ids that say what they name, lists in pages \
@@ -97,4 +97,81 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 )]
 pub(crate) async fn get_openapi(Extension(_document): Extension<Arc<OpenApi>>) -> Response {
     Json(&*_document).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use domain::permissions::Permission;
+    use utoipa::openapi::RefOr;
+
+    use super::*;
+
+    fn operations() -> Vec<(String, Operation)> {
+        let mut document = crate::document();
+        let mut found = Vec::new();
+        for (path, item) in &mut document.paths.paths {
+            found.extend(operations_mut(item).map(|operation| (path.clone(), operation.clone())));
+        }
+        assert!(found.len() > 20, "the operations are not found any more");
+        found
+    }
+
+    #[test]
+    fn every_operation_says_who_may_use_it() {
+        for (path, operation) in operations() {
+            let named = permission(&operation).unwrap_or_else(|| panic!("{path} names no permission"));
+            let special = [PUBLIC, SIGNED_IN, CARRIER].contains(&named);
+            assert!(special || named.parse::<Permission>().is_ok(), "{path}: {named} is no permission");
+        }
+    }
+
+    #[test]
+    fn every_operation_is_named_and_described() {
+        let mut seen = BTreeSet::new();
+        for (path, operation) in operations() {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            let words = id.split('_').count();
+            assert!(words >= 2 && id.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{path}: {id:?}");
+            assert!(seen.insert(id.clone()), "{id} is used twice");
+            assert!(operation.summary.as_deref().is_some_and(|s| s.len() >= 8), "{id} has no summary");
+            for (status, response) in &operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                assert!(!response.description.is_empty(), "{id}: {status} is not described");
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_lists_the_errors_that_its_permission_brings() {
+        for (path, operation) in operations() {
+            let named = permission(&operation).unwrap_or_default();
+            let expect: &[&str] = match named {
+                PUBLIC => &[],
+                SIGNED_IN => &["401"],
+                CARRIER => &["403"],
+                _ if path.contains("{id}") => &["401", "403", "404"],
+                _ => &["401", "403"],
+            };
+            for status in expect {
+                let id = operation.operation_id.as_deref().unwrap_or_default();
+                assert!(operation.responses.responses.contains_key(*status), "{id} does not list {status}");
+            }
+        }
+    }
+
+    /// `make generated` runs this with the variable set, and then the file is written instead of compared.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's own switch is no configuration")]
+    fn generated_documents_of_the_api_are_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
+        let expect = crate::document().to_pretty_json().expect("the document is serialisable") + "\n";
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            std::fs::write(&path, &expect).expect("openapi.json can be written");
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == expect, "openapi.json is not current: run `make generated`");
+    }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, Method, header};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::edge;
@@ -25,17 +26,9 @@ const PREFLIGHT_MEMORY: Duration = Duration::from_secs(600);
 /// The whole edge. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that sign-in limits
 /// and the carrier's routes know the peer's address.
 pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
-    let frame = openapi::frame(state.settings.version);
-    let (routes, document) = OpenApiRouter::with_openapi(frame)
-        .merge(v1::router())
-        .merge(health::router())
-        .routes(utoipa_axum::routes!(openapi::get_openapi))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .merge(voice::router(Arc::clone(&voice)))
-        .split_for_parts();
-    let document = Arc::new(openapi::complete(document));
-
+    let document = Arc::new(document());
     let cors = cors(&state.settings);
+    let (routes, _) = described().merge(voice::router(Arc::clone(&voice))).split_for_parts();
     routes
         .merge(pages::router())
         .fallback(async || ApiError::NotFound("page"))
@@ -49,6 +42,22 @@ pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), edge::protect))
         .layer(middleware::from_fn_with_state(state.clone(), edge::identify))
         .with_state(state)
+}
+
+/// The OpenAPI document of all routes.
+#[must_use]
+pub fn document() -> OpenApi {
+    let carrier = voice::routes().into_openapi();
+    openapi::complete(described().into_openapi().merge_from(carrier))
+}
+
+/// The routes of people and programs, with their description.
+fn described() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .merge(v1::router())
+        .merge(health::router())
+        .routes(utoipa_axum::routes!(openapi::get_openapi))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
 /// Other origins may call only when they were named. Without credentials: they bring a token, never the cookie.

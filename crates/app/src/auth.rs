@@ -58,8 +58,8 @@ pub struct Identity {
     pub user: Person,
     /// The organization.
     pub org: Organization,
-    /// The role there.
-    pub role: Role,
+    /// The role's name there.
+    pub role: String,
     /// What the role allows.
     pub permissions: PermissionSet,
 }
@@ -133,14 +133,13 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, try_: SignIn) -> Result<Ne
     .await?;
     tx.commit().await?;
 
-    let role = role_of(&membership.role);
     let identity = Identity {
         session_id,
         expires_at,
         user: Person { id: user.id, email: user.email, name: user.name },
         org: Organization { id: membership.org_id, name: membership.org_name },
-        role,
-        permissions: role.permissions(),
+        permissions: permissions_of(&membership.role),
+        role: membership.role,
     };
     let actor = Actor { org_id: identity.org.id, user_id: identity.user.id, address: try_.address };
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
@@ -161,16 +160,13 @@ pub async fn identify(app: &App, token: &str) -> Result<Option<Identity>, AppErr
     let mut tx = SystemTx::begin(&app.db, "the session says which organization it is").await?;
     let session = sessions::find(&mut tx, &token_hash(token), app.ambient.now()).await?;
     tx.commit().await?;
-    Ok(session.map(|session| {
-        let role = role_of(&session.role);
-        Identity {
-            session_id: session.id,
-            expires_at: session.expires_at,
-            user: Person { id: session.user_id, email: session.email, name: session.name },
-            org: Organization { id: session.org_id, name: session.org_name },
-            role,
-            permissions: role.permissions(),
-        }
+    Ok(session.map(|session| Identity {
+        session_id: session.id,
+        expires_at: session.expires_at,
+        user: Person { id: session.user_id, email: session.email, name: session.name },
+        org: Organization { id: session.org_id, name: session.org_name },
+        permissions: permissions_of(&session.role),
+        role: session.role,
     }))
 }
 
@@ -185,12 +181,15 @@ pub async fn sign_out(app: &App, identity: &Identity) -> Result<(), AppError> {
     Ok(())
 }
 
-/// A role that this version does not know may look and no more.
-fn role_of(name: &str) -> Role {
-    name.parse().unwrap_or_else(|_| {
-        tracing::warn!(role = name, "a member has a role that is not known; treated as viewer");
-        Role::Viewer
-    })
+/// A role that this version does not know allows nothing.
+fn permissions_of(role: &str) -> PermissionSet {
+    match role.parse::<Role>() {
+        Ok(role) => role.permissions(),
+        Err(_unknown) => {
+            tracing::warn!(role, "a member has a role that is not known and may do nothing");
+            PermissionSet::default()
+        }
+    }
 }
 
 async fn verify(
@@ -251,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_role_may_only_look() {
-        assert_eq!(role_of("emperor"), Role::Viewer);
-        assert_eq!(role_of("owner"), Role::Owner);
+    fn an_unknown_role_allows_nothing() {
+        assert_eq!(permissions_of("emperor"), PermissionSet::default());
+        assert_eq!(permissions_of("owner"), Role::Owner.permissions());
     }
 }

@@ -94,7 +94,7 @@ impl From<Identity> for Me {
                 name: identity.user.name,
             },
             organization: OrganizationView { id: identity.org.id.to_string(), name: identity.org.name },
-            role: identity.role.name().to_owned(),
+            role: identity.role,
             permissions: identity.permissions.iter().map(|p| p.name()).collect(),
         }
     }

@@ -49,6 +49,9 @@ pub struct CallView {
     /// The call's id.
     #[schema(value_type = String, example = "call_01jd5z6q2mf3vr4c9s8e7t6k5h")]
     id: CallId,
+    /// The carrier's id of the call.
+    #[schema(example = "CA0123456789abcdef0123456789abcdef")]
+    call_sid: String,
     /// `ringing`, `in_progress`, `completed`, `no_answer`, `busy`, `failed` or `canceled`.
     #[schema(value_type = String, example = "completed")]
     status: CallStatus,
@@ -111,6 +114,7 @@ impl From<Call> for CallView {
     fn from(call: Call) -> Self {
         Self {
             id: call.id,
+            call_sid: call.call_sid,
             status: call.status,
             direction: call.direction,
             from: call.from_number,
