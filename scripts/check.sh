@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What must hold before a commit and needs no database: formatting, lints, dependencies, shell scripts.
-# (That generated files are current is a test: `generated_documents_are_current`.)
+# (That generated files are current is a test: `generated_documents…`.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -14,7 +14,7 @@ say "lints"
 cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 
 say "generated files"
-cargo test --quiet --locked -p server --lib generated_documents
+cargo test --quiet --locked -p server -p api --lib generated_documents
 
 say "dependencies"
 for unwanted in ring openssl-sys native-tls; do
