@@ -3,6 +3,7 @@
 pub mod acoustics;
 pub mod check;
 mod compile;
+pub mod figures;
 pub mod file;
 pub mod http_records;
 pub mod records;

@@ -218,3 +218,18 @@ expect = { heard_all = ["goodbye"] }
     let done: Vec<&str> = report.steps.iter().map(|step| step.caller.as_str()).collect();
     assert_eq!(done, ["how is my website", "thank you bye"]);
 }
+
+#[tokio::test]
+async fn figures_count_what_passed_and_what_had_to_fail() {
+    let (passed, _) = call(Manners::default(), TWO_LINES).await;
+    let wrong = TWO_LINES.replace("ready for review", "finished last week");
+    let (failed, _) = call(Manners::default(), &wrong).await;
+    let (failed_on_purpose, _) = call(Manners::default(), &format!("must_fail = true\n{wrong}")).await;
+    let figures = simulator::scenario::figures::by_voice(&[passed, failed, failed_on_purpose]);
+    let slt = &figures["slt"];
+    assert_eq!((slt.runs, slt.passed, slt.must_fail_runs, slt.must_fail_failed), (2, 1, 1, 1));
+    assert_eq!(slt.failures["a_call"], 1);
+    assert_eq!((slt.heard_ms.count, slt.heard_ms.p50), (6, agent::PATIENCE_MS));
+    let table = simulator::scenario::figures::markdown(&figures);
+    assert!(table.contains("| slt | 2 | 1 (50 %) | 1 of 1 |"), "{table}");
+}
