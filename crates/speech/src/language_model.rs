@@ -11,13 +11,32 @@ use std::fmt::Write as _;
 const DISCOUNT: f64 = 0.6;
 /// The count of a word that stands in the word list only.
 const WORD_COUNT: f64 = 0.5;
-/// The count of a letter after a letter and of a digit after a digit.
+/// The count of a single letter that stands in the word list only: letters are short, and a recogniser hears them
+/// everywhere if it may.
+const LETTER_COUNT: f64 = 0.1;
+/// The count of each pair of spelled letters, dictated digits or parts of amounts.
 const RUN_COUNT: f64 = 1.0;
 
-/// Words that are dictated one after the other.
 const DIGITS: [&str; 13] = [
     "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double", "triple",
 ];
+const TEENS: [&str; 10] = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const SCALES: [&str; 2] = ["hundred", "thousand"];
+const CURRENCIES: [&str; 3] = ["dollars", "euros", "pounds"];
+/// What stands between the parts of an e-mail address.
+const ADDRESS_MARKS: [&str; 4] = ["at", "dot", "dash", "underscore"];
 
 const BEGIN: &str = "<s>";
 const END: &str = "</s>";
@@ -49,7 +68,8 @@ impl LanguageModel {
         for entry in words {
             for word in normalise(entry) {
                 let id = model.id(&word);
-                *model.unigrams.entry(id).or_default() += WORD_COUNT;
+                let count = if word.len() == 1 { LETTER_COUNT } else { WORD_COUNT };
+                *model.unigrams.entry(id).or_default() += count;
             }
         }
         model.add_runs();
@@ -89,19 +109,35 @@ impl LanguageModel {
         }
     }
 
-    /// Letters follow letters and digits digits, as far as the vocabulary has them.
+    /// Spelled addresses, dictated numbers and amounts are made of parts that follow one another whether or not
+    /// a sentence shows it; as far as the vocabulary has them.
     fn add_runs(&mut self) {
-        let letters: Vec<u32> = (b'a'..=b'z')
-            .filter_map(|letter| self.ids.get(char::from(letter).to_string().as_str()).copied())
-            .collect();
-        let digits: Vec<u32> = DIGITS.iter().filter_map(|digit| self.ids.get(*digit).copied()).collect();
+        let letters: Vec<String> = (b'a'..=b'z').map(|letter| char::from(letter).to_string()).collect();
+        let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
         // A handful of letters are but words of sentences ("a", "i"): nobody spells with them.
-        for run in [if letters.len() > 10 { letters } else { Vec::new() }, digits] {
-            for &first in &run {
-                let followers = self.bigrams.entry(vec![first]).or_default();
-                for &second in &run {
-                    *followers.entry(second).or_default() += RUN_COUNT;
-                }
+        if letters.iter().filter(|letter| self.ids.contains_key(**letter)).count() > 10 {
+            self.add_pairs(&letters, &[&letters, &ADDRESS_MARKS]);
+            self.add_pairs(&ADDRESS_MARKS, &[&letters]);
+        }
+        self.add_pairs(&DIGITS, &[&DIGITS]);
+        for small in [&DIGITS[2..11], &TEENS, &TENS] {
+            self.add_pairs(small, &[&SCALES]);
+        }
+        self.add_pairs(&TENS, &[&DIGITS[2..11]]);
+        self.add_pairs(&SCALES, &[&DIGITS[2..11], &SCALES[1..], &TENS, &CURRENCIES]);
+        self.add_pairs(&CURRENCIES, &[&[END]]);
+    }
+
+    fn add_pairs(&mut self, first: &[&str], second: &[&[&str]]) {
+        let known = |words: &[&str]| -> Vec<u32> {
+            words.iter().filter_map(|word| self.ids.get(*word).copied()).collect()
+        };
+        let (first, second) =
+            (known(first), second.iter().flat_map(|words| known(words)).collect::<Vec<_>>());
+        for history in first {
+            let followers = self.bigrams.entry(vec![history]).or_default();
+            for &word in &second {
+                *followers.entry(word).or_default() += RUN_COUNT;
             }
         }
     }
@@ -111,10 +147,12 @@ impl LanguageModel {
     pub fn to_arpa(&self) -> String {
         let total: f64 = self.unigrams.values().sum::<f64>().max(1.0);
         let unigram = |id: u32| self.unigrams.get(&id).map_or(0.0, |count| count / total);
-        let bigram = |history: u32, id: u32| match self.bigrams.get(&vec![history]) {
-            Some(followers) => discounted(followers, id) + back_off(followers) * unigram(id),
+        let (after_one, after_two) = (discount(&self.bigrams), discount(&self.trigrams));
+        let bigram = |history: u32, id: u32| match after_one.get([history].as_slice()) {
+            Some(seen) => seen.probability(id) + seen.back_off * unigram(id),
             None => unigram(id),
         };
+        let weight = |seen: Option<&Discounted<'_>>| log10(seen.map_or(1.0, |seen| seen.back_off));
         let count = |followers: &Followers| followers.values().map(BTreeMap::len).sum::<usize>();
         let mut text = String::with_capacity(64 * self.words.len() + 48 * count(&self.trigrams));
         let (ones, twos, threes) = (self.words.len(), count(&self.bigrams), count(&self.trigrams));
@@ -122,26 +160,26 @@ impl LanguageModel {
             .expect("text grows without failing");
         for (id, word) in (0_u32..).zip(&self.words) {
             let probability = if id == 0 { -99.0 } else { log10(unigram(id)) };
-            let weight = self.bigrams.get(&vec![id]).map_or(1.0, back_off);
-            writeln!(text, "{probability:.4} {word} {:.4}", log10(weight))
-                .expect("text grows without failing");
+            let weight = weight(after_one.get([id].as_slice()));
+            writeln!(text, "{probability:.4} {word} {weight:.4}").expect("text grows without failing");
         }
+        let spelled = |id: u32| &self.words[id as usize];
         text.push_str("\n\\2-grams:\n");
-        for (history, followers) in sorted(&self.bigrams) {
-            for &id in followers.keys() {
-                let weight = self.trigrams.get(&vec![history[0], id]).map_or(1.0, back_off);
-                let (first, second) = (&self.words[history[0] as usize], &self.words[id as usize]);
-                let probability = log10(bigram(history[0], id));
-                writeln!(text, "{probability:.4} {first} {second} {:.4}", log10(weight))
+        for (history, seen) in &after_one {
+            let first = history[0];
+            for &id in seen.counts.keys() {
+                let (probability, weight) =
+                    (log10(bigram(first, id)), weight(after_two.get([first, id].as_slice())));
+                writeln!(text, "{probability:.4} {} {} {weight:.4}", spelled(first), spelled(id))
                     .expect("text grows without failing");
             }
         }
         text.push_str("\n\\3-grams:\n");
-        for (history, followers) in sorted(&self.trigrams) {
-            for &id in followers.keys() {
-                let probability = discounted(followers, id) + back_off(followers) * bigram(history[1], id);
-                let [first, second] = [history[0], history[1]].map(|word| &self.words[word as usize]);
-                writeln!(text, "{:.4} {first} {second} {}", log10(probability), self.words[id as usize])
+        for (history, seen) in &after_two {
+            let (first, second) = (history[0], history[1]);
+            for &id in seen.counts.keys() {
+                let probability = log10(seen.probability(id) + seen.back_off * bigram(second, id));
+                writeln!(text, "{probability:.4} {} {} {}", spelled(first), spelled(second), spelled(id))
                     .expect("text grows without failing");
             }
         }
@@ -150,19 +188,29 @@ impl LanguageModel {
     }
 }
 
-fn sorted(followers: &Followers) -> BTreeMap<&Vec<u32>, &BTreeMap<u32, f64>> {
-    followers.iter().collect()
+/// What followed one history, and how much of the probability discounting left for what did not.
+struct Discounted<'a> {
+    counts: &'a BTreeMap<u32, f64>,
+    total: f64,
+    back_off: f64,
 }
 
-fn discounted(followers: &BTreeMap<u32, f64>, id: u32) -> f64 {
-    let total: f64 = followers.values().sum();
-    followers.get(&id).map_or(0.0, |count| (count - DISCOUNT).max(0.0) / total)
+impl Discounted<'_> {
+    fn probability(&self, id: u32) -> f64 {
+        self.counts.get(&id).map_or(0.0, |count| (count - DISCOUNT).max(0.0) / self.total)
+    }
 }
 
-/// What discounting left over for words that were not seen here.
-fn back_off(followers: &BTreeMap<u32, f64>) -> f64 {
-    let total: f64 = followers.values().sum();
-    followers.values().map(|count| count.min(DISCOUNT)).sum::<f64>() / total
+/// Histories in order, so that equal vocabularies give equal files.
+fn discount(followers: &Followers) -> BTreeMap<&[u32], Discounted<'_>> {
+    followers
+        .iter()
+        .map(|(history, counts)| {
+            let total: f64 = counts.values().sum();
+            let back_off = counts.values().map(|count| count.min(DISCOUNT)).sum::<f64>() / total;
+            (history.as_slice(), Discounted { counts, total, back_off })
+        })
+        .collect()
 }
 
 fn log10(probability: f64) -> f64 {

@@ -193,13 +193,31 @@ pub(crate) fn vocabulary() -> Vocabulary {
     Vocabulary { key: "wer".to_owned(), sentences, words }
 }
 
+/// The vocabulary that the product itself makes for an agency: thousands of sentences.
+pub(crate) fn product_vocabulary() -> Vocabulary {
+    let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    domain::vocabulary::build(&domain::vocabulary::Sources {
+        business: "Aurora Branding",
+        people: &own(&["Dana", "Ava"]),
+        questions: &own(&[
+            "how much does a logo cost",
+            "what are your opening hours",
+            "where is your office",
+        ]),
+        answers: &own(&["a logo costs between two and five thousand dollars depending on the scope"]),
+        lead_questions: &[],
+        projects: &own(&["website", "packaging design", "new logo"]),
+        clients: &own(&["Oakley Foods", "Maria Lopez"]),
+    })
+}
+
 /// The lines to be spoken, by kind.
-pub(crate) fn groups(_vocabulary: &Vocabulary) -> Vec<(&'static str, Vec<&'static str>)> {
+pub(crate) fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("closed", CLOSED.to_vec()),
         ("open", OPEN.to_vec()),
         ("letters", LETTERS.to_vec()),
         ("digits", DIGITS.to_vec()),
-        ("noise", vec![""; 12]),
+        ("noise", vec![""; 54]),
     ]
 }

@@ -1,7 +1,8 @@
 //! Word error rate of the local recogniser through 8 kHz mu-law, for its tuning.
 //!
 //! `cargo run -p speech --example wer -- [--voices slt,awb,kal16,en-us] [--only open|closed|letters|digits|noise]
-//! [--show] [-lw 8 …]`: all other arguments starting with one dash go to the decoder as they are.
+//! [--product] [--show] [-lw 8 …]`: `--product` takes the product's own vocabulary instead of a small one,
+//! and all other arguments starting with one dash go to the decoder as they are.
 
 use std::sync::Arc;
 
@@ -33,7 +34,8 @@ async fn main() -> Result<(), ProviderError> {
         .map(|pair| (pair[0].clone(), pair[1].clone()))
         .collect();
     let recogniser = PocketSphinx::new(PocketSphinxSettings { decoder_settings, ..Default::default() });
-    let vocabulary = Arc::new(agency::vocabulary());
+    let product = arguments.iter().any(|argument| argument == "--product");
+    let vocabulary = Arc::new(if product { agency::product_vocabulary() } else { agency::vocabulary() });
     let config = SttConfig { language: "en-US".to_owned(), vocabulary };
     let started = std::time::Instant::now();
     recogniser.prepare(&config).await?;
@@ -43,7 +45,7 @@ async fn main() -> Result<(), ProviderError> {
         config.vocabulary.sentences.len(),
         config.vocabulary.words.len()
     );
-    for (group, lines) in agency::groups(&config.vocabulary) {
+    for (group, lines) in agency::groups() {
         if only.as_deref().is_some_and(|only| only != group) {
             continue;
         }
@@ -96,7 +98,16 @@ async fn utterance(voice: &str, text: &str) -> Result<Vec<i16>, ProviderError> {
     let flite = Flite::default();
     let espeak = Espeak::default();
     let synthesiser: &dyn TextToSpeech = if voice.starts_with("en-") { &espeak } else { &flite };
-    let text = text.to_owned();
+    // A lone small "a" is an article to a synthesiser.
+    let text = text
+        .split(' ')
+        .map(
+            |word| {
+                if word.len() == 1 && text.contains("dot") { word.to_uppercase() } else { word.to_owned() }
+            },
+        )
+        .collect::<Vec<_>>()
+        .join(" ");
     let request = TtsRequest { text, voice: voice.to_owned(), language: "en-US".to_owned() };
     let mut audio = synthesiser.speak(&request).await?;
     let mut samples = vec![0_i16; 3_200];
@@ -112,7 +123,7 @@ async fn utterance(voice: &str, text: &str) -> Result<Vec<i16>, ProviderError> {
 fn noise_only(seed: u64) -> Vec<i16> {
     let kind = [NoiseKind::White, NoiseKind::Pink, NoiseKind::Clicks][seed as usize % 3];
     let mut samples = vec![0; 12_000];
-    let mut noise = Noise::new(kind, -30.0 - (seed / 3) as f32 * 4.0, SmallRandom::new(seed));
+    let mut noise = Noise::new(kind, -20.0 - (seed / 3 % 6) as f32 * 5.0, SmallRandom::new(seed));
     noise.add_to(&mut samples);
     assert!(rms_dbfs(&samples) > -60.0);
     samples

@@ -40,7 +40,6 @@ pub(super) struct Library {
     ps_process_raw: unsafe extern "C" fn(*mut Opaque, *const i16, usize, c_int, c_int) -> c_int,
     ps_end_utt: unsafe extern "C" fn(*mut Opaque) -> c_int,
     ps_get_hyp: unsafe extern "C" fn(*mut Opaque, *mut i32) -> *const c_char,
-    ps_get_prob: unsafe extern "C" fn(*mut Opaque) -> i32,
     ps_seg_iter: unsafe extern "C" fn(*mut Opaque) -> *mut Opaque,
     ps_seg_next: unsafe extern "C" fn(*mut Opaque) -> *mut Opaque,
     ps_seg_word: unsafe extern "C" fn(*mut Opaque) -> *const c_char,
@@ -74,7 +73,6 @@ impl Library {
             ps_process_raw: function!("ps_process_raw"),
             ps_end_utt: function!("ps_end_utt"),
             ps_get_hyp: function!("ps_get_hyp"),
-            ps_get_prob: function!("ps_get_prob"),
             ps_seg_iter: function!("ps_seg_iter"),
             ps_seg_next: function!("ps_seg_next"),
             ps_seg_word: function!("ps_seg_word"),
@@ -179,12 +177,6 @@ impl Decoder {
         // SAFETY: the score is not asked for; the text belongs to the decoder and is copied before the next call.
         let text = unsafe { (self.library.ps_get_hyp)(self.decoder.as_ptr(), null_mut()) };
         self.copy(text)
-    }
-
-    /// Log posterior of the finished utterance, base 1.0001.
-    pub(super) fn posterior(&mut self) -> i32 {
-        // SAFETY: the decoder is valid; without a result the library answers a very small number.
-        unsafe { (self.library.ps_get_prob)(self.decoder.as_ptr()) }
     }
 
     /// The finished utterance word by word.

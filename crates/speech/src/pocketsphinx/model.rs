@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::call_plan::Vocabulary;
 use tempfile::TempDir;
 
+use super::adaptation::telephone_mllr;
 use crate::dictionary::{Dictionary, by_letters, split_flite_phones};
 use crate::language_model::LanguageModel;
 use crate::synthesis::{Program, Run};
@@ -46,6 +47,7 @@ impl Model {
         let model = Self { key: vocabulary.key.clone(), folder };
         std::fs::write(model.language_file(), language.to_arpa())?;
         std::fs::write(model.dictionary_file(), dictionary.to_text())?;
+        std::fs::write(model.adaptation_file(), telephone_mllr())?;
         let size = Size { words: dictionary.len(), pronounced_by_rule: missing.len() };
         Ok((Arc::new(model), size))
     }
@@ -53,6 +55,11 @@ impl Model {
     /// The ARPA file.
     pub(super) fn language_file(&self) -> PathBuf {
         self.folder.path().join("language.lm")
+    }
+
+    /// The acoustic model's adaptation to the telephone.
+    pub(super) fn adaptation_file(&self) -> PathBuf {
+        self.folder.path().join("telephone.mllr")
     }
 
     /// The dictionary.

@@ -108,12 +108,6 @@ impl Pool {
     pub(super) fn give_back(&self, free: Free) {
         self.lock().free.push(free);
     }
-
-    /// The number of decoders, busy or free.
-    #[cfg(test)]
-    pub(super) fn alive(&self) -> usize {
-        self.lock().alive
-    }
 }
 
 /// Starts a decoder's thread; the answer comes when its model is loaded and warm.

@@ -179,6 +179,8 @@ fn decoder_settings(settings: &PocketSphinxSettings, model: &Model) -> Vec<(Stri
         ("-hmm", path(&settings.acoustic_model)),
         ("-lm", path(&model.language_file())),
         ("-dict", path(&model.dictionary_file())),
+        ("-mllr", path(&model.adaptation_file())),
+        ("-topn", "8".to_owned()),
         ("-logfn", "/dev/null".to_owned()),
     ];
     let mut all: Vec<(String, String)> =
