@@ -70,7 +70,8 @@ pub fn does(text: &str, act: Act) -> bool {
     said.len() <= longest
         && ACTS.get(name).iter().any(|phrase| {
             let phrase = words(phrase);
-            if phrase.len() <= 2 { find_phrase(&said, &phrase) } else { find_loosely(&said, &phrase) }.is_some()
+            if phrase.len() <= 2 { find_phrase(&said, &phrase) } else { find_loosely(&said, &phrase) }
+                .is_some()
         })
 }
 
@@ -132,9 +133,15 @@ mod tests {
     #[test]
     fn questions_are_told_from_statements() {
         for text in [
-            "how much does a website cost", "um what are your hours", "do you do social media", "is there parking",
-            "i was wondering if you do logos", "can you tell me where you are", "wait how long does it take",
-            "really?", "by the way how many revisions do i get",
+            "how much does a website cost",
+            "um what are your hours",
+            "do you do social media",
+            "is there parking",
+            "i was wondering if you do logos",
+            "can you tell me where you are",
+            "wait how long does it take",
+            "really?",
+            "by the way how many revisions do i get",
         ] {
             assert!(is_question(text), "{text}");
         }

@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn phrases_said_often_have_variants() {
-        for phrase in [Phrase::LeadTransition, Phrase::NotUnderstood, Phrase::AnythingElse, Phrase::DontKnow] {
+        for phrase in [Phrase::LeadTransition, Phrase::NotUnderstood, Phrase::AnythingElse, Phrase::DontKnow]
+        {
             assert_ne!(variant(phrase, 0), variant(phrase, 1), "{}", phrase.key());
         }
     }

@@ -23,7 +23,9 @@ pub fn score(text: &str, expecting: ExpectedAnswer) -> f32 {
                 return score;
             }
         }
-        ExpectedAnswer::YesNo if said.len() <= 6 && yes_no::read(text).is_some() && !is_trailing(&said) => return 0.95,
+        ExpectedAnswer::YesNo if said.len() <= 6 && yes_no::read(text).is_some() && !is_trailing(&said) => {
+            return 0.95;
+        }
         ExpectedAnswer::Money if money::read(text).is_some() && !is_trailing(&said) => {
             return if money::ends_open(text) { 0.45 } else { 0.85 };
         }
@@ -37,7 +39,8 @@ pub fn score(text: &str, expecting: ExpectedAnswer) -> f32 {
     if listed("mail_hosts", last) {
         return 0.3;
     }
-    let dictating = said.len() >= 3 && said[said.len() - 3..].iter().all(|w| numbers::is_digit_word(w) || w.len() == 1);
+    let dictating =
+        said.len() >= 3 && said[said.len() - 3..].iter().all(|w| numbers::is_digit_word(w) || w.len() == 1);
     if dictating {
         return 0.35;
     }

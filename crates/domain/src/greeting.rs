@@ -9,7 +9,9 @@ pub fn sentences(plan: &CallPlan) -> Vec<String> {
     let client = plan.caller.client.as_ref();
     let first_name = client.and_then(|c| c.person.as_deref()).and_then(|p| p.split_whitespace().next());
     let template = match (client, first_name) {
-        (Some(_), Some(_)) if !plan.agent.client_greeting.trim().is_empty() => plan.agent.client_greeting.as_str(),
+        (Some(_), Some(_)) if !plan.agent.client_greeting.trim().is_empty() => {
+            plan.agent.client_greeting.as_str()
+        }
         (Some(_), Some(_)) => agent_phrases::variant(Phrase::GreetClient, 0),
         // A company whose person is unknown is greeted without a name rather than with a hole.
         _ if !plan.agent.greeting.trim().is_empty() => plan.agent.greeting.as_str(),

@@ -92,8 +92,11 @@ pub fn scores(text: &str) -> Vec<(Intent, f32)> {
         .iter()
         .map(|(intent, phrases)| {
             // The best phrase counts whole and others by half: overlapping phrases must not multiply.
-            let mut found: Vec<f32> =
-                phrases.iter().filter(|p| find_loosely(&said, &p.words).is_some()).map(|p| p.weight).collect();
+            let mut found: Vec<f32> = phrases
+                .iter()
+                .filter(|p| find_loosely(&said, &p.words).is_some())
+                .map(|p| p.weight)
+                .collect();
             found.sort_by(|a, b| b.total_cmp(a));
             let best = found.first().copied().unwrap_or(0.0);
             (*intent, best + found.iter().skip(1).take(3).sum::<f32>() / 2.0)

@@ -43,8 +43,11 @@ static CONCEPTS: LazyLock<Vec<Concept>> = LazyLock::new(|| {
     Sections::read(include_str!("../data/en/synonyms.txt"))
         .iter()
         .map(|(name, lines)| {
-            let mut phrases: Vec<Vec<String>> =
-                lines.iter().flat_map(|l| l.split(',')).map(|p| words(p).iter().map(|w| stem(w)).collect()).collect();
+            let mut phrases: Vec<Vec<String>> = lines
+                .iter()
+                .flat_map(|l| l.split(','))
+                .map(|p| words(p).iter().map(|w| stem(w)).collect())
+                .collect();
             phrases.retain(|p: &Vec<String>| !p.is_empty());
             phrases.sort_by_key(|p| std::cmp::Reverse(p.len()));
             Concept { name, phrases }
@@ -174,7 +177,11 @@ fn overlap(
         set.contains(concept)
             || (concept.len() >= 6
                 && !concept.starts_with('#')
-                && set.iter().any(|c| !c.starts_with('#') && c.len().abs_diff(concept.len()) <= 1 && edit_distance(c, concept) <= 1))
+                && set.iter().any(|c| {
+                    !c.starts_with('#')
+                        && c.len().abs_diff(concept.len()) <= 1
+                        && edit_distance(c, concept) <= 1
+                }))
     };
     let (mut covered, mut wanted) = (0.0, 0.0);
     for concept in asked {

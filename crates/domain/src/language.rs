@@ -69,7 +69,8 @@ pub(crate) static FIRST_NAMES: LazyLock<Vec<&'static str>> =
 pub(crate) static SURNAMES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| include_str!("../data/en/surnames.txt").split_whitespace().collect());
 /// Word lists of the parsers and filters.
-pub(crate) static LISTS: LazyLock<Sections> = LazyLock::new(|| Sections::read(include_str!("../data/en/lists.txt")));
+pub(crate) static LISTS: LazyLock<Sections> =
+    LazyLock::new(|| Sections::read(include_str!("../data/en/lists.txt")));
 
 /// Whether a list of the pack has the word.
 pub(crate) fn listed(list: &str, word: &str) -> bool {

@@ -20,6 +20,7 @@ pub mod permissions;
 pub mod phantom_speech;
 pub mod phone;
 pub mod projects;
+pub mod qualification;
 pub mod spoken_forms;
 pub mod turn_taking;
 pub mod turns;

@@ -148,12 +148,17 @@ fn audio(evidence: &Evidence<'_>, said: &[String], layers: &Layers) -> Option<St
     }
     // Nobody says more than about eight words a second; twelve leaves room for a late voice onset.
     let possible = 2 + (evidence.speech_ms as usize * 12) / 1_000;
-    (said.len() > possible).then(|| format!("{} words can't be said in {} ms", said.len(), evidence.speech_ms))
+    (said.len() > possible)
+        .then(|| format!("{} words can't be said in {} ms", said.len(), evidence.speech_ms))
 }
 
 fn confidence(evidence: &Evidence<'_>, said: &[String], layers: &Layers) -> Option<String> {
     let confidence = evidence.confidence?;
-    let least = if is_expected(said, evidence.expecting) { layers.min_confidence / 2.0 } else { layers.min_confidence };
+    let least = if is_expected(said, evidence.expecting) {
+        layers.min_confidence / 2.0
+    } else {
+        layers.min_confidence
+    };
     (confidence < least).then(|| format!("confidence {confidence:.2} is below {least:.2}"))
 }
 
@@ -215,7 +220,8 @@ fn vocabulary(evidence: &Evidence<'_>, said: &[String], _: &Layers) -> Option<St
     if is_expected(said, evidence.expecting) || said.len() < 3 {
         return None;
     }
-    let known = |w: &String| vocabulary.words.iter().any(|v| v == w) || listed("stopwords", w) || w.len() == 1;
+    let known =
+        |w: &String| vocabulary.words.iter().any(|v| v == w) || listed("stopwords", w) || w.len() == 1;
     let strange = said.iter().filter(|w| !known(w)).count();
     (strange * 10 > said.len() * 7).then(|| format!("{strange} of {} words are unknown here", said.len()))
 }
@@ -231,7 +237,9 @@ fn is_expected(said: &[String], expecting: ExpectedAnswer) -> bool {
         ExpectedAnswer::Open | ExpectedAnswer::YesNo => {
             said.len() == 1 && said.iter().all(|w| crate::language::FIRST_NAMES.contains(&w.as_str()))
         }
-        ExpectedAnswer::Name | ExpectedAnswer::Choice => said.iter().any(|w| w.len() > 1 && !listed("fillers", w)),
+        ExpectedAnswer::Name | ExpectedAnswer::Choice => {
+            said.iter().any(|w| w.len() > 1 && !listed("fillers", w))
+        }
         ExpectedAnswer::Email => said.iter().any(|w| !listed("fillers", w)),
         ExpectedAnswer::Digits | ExpectedAnswer::Money | ExpectedAnswer::Date => {
             said.iter().any(|w| numbers::is_digit_word(w) || numbers::number(w).is_some())
@@ -287,14 +295,20 @@ mod tests {
     fn words_without_audio_behind_them_are_refused() {
         assert_eq!(layer(&Evidence { speech_ms: 80, ..honest("yes") }), Some(Layer::Audio));
         assert_eq!(layer(&Evidence { mean_voice_score: 0.2, ..honest("how are you") }), Some(Layer::Audio));
-        assert_eq!(layer(&Evidence { above_noise_db: Some(1.0), ..honest("how are you") }), Some(Layer::Audio));
+        assert_eq!(
+            layer(&Evidence { above_noise_db: Some(1.0), ..honest("how are you") }),
+            Some(Layer::Audio)
+        );
         let long = "one two three four five six seven eight nine ten";
         assert_eq!(layer(&Evidence { speech_ms: 300, ..honest(long) }), Some(Layer::Audio));
     }
 
     #[test]
     fn doubtful_words_are_refused_unless_they_were_asked_for() {
-        assert_eq!(layer(&Evidence { confidence: Some(0.1), ..honest("the cat sat") }), Some(Layer::Confidence));
+        assert_eq!(
+            layer(&Evidence { confidence: Some(0.1), ..honest("the cat sat") }),
+            Some(Layer::Confidence)
+        );
         let asked = Evidence { confidence: Some(0.15), expecting: ExpectedAnswer::YesNo, ..honest("yes") };
         assert_eq!(layer(&asked), None);
     }
@@ -308,7 +322,12 @@ mod tests {
 
     #[test]
     fn inventions_and_endless_repetition_are_refused() {
-        for text in ["thank you for watching", "Subtitles by the community", "the the the the", "so good so good so good so good"] {
+        for text in [
+            "thank you for watching",
+            "Subtitles by the community",
+            "the the the the",
+            "so good so good so good so good",
+        ] {
             assert_eq!(layer(&honest(text)), Some(Layer::Invention), "{text}");
         }
         assert_eq!(layer(&honest("five five five five")), None);

@@ -33,7 +33,10 @@ pub fn find(said: &str, projects: &[Named<'_>]) -> Match {
     let scores: Vec<f32> = projects
         .iter()
         .map(|p| {
-            std::iter::once(p.name).chain(p.aliases.iter().map(String::as_str)).map(|n| name_score(&said, n)).fold(0.0, f32::max)
+            std::iter::once(p.name)
+                .chain(p.aliases.iter().map(String::as_str))
+                .map(|n| name_score(&said, n))
+                .fold(0.0, f32::max)
         })
         .collect();
     let best = scores.iter().copied().fold(0.0, f32::max);
@@ -148,7 +151,8 @@ fn status_words(status: &str) -> String {
 /// A sentence's first word made small where it is an ordinary word, so that names keep their capital.
 fn in_mid_sentence(sentence: &str) -> String {
     let first = sentence.split_whitespace().next().unwrap_or_default();
-    let ordinary = listed("stopwords", &first.to_lowercase()) || ["All", "Second", "First", "Two", "Three"].contains(&first);
+    let ordinary = listed("stopwords", &first.to_lowercase())
+        || ["All", "Second", "First", "Two", "Three"].contains(&first);
     if ordinary && first != "I" {
         let mut letters = sentence.chars();
         letters.next().map_or_else(String::new, |c| c.to_lowercase().chain(letters).collect())
@@ -199,7 +203,8 @@ mod tests {
 
     #[test]
     fn one_of_a_few_can_be_chosen_by_its_place() {
-        let offered = [Named { name: "Packaging Design", aliases: &[] }, Named { name: "Online Shop", aliases: &[] }];
+        let offered =
+            [Named { name: "Packaging Design", aliases: &[] }, Named { name: "Online Shop", aliases: &[] }];
         assert_eq!(choose("the second one", &offered), Match::One(1));
         assert_eq!(choose("the first", &offered), Match::One(0));
         assert_eq!(choose("the last one please", &offered), Match::One(1));
@@ -231,7 +236,8 @@ mod tests {
             status_sentences(&old, today, 24)[1..],
             ["It is due on December fifth.", "That was the state three days ago."]
         );
-        let bare = Facts { last_update: None, next_milestone: None, due_on: None, stale_hours: None, ..facts };
+        let bare =
+            Facts { last_update: None, next_milestone: None, due_on: None, stale_hours: None, ..facts };
         assert_eq!(status_sentences(&bare, today, 24), ["Bakery Website is in review."]);
         let done = Facts { status: "done", due_on: NaiveDate::from_ymd_opt(2026, 11, 15), ..facts };
         assert_eq!(status_sentences(&done, today, 24).len(), 1);

@@ -209,7 +209,11 @@ mod tests {
     }
 
     fn log(kinds: Vec<(u64, EventKind)>) -> Vec<CallEvent> {
-        kinds.into_iter().enumerate().map(|(i, (at_ms, kind))| CallEvent { seq: i as u32, at_ms, kind }).collect()
+        kinds
+            .into_iter()
+            .enumerate()
+            .map(|(i, (at_ms, kind))| CallEvent { seq: i as u32, at_ms, kind })
+            .collect()
     }
 
     fn saying(n: u128, text: &str) -> EventKind {
@@ -220,11 +224,41 @@ mod tests {
     fn a_finished_call_has_its_turns_with_latency_tools_and_intents() {
         let call = project(&log(vec![
             (0, saying(1, "Hello.")),
-            (900, EventKind::AgentTurn { turn: turn(1), started_ms: 0, ended_ms: 900, generated: "Hello.".into(), sent: "Hello.".into(), heard: "Hello.".into(), interrupted: false }),
+            (
+                900,
+                EventKind::AgentTurn {
+                    turn: turn(1),
+                    started_ms: 0,
+                    ended_ms: 900,
+                    generated: "Hello.".into(),
+                    sent: "Hello.".into(),
+                    heard: "Hello.".into(),
+                    interrupted: false,
+                },
+            ),
             (2_000, EventKind::CallerPartial { turn: turn(2), text: "how is".into() }),
-            (2_500, EventKind::CallerTurn { turn: turn(2), started_ms: 1_500, ended_ms: 2_400, text: "how is my website".into(), confidence: Some(0.9) }),
+            (
+                2_500,
+                EventKind::CallerTurn {
+                    turn: turn(2),
+                    started_ms: 1_500,
+                    ended_ms: 2_400,
+                    text: "how is my website".into(),
+                    confidence: Some(0.9),
+                },
+            ),
             (2_600, EventKind::Intent { turn: turn(2), intent: "status_update".into() }),
-            (2_650, EventKind::ToolCall { id: ToolCallId(Uuid::nil()), name: "list_projects".into(), arguments: serde_json::json!({}), result: serde_json::json!([]), ok: true, duration_ms: 3 }),
+            (
+                2_650,
+                EventKind::ToolCall {
+                    id: ToolCallId(Uuid::nil()),
+                    name: "list_projects".into(),
+                    arguments: serde_json::json!({}),
+                    result: serde_json::json!([]),
+                    ok: true,
+                    duration_ms: 3,
+                },
+            ),
             (2_700, saying(3, "It is fine.")),
             (2_710, EventKind::Latency { turn: turn(3), parts: LatencyParts::default() }),
             (3_000, EventKind::Ended { reason: EndReason::CallerHungUp }),
@@ -256,7 +290,14 @@ mod tests {
     fn rejected_turns_stay_with_layer_and_reason() {
         let call = project(&log(vec![(
             500,
-            EventKind::TurnRejected { turn: turn(1), started_ms: 100, ended_ms: 200, text: "thank you for watching".into(), layer: "invention".into(), reason: "known".into() },
+            EventKind::TurnRejected {
+                turn: turn(1),
+                started_ms: 100,
+                ended_ms: 200,
+                text: "thank you for watching".into(),
+                layer: "invention".into(),
+                reason: "known".into(),
+            },
         )]));
         assert_eq!(call.turns[0].rejected, Some(("invention".into(), "known".into())));
     }

@@ -88,7 +88,10 @@ fn is_negated(said: &[String], at: usize) -> bool {
 
 fn has_phrase_of_offer(said: &[String]) -> bool {
     said.len() >= 2
-        && matches!((said[0].as_str(), said[1].as_str()), ("do", "you") | ("can", "you") | ("how", "much") | ("what", "do"))
+        && matches!(
+            (said[0].as_str(), said[1].as_str()),
+            ("do", "you") | ("can", "you") | ("how", "much") | ("what", "do")
+        )
         && !has_phrase_of("refusals", said)
 }
 
@@ -120,7 +123,9 @@ mod tests {
 
     #[test]
     fn haste_is_high() {
-        for text in ["i need it asap", "it is urgent", "as soon as possible please", "our deadline is tomorrow"] {
+        for text in
+            ["i need it asap", "it is urgent", "as soon as possible please", "our deadline is tomorrow"]
+        {
             assert!((HIGH..URGENT).contains(&score(text)), "{text}: {}", score(text));
         }
     }
@@ -148,6 +153,9 @@ mod tests {
         assert_eq!(assess("the press proof is wrong", &rules).score, 9);
         let calm = UrgencyRules { sensitivity: -2, ..UrgencyRules::default() };
         assert!(assess("it is urgent", &calm).score < assess("it is urgent", &UrgencyRules::default()).score);
-        assert_eq!(assess("good morning", &UrgencyRules { sensitivity: 3, ..UrgencyRules::default() }).score, 0);
+        assert_eq!(
+            assess("good morning", &UrgencyRules { sensitivity: 3, ..UrgencyRules::default() }).score,
+            0
+        );
     }
 }

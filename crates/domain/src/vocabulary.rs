@@ -47,12 +47,15 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
         for template in templates {
             match section {
                 "project" => {
-                    for name in sources.projects.iter().map(String::as_str).chain(["project", "website", "logo"]) {
+                    for name in
+                        sources.projects.iter().map(String::as_str).chain(["project", "website", "logo"])
+                    {
                         sentences.add(&fill(template, &[("project", name)]));
                     }
                 }
                 "service" => {
-                    let choices = sources.lead_questions.iter().flat_map(|q| q.choices.iter()).map(String::as_str);
+                    let choices =
+                        sources.lead_questions.iter().flat_map(|q| q.choices.iter()).map(String::as_str);
                     for name in choices.chain(["website", "logo", "brand", "online shop"]) {
                         sentences.add(&fill(template, &[("service", name)]));
                     }
@@ -61,18 +64,38 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
             }
         }
     }
-    for name in ["yes", "no", "back_channels", "thinking", "refusals", "unknown_answers", "soonest", "flexible", "this_number"] {
+    for name in [
+        "yes",
+        "no",
+        "back_channels",
+        "thinking",
+        "refusals",
+        "unknown_answers",
+        "soonest",
+        "flexible",
+        "this_number",
+    ] {
         for phrase in LISTS.get(name) {
             sentences.add(phrase);
         }
     }
     for choice in sources.lead_questions.iter().flat_map(|q| &q.choices) {
-        for frame in ["{c}", "{c} please", "it's {c}", "it would be {c}", "we need {c}", "mostly {c}", "i think {c}"] {
+        for frame in
+            ["{c}", "{c} please", "it's {c}", "it would be {c}", "we need {c}", "mostly {c}", "i think {c}"]
+        {
             sentences.add(&fill(frame, &[("c", choice)]));
         }
     }
     for name in sources.clients.iter().chain(sources.people) {
-        for frame in ["{c}", "it's {c}", "my name is {c}", "this is {c}", "i'm calling from {c}", "it's called {c}", "the company is called {c}"] {
+        for frame in [
+            "{c}",
+            "it's {c}",
+            "my name is {c}",
+            "this is {c}",
+            "i'm calling from {c}",
+            "it's called {c}",
+            "the company is called {c}",
+        ] {
             sentences.add(&fill(frame, &[("c", name)]));
         }
     }
@@ -80,9 +103,14 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
     add_numbers(&mut sentences);
     add_addresses(&mut sentences, sources.clients);
 
-    let mut known: BTreeSet<String> = sentences.list.iter().flat_map(|s| s.split(' ')).map(str::to_owned).collect();
+    let mut known: BTreeSet<String> =
+        sentences.list.iter().flat_map(|s| s.split(' ')).map(str::to_owned).collect();
     for text in sources.answers.iter().map(String::as_str).chain([sources.business]) {
-        known.extend(words(text).into_iter().filter(|w| !listed("stopwords", w) && !w.contains(|c: char| c.is_ascii_digit())));
+        known.extend(
+            words(text)
+                .into_iter()
+                .filter(|w| !listed("stopwords", w) && !w.contains(|c: char| c.is_ascii_digit())),
+        );
     }
     known.extend(FIRST_NAMES.iter().chain(SURNAMES.iter()).map(|n| (*n).to_owned()));
     for list in ["company_words", "spelling_alphabet", "mail_hosts"] {
@@ -108,7 +136,10 @@ impl Collected {
     fn add(&mut self, text: &str) {
         // A recogniser knows words, no digits; who writes "24/7" loses only that sentence.
         let plain = words(text).join(" ");
-        if !plain.is_empty() && !plain.contains(|c: char| c.is_ascii_digit()) && self.seen.insert(plain.clone()) {
+        if !plain.is_empty()
+            && !plain.contains(|c: char| c.is_ascii_digit())
+            && self.seen.insert(plain.clone())
+        {
             self.list.push(plain);
         }
     }
@@ -138,7 +169,8 @@ fn add_names(sentences: &mut Collected) {
 }
 
 fn add_numbers(sentences: &mut Collected) {
-    const DIGITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    const DIGITS: [&str; 10] =
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
     // Runs that hold every pair of digits: dictated numbers are new each time.
     for a in 0..10_usize {
         for step in 0..10_usize {
@@ -152,35 +184,94 @@ fn add_numbers(sentences: &mut Collected) {
         sentences.add(&format!("triple {}", DIGITS[a]));
         sentences.add(&format!("oh {} four two", DIGITS[a]));
     }
-    for area in ["five one three", "two one two", "four one five", "eight hundred", "six four six", "three oh five"] {
-        for tail in ["five five five zero one four two", "five five five oh one nine nine", "two six eight one nine three seven", "nine seven four zero six two eight"] {
+    for area in
+        ["five one three", "two one two", "four one five", "eight hundred", "six four six", "three oh five"]
+    {
+        for tail in [
+            "five five five zero one four two",
+            "five five five oh one nine nine",
+            "two six eight one nine three seven",
+            "nine seven four zero six two eight",
+        ] {
             for frame in ["{n}", "it's {n}", "my number is {n}", "you can call me at {n}", "sure {n}"] {
                 sentences.add(&fill(frame, &[("n", &format!("{area} {tail}"))]));
             }
         }
     }
     let amounts = [
-        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "fifteen", "twenty",
-        "twenty five", "thirty", "forty", "fifty", "sixty", "eighty", "a hundred",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "twelve",
+        "fifteen",
+        "twenty",
+        "twenty five",
+        "thirty",
+        "forty",
+        "fifty",
+        "sixty",
+        "eighty",
+        "a hundred",
     ];
     for amount in amounts {
         for frame in CALLER.get("money") {
             sentences.add(&fill(frame, &[("n", amount), ("m", "fifteen"), ("contact", "")]));
         }
     }
-    for (low, high) in [("two", "three"), ("three", "five"), ("five", "ten"), ("ten", "fifteen"), ("fifteen", "twenty"), ("twenty", "thirty"), ("thirty", "fifty")] {
-        for frame in ["between {n} and {m} thousand dollars", "{n} to {m} thousand dollars", "{n} to {m} thousand", "around {n} to {m} thousand"] {
+    for (low, high) in [
+        ("two", "three"),
+        ("three", "five"),
+        ("five", "ten"),
+        ("ten", "fifteen"),
+        ("fifteen", "twenty"),
+        ("twenty", "thirty"),
+        ("thirty", "fifty"),
+    ] {
+        for frame in [
+            "between {n} and {m} thousand dollars",
+            "{n} to {m} thousand dollars",
+            "{n} to {m} thousand",
+            "around {n} to {m} thousand",
+        ] {
             sentences.add(&fill(frame, &[("n", low), ("m", high)]));
         }
     }
-    for month in ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"] {
+    for month in [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ] {
         for frame in CALLER.get("month") {
             sentences.add(&fill(frame, &[("month", month)]));
         }
     }
-    for count in ["a", "one", "two", "three", "four", "six", "eight", "ten", "twelve", "a couple of", "a few"] {
+    for count in ["a", "one", "two", "three", "four", "six", "eight", "ten", "twelve", "a couple of", "a few"]
+    {
         for unit in ["weeks", "months"] {
-            for frame in ["in {n} {u}", "in about {n} {u}", "within {n} {u}", "{n} {u} from now", "maybe in {n} {u}", "{n} {u}"] {
+            for frame in [
+                "in {n} {u}",
+                "in about {n} {u}",
+                "within {n} {u}",
+                "{n} {u} from now",
+                "maybe in {n} {u}",
+                "{n} {u}",
+            ] {
                 sentences.add(&fill(frame, &[("n", count), ("u", unit)]));
             }
         }
@@ -259,7 +350,12 @@ mod tests {
     #[test]
     fn the_business_and_the_language_are_both_in_it() {
         let (questions, projects) = sources();
-        let built = build(&Sources { business: "Aurora Branding", questions: &questions, projects: &projects, ..Sources::default() });
+        let built = build(&Sources {
+            business: "Aurora Branding",
+            questions: &questions,
+            projects: &projects,
+            ..Sources::default()
+        });
         for expect in [
             "what are your opening hours",
             "how is the bakery website coming along",
@@ -281,6 +377,9 @@ mod tests {
         let (questions, projects) = sources();
         let one = build(&Sources { questions: &questions, ..Sources::default() });
         assert_eq!(one, build(&Sources { questions: &questions, ..Sources::default() }));
-        assert_ne!(one.key, build(&Sources { questions: &questions, projects: &projects, ..Sources::default() }).key);
+        assert_ne!(
+            one.key,
+            build(&Sources { questions: &questions, projects: &projects, ..Sources::default() }).key
+        );
     }
 }

@@ -19,7 +19,11 @@ pub fn stem(word: &str) -> String {
     let without = |n: usize| &word[..word.len() - n];
     let mut root = if let Some(root) = word.strip_suffix("ies") {
         return format!("{root}y");
-    } else if word.ends_with("sses") || word.ends_with("ches") || word.ends_with("shes") || word.ends_with("xes") {
+    } else if word.ends_with("sses")
+        || word.ends_with("ches")
+        || word.ends_with("shes")
+        || word.ends_with("xes")
+    {
         without(2)
     } else if word.ends_with('s') && !word.ends_with("ss") && !word.ends_with("us") && !word.ends_with("is") {
         without(1)
@@ -84,7 +88,8 @@ pub fn is_close(a: &str, b: &str) -> bool {
         6..=8 => 1,
         _ => 2,
     };
-    stem(a) == stem(b) || (allowed > 0 && a.len().abs_diff(b.len()) <= allowed && edit_distance(a, b) <= allowed)
+    stem(a) == stem(b)
+        || (allowed > 0 && a.len().abs_diff(b.len()) <= allowed && edit_distance(a, b) <= allowed)
 }
 
 /// Where a phrase stands in the words, word for word.

@@ -2,15 +2,39 @@ use super::*;
 
 /// Entries in the style of an agency's FAQ: question, variants, answer.
 const ENTRIES: &[(&str, &[&str], &str)] = &[
-    ("What are your opening hours?", &["when are you open", "are you open on saturday"], "We are open Monday to Friday from nine to six."),
-    ("Where are you located?", &["what is your address", "is there parking"], "Our studio is at twelve Main Street."),
+    (
+        "What are your opening hours?",
+        &["when are you open", "are you open on saturday"],
+        "We are open Monday to Friday from nine to six.",
+    ),
+    (
+        "Where are you located?",
+        &["what is your address", "is there parking"],
+        "Our studio is at twelve Main Street.",
+    ),
     ("What services do you offer?", &["what do you do"], "We design brands, websites and packaging."),
-    ("How much does a website cost?", &["what is the price of a website"], "A website usually starts at eight thousand dollars."),
-    ("How much does a logo or brand identity cost?", &["what does a logo cost"], "A brand identity starts at five thousand dollars."),
-    ("How long does a website take?", &["how many weeks does a website take"], "A typical website takes eight to ten weeks."),
+    (
+        "How much does a website cost?",
+        &["what is the price of a website"],
+        "A website usually starts at eight thousand dollars.",
+    ),
+    (
+        "How much does a logo or brand identity cost?",
+        &["what does a logo cost"],
+        "A brand identity starts at five thousand dollars.",
+    ),
+    (
+        "How long does a website take?",
+        &["how many weeks does a website take"],
+        "A typical website takes eight to ten weeks.",
+    ),
     ("What are your payment terms?", &["do you take a deposit"], "Half up front and half at delivery."),
     ("Do you do social media?", &["can you manage our instagram"], "Yes, we plan and run campaigns."),
-    ("How many revisions are included?", &["how many rounds of changes do i get"], "Two rounds of revisions are included."),
+    (
+        "How many revisions are included?",
+        &["how many rounds of changes do i get"],
+        "Two rounds of revisions are included.",
+    ),
     ("Do you offer hosting and maintenance?", &["who hosts the website"], "Yes, with a monthly care plan."),
     ("Who owns the files?", &["do i own the design"], "You own all final files once the project is paid."),
     ("How does a project start?", &["what is the first step"], "With a free half hour call."),

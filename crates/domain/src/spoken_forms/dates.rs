@@ -73,7 +73,9 @@ pub fn read(text: &str, today: NaiveDate) -> Option<When> {
 
 /// The tokens after the last "no", "make that", "actually", when a date follows.
 fn after_correction(tokens: &[String], today: NaiveDate) -> &[String] {
-    let cut = tokens.iter().rposition(|t| matches!(t.as_str(), "no" | "actually" | "sorry" | "mean" | "that" | "rather"));
+    let cut = tokens
+        .iter()
+        .rposition(|t| matches!(t.as_str(), "no" | "actually" | "sorry" | "mean" | "that" | "rather"));
     match cut {
         Some(cut) if find(&tokens[cut + 1..], today).is_some() => &tokens[cut + 1..],
         _ => tokens,
@@ -81,9 +83,12 @@ fn after_correction(tokens: &[String], today: NaiveDate) -> &[String] {
 }
 
 fn find(tokens: &[String], today: NaiveDate) -> Option<When> {
-    let matchers: [fn(&[String], NaiveDate) -> Option<When>; 6] = [part_of, span, day_of_month, named_day, period, bare_month];
+    let matchers: [fn(&[String], NaiveDate) -> Option<When>; 6] =
+        [part_of, span, day_of_month, named_day, period, bare_month];
     (0..tokens.len().min(60)).find_map(|i| tokens[i].parse::<NaiveDate>().ok()).map(When::On).or_else(|| {
-        matchers.iter().find_map(|matcher| (0..tokens.len().min(60)).find_map(|i| matcher(&tokens[i..], today)))
+        matchers
+            .iter()
+            .find_map(|matcher| (0..tokens.len().min(60)).find_map(|i| matcher(&tokens[i..], today)))
     })
 }
 
@@ -93,7 +98,17 @@ fn word(tokens: &[String], i: usize) -> &str {
 
 fn month_of(word: &str) -> Option<u32> {
     const NAMES: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     NAMES.iter().position(|n| *n == word || (word.len() == 3 && n.starts_with(word))).map(|i| i as u32 + 1)
@@ -157,7 +172,8 @@ fn stretch(tokens: &[String], today: NaiveDate) -> Option<(NaiveDate, NaiveDate)
             Some((start, start.succ_opt()?))
         }
         "month" => {
-            let start = day(today.year(), today.month(), 1)?.checked_add_months(Months::new(offset as u32))?;
+            let start =
+                day(today.year(), today.month(), 1)?.checked_add_months(Months::new(offset as u32))?;
             Some((start, end_of_month(start.year(), start.month())?))
         }
         "quarter" => {
@@ -220,7 +236,8 @@ fn part_of(tokens: &[String], today: NaiveDate) -> Option<When> {
 /// "in three weeks", "six to eight weeks", "a month", "two months from now", "half a year".
 fn span(tokens: &[String], today: NaiveDate) -> Option<When> {
     let article = matches!(word(tokens, 0), "a" | "an" | "one") && unit_days(word(tokens, 1)).is_some();
-    let (low, high, at) = if word(tokens, 0) == "half" && word(tokens, 1) == "a" && word(tokens, 2) == "year" {
+    let (low, high, at) = if word(tokens, 0) == "half" && word(tokens, 1) == "a" && word(tokens, 2) == "year"
+    {
         return today.checked_add_months(Months::new(6)).map(When::On);
     } else if article {
         (1.0, 1.0, 1)
@@ -282,20 +299,24 @@ fn day_of_month(tokens: &[String], today: NaiveDate) -> Option<When> {
             let n = read_number(rest)?;
             // "march twenty twenty seven" is a year.
             let year = said_year(rest, today).is_some();
-            (!year && n.value.fract() == 0.0 && (1.0..=31.0).contains(&n.value)).then_some((n.value as u32, n.used))
+            (!year && n.value.fract() == 0.0 && (1.0..=31.0).contains(&n.value))
+                .then_some((n.value as u32, n.used))
         })?;
         return dated(month, day, said_year(&rest[used.min(rest.len())..], today));
     }
-    let (day, used) = read_ordinal(tokens)?;
+    // "the fifteenth": only with its article, or "thirty first" of a wrong date would count.
+    let article = usize::from(word(tokens, 0) == "the");
+    let (day, ordinal_used) = read_ordinal(&tokens[article..])?;
+    let used = article + ordinal_used;
     let after = usize::from(word(tokens, used) == "of");
     if let Some(month) = month_of(word(tokens, used + after)) {
         return dated(month, day, said_year(&tokens[(used + after + 1).min(tokens.len())..], today));
     }
-    // "the fifteenth" alone needs its article before it, which the caller of this matcher has passed.
-    if tokens.len() == used && day <= 31 && used > 0 && day >= 4 {
+    if article == 1 && tokens.len() == used && (4..=31).contains(&day) {
         let this_month = NaiveDate::from_ymd_opt(today.year(), today.month(), day).filter(|d| *d >= today);
         let next = || {
-            let start = NaiveDate::from_ymd_opt(today.year(), today.month(), 1)?.checked_add_months(Months::new(1))?;
+            let start = NaiveDate::from_ymd_opt(today.year(), today.month(), 1)?
+                .checked_add_months(Months::new(1))?;
             NaiveDate::from_ymd_opt(start.year(), start.month(), day)
         };
         return this_month.or_else(next).map(When::On);
@@ -314,7 +335,9 @@ fn named_day(tokens: &[String], today: NaiveDate) -> Option<When> {
             if this >= today { this } else { NaiveDate::from_ymd_opt(today.year() + 1, 12, 24)? }
         }
         "new" if word(tokens, 1).starts_with("year") => NaiveDate::from_ymd_opt(today.year(), 12, 31)?,
-        "day" if word(tokens, 1) == "after" && word(tokens, 2) == "tomorrow" => today.checked_add_days(Days::new(2))?,
+        "day" if word(tokens, 1) == "after" && word(tokens, 2) == "tomorrow" => {
+            today.checked_add_days(Days::new(2))?
+        }
         "next" => {
             let wanted = weekday_of(word(tokens, 1))?;
             // "Next Friday" is the one of the coming week.
@@ -332,19 +355,25 @@ fn named_day(tokens: &[String], today: NaiveDate) -> Option<When> {
 
 /// "next month", "this quarter", "in the spring", "q two".
 fn period(tokens: &[String], today: NaiveDate) -> Option<When> {
-    let named = matches!(word(tokens, 0), "next" | "this" | "q" | "spring" | "summer" | "fall" | "autumn" | "winter")
-        || word(tokens, 1) == "quarter";
+    let named =
+        matches!(word(tokens, 0), "next" | "this" | "q" | "spring" | "summer" | "fall" | "autumn" | "winter")
+            || word(tokens, 1) == "quarter";
     let (from, to) = named.then(|| stretch(tokens, today)).flatten()?;
     Some(When::Within(from, to))
 }
 
 /// "march", "in may", "march twenty twenty seven". A lone "may" or "march" inside a long sentence is a verb.
 fn bare_month(tokens: &[String], today: NaiveDate) -> Option<When> {
-    let lead = matches!(word(tokens, 0), "in" | "by" | "until" | "till" | "before" | "around" | "during" | "for");
+    let lead =
+        matches!(word(tokens, 0), "in" | "by" | "until" | "till" | "before" | "around" | "during" | "for");
     let at = usize::from(lead);
     let name = word(tokens, at);
     month_of(name)?;
-    if matches!(name, "may" | "march" | "mar" | "sun") && !lead && tokens.len() > 2 && said_year(&tokens[at + 1..], today).is_none() {
+    if matches!(name, "may" | "march" | "mar" | "sun")
+        && !lead
+        && tokens.len() > 2
+        && said_year(&tokens[at + 1..], today).is_none()
+    {
         return None;
     }
     let (from, to) = stretch(&tokens[at..], today)?;

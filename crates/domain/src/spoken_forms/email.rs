@@ -45,7 +45,8 @@ pub fn read(text: &str) -> Result<EmailAddress, EmailProblem> {
 
 /// The tokens after the last "no", "sorry" or "actually", when an address follows it.
 fn without_false_start(words: &[String]) -> &[String] {
-    let cut = words.iter().rposition(|w| matches!(w.as_str(), "no" | "sorry" | "actually" | "wait" | "correction"));
+    let cut =
+        words.iter().rposition(|w| matches!(w.as_str(), "no" | "sorry" | "actually" | "wait" | "correction"));
     match cut {
         Some(cut) if words[cut + 1..].iter().any(|w| w == "at" || w.contains('@')) => &words[cut + 1..],
         _ => words,
@@ -91,7 +92,8 @@ fn domain(words: &[String]) -> Option<String> {
         let starts_label = labels.last().is_some_and(String::is_empty);
         if behind_a_dot && starts_label {
             let top = top_level(word);
-            let spelled: String = words[i..].iter().take_while(|w| w.len() == 1).take(6).map(String::as_str).collect();
+            let spelled: String =
+                words[i..].iter().take_while(|w| w.len() == 1).take(6).map(String::as_str).collect();
             let (label, used) = if is_top_level(top) {
                 (top.to_owned(), 1)
             } else if is_top_level(&spelled) {
@@ -111,13 +113,22 @@ fn domain(words: &[String]) -> Option<String> {
             }
         }
         // "gmail com": the dot was swallowed.
-        if !starts_label && !behind_a_dot && is_top_level(top_level(word)) && !words.get(i + 1).is_some_and(|w| is_dot(w)) {
+        if !starts_label
+            && !behind_a_dot
+            && is_top_level(top_level(word))
+            && !words.get(i + 1).is_some_and(|w| is_dot(w))
+        {
             labels.push(top_level(word).to_owned());
             break;
         }
         let (piece, used) = piece(words, i);
         // Words after an unknown ending are conversation: "maria at acme dot dentist thank you".
-        if behind_a_dot && !starts_label && piece != "-" && word.len() > 1 && !labels.last().is_some_and(|l| l.ends_with('-')) {
+        if behind_a_dot
+            && !starts_label
+            && piece != "-"
+            && word.len() > 1
+            && !labels.last().is_some_and(|l| l.ends_with('-'))
+        {
             break;
         }
         if let Some(last) = labels.last_mut() {
@@ -223,14 +234,18 @@ fn local(words: &[String]) -> String {
     let mut i = 0;
     while i < words.len() && i < 80 {
         let word = words[i].as_str();
-        let between_letters =
-            i > 0 && i + 1 < words.len() && words[i - 1].len() == 1 && words[i + 1].len() == 1 && letter_by_name(word).is_some();
+        let between_letters = i > 0
+            && i + 1 < words.len()
+            && words[i - 1].len() == 1
+            && words[i + 1].len() == 1
+            && letter_by_name(word).is_some();
         if listed("email_fillers", word) && !between_letters {
             i += 1;
             continue;
         }
         let (text, used) = piece(words, i);
-        let spelled = single(&words[i]) || (used == 1 && text.len() == 1) || word == "double" || word == "triple";
+        let spelled =
+            single(&words[i]) || (used == 1 && text.len() == 1) || word == "double" || word == "triple";
         pieces.push((text, spelled));
         i += used.max(1);
     }
@@ -241,7 +256,9 @@ fn local(words: &[String]) -> String {
     let mut joined: Vec<(String, bool)> = Vec::new();
     for (text, spelled) in pieces {
         match joined.last_mut() {
-            Some((run, true)) if spelled && !matches!(text.as_str(), "." | "-" | "_" | "+") => run.push_str(&text),
+            Some((run, true)) if spelled && !matches!(text.as_str(), "." | "-" | "_" | "+") => {
+                run.push_str(&text)
+            }
             _ => joined.push((text, spelled && text_is_letter_like(words))),
         }
     }

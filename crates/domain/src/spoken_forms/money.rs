@@ -55,7 +55,13 @@ const MOST: f64 = 1e12;
 /// Reads an amount or a range. What follows a correction ("no, make that …") counts alone.
 #[must_use]
 pub fn read(text: &str) -> Option<Amount> {
-    let tokens = numbers::tokens(text);
+    let mut tokens = numbers::tokens(text);
+    // "between five hundred and one thousand" is a range, not five hundred and one.
+    if let Some(between) = tokens.iter().position(|t| t == "between")
+        && let Some(and) = tokens.iter().rposition(|t| t == "and").filter(|and| *and > between + 1)
+    {
+        tokens[and] = "to".to_owned();
+    }
     let tokens = after_correction(&tokens);
     let is = |i: usize, options: &[&str]| tokens.get(i).is_some_and(|t| options.contains(&t.as_str()));
     let mut found: Vec<(usize, Found)> = Vec::new();
@@ -87,9 +93,11 @@ pub fn read(text: &str) -> Option<Amount> {
     let mut scaled = first.scale > 1.0;
     let mut last = (at, first);
     if let Some(&(second_at, second)) = found.get(1) {
-        let gap: Vec<&str> = tokens[(at + first.used).min(second_at)..second_at].iter().map(String::as_str).collect();
+        let gap: Vec<&str> =
+            tokens[(at + first.used).min(second_at)..second_at].iter().map(String::as_str).collect();
         let joins = gap.iter().all(|w| {
-            matches!(*w, "to" | "and" | "or" | "through" | "until" | "maybe" | "up" | "say" | "even") || currency(w).is_some()
+            matches!(*w, "to" | "and" | "or" | "through" | "until" | "maybe" | "up" | "say" | "even")
+                || currency(w).is_some()
         });
         if joins {
             high = second.value;
@@ -149,7 +157,12 @@ pub(crate) fn after_correction(tokens: &[String]) -> &[String] {
         let before = tokens[i - 1].as_str();
         matches!(
             (before, here),
-            ("make", "that" | "it") | ("i", "mean" | "meant") | ("rather", _) | ("actually", _) | ("no", _) | ("sorry", _)
+            ("make", "that" | "it")
+                | ("i", "mean" | "meant")
+                | ("rather", _)
+                | ("actually", _)
+                | ("no", _)
+                | ("sorry", _)
         ) && !(before == "no" && matches!(here, "more" | "less"))
     });
     let Some(cut) = cut else { return tokens };

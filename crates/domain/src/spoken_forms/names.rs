@@ -102,7 +102,11 @@ fn with_letters(said: &[String], word: Option<&String>) -> Option<String> {
     if twice {
         let at = word.rfind(letter)?;
         let doubled = format!("{letter}{letter}");
-        return Some(if word.contains(&doubled) { word.clone() } else { word[..at].to_owned() + &doubled + &word[at + letter.len_utf8()..] });
+        return Some(if word.contains(&doubled) {
+            word.clone()
+        } else {
+            word[..at].to_owned() + &doubled + &word[at + letter.len_utf8()..]
+        });
     }
     if word.contains(letter) {
         return Some(word.clone());
@@ -124,9 +128,12 @@ pub fn corrected(noted: &str, correction: &str) -> String {
     let alike = |w: &str| crate::words::similarity(&w.to_lowercase(), &correction.to_lowercase());
     let best = (0..old.len()).max_by(|&a, &b| alike(old[a]).total_cmp(&alike(old[b])));
     match best.filter(|&i| alike(old[i]) >= 0.4) {
-        Some(best) => {
-            old.iter().enumerate().map(|(i, w)| if i == best { correction } else { w }).collect::<Vec<_>>().join(" ")
-        }
+        Some(best) => old
+            .iter()
+            .enumerate()
+            .map(|(i, w)| if i == best { correction } else { w })
+            .collect::<Vec<_>>()
+            .join(" "),
         None => correction.to_owned(),
     }
 }
@@ -156,7 +163,8 @@ mod tests {
         ] {
             assert_eq!(read(text, true).as_deref(), Some(expect), "{text}");
         }
-        for text in ["", "how much does a website cost", "i don't want to say", "no", "what", "one two three"] {
+        for text in ["", "how much does a website cost", "i don't want to say", "no", "what", "one two three"]
+        {
             assert_eq!(read(text, true), None, "{text}");
         }
     }

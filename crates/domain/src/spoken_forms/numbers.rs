@@ -5,11 +5,14 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
     text.split_whitespace()
         .flat_map(|raw| {
             let token = raw
-                .trim_matches(|c: char| matches!(c, ',' | '.' | '!' | '?' | ';' | ':' | '"' | '(' | ')' | '…'))
+                .trim_matches(|c: char| {
+                    matches!(c, ',' | '.' | '!' | '?' | ';' | ':' | '"' | '(' | ')' | '…')
+                })
                 .replace('’', "'")
                 .to_lowercase();
-            let hyphenated_words =
-                token.contains('-') && !token.contains('@') && token.chars().all(|c| c.is_alphabetic() || c == '-');
+            let hyphenated_words = token.contains('-')
+                && !token.contains('@')
+                && token.chars().all(|c| c.is_alphabetic() || c == '-');
             if hyphenated_words { token.split('-').map(str::to_owned).collect() } else { vec![token] }
         })
         .filter(|t| !t.is_empty())
@@ -35,7 +38,16 @@ pub(crate) fn unit(word: &str) -> Option<u32> {
 
 pub(crate) fn teen(word: &str) -> Option<u32> {
     [
-        "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ]
     .iter()
     .position(|w| *w == word)
@@ -152,7 +164,8 @@ pub(crate) fn read(tokens: &[String]) -> Option<Found> {
         } else if w == "a" && i == 0 {
             match word(1) {
                 Some("couple") | Some("few") => {}
-                Some(next) if next == "hundred" || next == "dozen" || (scale(next).is_some() && next != "k") => {}
+                Some(next)
+                    if next == "hundred" || next == "dozen" || (scale(next).is_some() && next != "k") => {}
                 _ => break,
             }
             i += 1;
@@ -162,7 +175,8 @@ pub(crate) fn read(tokens: &[String]) -> Option<Found> {
             if word(i + 1) == Some("of") {
                 i += 1;
             }
-        } else if w == "half" && i == 0 && word(1) == Some("a") && word(2).is_some_and(|n| scale(n).is_some()) {
+        } else if w == "half" && i == 0 && word(1) == Some("a") && word(2).is_some_and(|n| scale(n).is_some())
+        {
             group = Some(0.5);
             i = 1;
         } else {
@@ -189,8 +203,25 @@ pub fn number(text: &str) -> Option<f64> {
 pub(crate) fn read_ordinal(tokens: &[String]) -> Option<(u32, usize)> {
     let simple = |w: &str| -> Option<u32> {
         const WORDS: [&str; 20] = [
-            "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
-            "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+            "eleventh",
+            "twelfth",
+            "thirteenth",
+            "fourteenth",
+            "fifteenth",
+            "sixteenth",
+            "seventeenth",
+            "eighteenth",
+            "nineteenth",
             "twentieth",
         ];
         WORDS.iter().position(|o| *o == w).map(|i| i as u32 + 1).or(match w {
@@ -272,14 +303,20 @@ pub(crate) fn digit_runs(tokens: &[String]) -> Vec<String> {
             if run.is_empty() {
                 run.push('+');
             }
-        } else if after_digit && starts_digit(i + 1) && matches!(w, "to" | "too" | "for" | "fore" | "ate" | "won") {
+        } else if after_digit
+            && starts_digit(i + 1)
+            && matches!(w, "to" | "too" | "for" | "fore" | "ate" | "won")
+        {
             run.push(match w {
                 "to" | "too" => '2',
                 "for" | "fore" => '4',
                 "ate" => '8',
                 _ => '1',
             });
-        } else if w.chars().any(|c| c.is_ascii_digit()) && !w.chars().any(char::is_alphabetic) && !w.contains('@') {
+        } else if w.chars().any(|c| c.is_ascii_digit())
+            && !w.chars().any(char::is_alphabetic)
+            && !w.contains('@')
+        {
             if w.starts_with('+') && run.is_empty() {
                 run.push('+');
             }

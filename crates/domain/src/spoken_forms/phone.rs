@@ -73,12 +73,22 @@ mod tests {
         check("eight hundred five five five zero one nine nine", "US", Some("+18005550199"));
         check("plus four four two oh seven nine four six oh nine five eight", "US", Some("+442079460958"));
         check("oh two oh seven nine four six oh nine five eight", "GB", Some("+442079460958"));
-        check("zero one one four four two zero seven nine four six zero nine five eight", "US", Some("+442079460958"));
+        check(
+            "zero one one four four two zero seven nine four six zero nine five eight",
+            "US",
+            Some("+442079460958"),
+        );
     }
 
     #[test]
     fn too_few_digits_are_no_number() {
-        for text in ["five five five oh one four two", "five", "", "no", "five one three five five five zero one four"] {
+        for text in [
+            "five five five oh one four two",
+            "five",
+            "",
+            "no",
+            "five one three five five five zero one four",
+        ] {
             check(text, "US", None);
         }
     }

@@ -7,20 +7,54 @@ use crate::email::EmailAddress;
 use crate::phone::PhoneNumber;
 
 const UNITS: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
 const TENS: [&str; 10] =
     ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
 /// A number in words.
 #[must_use]
 pub fn number(value: u64) -> String {
-    for (size, name) in [(1_000_000_000_000, "trillion"), (1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand"), (100, "hundred")] {
+    for (size, name) in [
+        (1_000_000_000_000, "trillion"),
+        (1_000_000_000, "billion"),
+        (1_000_000, "million"),
+        (1_000, "thousand"),
+        (100, "hundred"),
+    ] {
         if value >= size {
             let head = format!("{} {name}", number(value / size));
             return match value % size {
@@ -40,8 +74,25 @@ pub fn number(value: u64) -> String {
 #[must_use]
 pub fn ordinal(value: u32) -> String {
     const FIRST: [&str; 20] = [
-        "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-        "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+        "zeroth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
         "nineteenth",
     ];
     match value {
@@ -126,7 +177,11 @@ pub fn phone(phone: &PhoneNumber) -> String {
         None => digits.split_at_checked(2).map_or((None, digits), |(c, n)| (Some(c), n)),
     };
     let say = |group: &str| {
-        group.bytes().filter_map(|b| UNITS.get(usize::from(b.wrapping_sub(b'0'))).copied()).collect::<Vec<_>>().join(" ")
+        group
+            .bytes()
+            .filter_map(|b| UNITS.get(usize::from(b.wrapping_sub(b'0'))).copied())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let mut groups: Vec<String> = country.map(|c| format!("plus {}", say(c))).into_iter().collect();
     let mut rest = national;
@@ -182,11 +237,17 @@ mod tests {
         assert_eq!(at(2027, 3, 31), "March thirty first");
         assert_eq!(at(2028, 3, 31), "March thirty first twenty twenty eight");
         let address = |t: &str| EmailAddress::parse(t).expect("an address");
-        assert_eq!(email(&address("j.smith-2@acme-design.co.uk")), "j dot smith dash two at acme dash design dot co dot uk");
+        assert_eq!(
+            email(&address("j.smith-2@acme-design.co.uk")),
+            "j dot smith dash two at acme dash design dot co dot uk"
+        );
         assert_eq!(email_spelled(&address("maria@gmail.com")), "m a r i a at gmail dot com");
         let number = |t: &str| PhoneNumber::parse(t, None).expect("a number");
         assert_eq!(phone(&number("+15135550142")), "five one three, five five five, zero one four two");
-        assert_eq!(phone(&number("+442079460958")), "plus four four, two zero seven, nine four six, zero nine five eight");
+        assert_eq!(
+            phone(&number("+442079460958")),
+            "plus four four, two zero seven, nine four six, zero nine five eight"
+        );
         let money = |t: &str| amount(&super::super::money::read(t).expect("money"));
         assert_eq!(money("between ten and fifteen thousand"), "ten to fifteen thousand dollars");
         assert_eq!(money("up to eight thousand euros"), "up to eight thousand euros");
