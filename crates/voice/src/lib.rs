@@ -8,4 +8,5 @@
 pub mod chain;
 pub mod media_streams;
 pub mod phone;
+pub mod pipeline;
 pub mod session;

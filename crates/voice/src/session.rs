@@ -14,6 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::phone::PhoneLine;
 
+mod driver;
+mod hearing;
+mod listening;
+mod logbook;
+mod recorder;
+mod sending;
+mod speaking;
+mod thinking;
+
 /// What a session is made of.
 pub struct SessionParts {
     /// The call's plan.
@@ -62,12 +71,10 @@ pub struct Outcome {
 }
 
 /// Runs a call until its media part is over, then closes the line.
+///
+/// Memory of a call is bounded: 160 kB of audio for a transcriber to fail over to (while somebody speaks),
+/// 64 kB of recording, 160 kB of input for a transcriber that is slow, and the sentences ahead of playback
+/// (80 kB for 10 s and the longest sentence of 240 kB); about 60 kB in an ordinary call.
 pub async fn run(parts: SessionParts, line: PhoneLine) -> Outcome {
-    drop(line);
-    Outcome {
-        reason: EndReason::InternalError,
-        transfer_to: None,
-        left_to_spoken_tail: true,
-        snapshot: parts.mind.snapshot(),
-    }
+    driver::Driver::new(parts, line).run().await
 }

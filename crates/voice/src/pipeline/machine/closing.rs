@@ -1,0 +1,118 @@
+//! The end of a call: last words, last transcripts, last entry.
+
+use domain::call_log::{EndReason, EventKind};
+use provider_traits::brain::Thought;
+
+use super::{Input, Machine, Output, notice};
+
+/// How far the end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Not at all.
+    No,
+    /// The agent's turn in progress is the last.
+    After { reason: EndReason, since_ms: u64 },
+    /// The line is done; transcripts are still owed.
+    Waiting { reason: EndReason },
+    /// Only the mind's last entries may come.
+    Done { reason: EndReason },
+    /// The last entry is written.
+    Left { reason: EndReason },
+}
+
+impl Closing {
+    /// Whether nothing more is said or heard.
+    pub(super) fn is_final(self) -> bool {
+        matches!(self, Self::Waiting { .. } | Self::Done { .. } | Self::Left { .. })
+    }
+
+    /// Whether the agent's present turn is the last.
+    pub(super) fn follows(self) -> bool {
+        matches!(self, Self::After { .. })
+    }
+
+    /// Whether the caller can't change it any more.
+    pub(super) fn is_irrevocable(self) -> bool {
+        match self {
+            Self::No => false,
+            Self::After { reason, .. } => {
+                matches!(reason, EndReason::InternalError | EndReason::ServerStopped | EndReason::MaxDuration)
+            }
+            Self::Waiting { .. } | Self::Done { .. } | Self::Left { .. } => true,
+        }
+    }
+
+    pub(super) fn reason(self) -> Option<EndReason> {
+        match self {
+            Self::No => None,
+            Self::After { reason, .. }
+            | Self::Waiting { reason }
+            | Self::Done { reason }
+            | Self::Left { reason } => Some(reason),
+        }
+    }
+}
+
+impl Machine {
+    /// Ends the media part: words in the air are still transcribed, nothing more is said.
+    pub(super) fn close(&mut self, reason: EndReason, out: &mut Vec<Output>) {
+        if self.closing.is_final() {
+            return;
+        }
+        self.closing = Closing::Waiting { reason };
+        if reason != EndReason::Transferred {
+            self.transfer_to = None;
+        }
+        self.end_open_utterance(out);
+        self.finish_when_settled(out);
+    }
+
+    /// No voice works: the carrier's own says what is left.
+    pub(super) fn leave_to_spoken_tail(&mut self, out: &mut Vec<Output>) {
+        if !self.closing.is_final() {
+            self.left_to_spoken_tail = true;
+            self.close(EndReason::InternalError, out);
+        }
+    }
+
+    fn finish_when_settled(&mut self, out: &mut Vec<Output>) {
+        let Closing::Waiting { reason } = self.closing else { return };
+        if !self.ear.owed.is_empty() {
+            return;
+        }
+        self.closing = Closing::Done { reason };
+        self.close_turn(true, out);
+        if self.mind_is_out() {
+            notice(out, "answer_unheard", "the call ended before the answer was spoken");
+        }
+        out.push(Output::Finish);
+    }
+
+    /// What still counts when the line is done.
+    pub(super) fn handle_last(&mut self, input: Input, out: &mut Vec<Output>) {
+        if matches!(self.closing, Closing::Left { .. }) {
+            return;
+        }
+        match input {
+            Input::Thought { thought: Thought::Log(kind), .. } => out.push(Output::Log(kind)),
+            Input::Notice { code, text } => notice(out, code, text),
+            Input::Partial { utterance, text } => self.partial(utterance, text, out),
+            Input::Final { utterance, text, confidence } => {
+                self.transcript(utterance, &text, confidence, out)
+            }
+            Input::EarsLost | Input::GiveUpWaiting => self.settle_transcripts(out),
+            Input::MindDone { ask } => self.mind_done_last(ask),
+            Input::Leave => {
+                self.settle_transcripts(out);
+                self.finish_when_settled(out);
+                if let Closing::Done { reason } = self.closing {
+                    out.push(Output::Log(EventKind::Ended { reason }));
+                    self.closing = Closing::Left { reason };
+                }
+                return;
+            }
+            _ => {}
+        }
+        self.finish_when_settled(out);
+    }
+}

@@ -1,0 +1,530 @@
+//! The session's loop: waits for the line, the streams and the timers; asks the machine; does what it says.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use provider_traits::descriptor::ProviderNotice;
+use provider_traits::stt::{SttConfig, SttInput, SttOutput};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::hearing::{Hearing, MediaClock, Oddity, Piece};
+use super::listening::{Ears, Listening};
+use super::logbook::Logbook;
+use super::recorder::Recorder;
+use super::sending::Sending;
+use super::speaking::{Made, Speaking};
+use super::thinking::{Mused, Thinking};
+use super::{Outcome, SessionParts};
+use crate::phone::{Pace, PhoneIn, PhoneLine, PhoneOut};
+use crate::pipeline::machine::{HeardFrame, Input, Machine, Output};
+use crate::pipeline::speech::FRAME_MS;
+use crate::pipeline::turn_detector::Rules;
+
+/// Without a frame for so long the wall clock takes over.
+const STALLED_AFTER: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(FRAME_MS);
+/// Without any message for so long the line is lost.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+/// The same for a caller in lockstep, which may be busy with its own speech.
+const LOST_AFTER_IN_LOCKSTEP: Duration = Duration::from_secs(120);
+/// Work that is outstanding for so long does not hold up a lockstep any more.
+const WORK_WITHIN: Duration = Duration::from_secs(30);
+/// In lockstep, words of a pause's beginning are waited for: until the transcriber is quiet for so long.
+const QUIET_TRANSCRIBER: Duration = Duration::from_millis(25);
+/// How long the end of a call waits for the last transcript.
+const LAST_TRANSCRIPT_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long the end of a call lets the mind finish what it is doing, and then obey a cancel.
+const MIND_MAY_FINISH: Duration = Duration::from_millis(500);
+const MIND_MUST_FINISH: Duration = Duration::from_secs(2);
+/// Notices of providers that wait for the loop.
+const WAITING_NOTICES: usize = 16;
+/// The first few oddities of a kind are worth an entry; a broken line makes thousands.
+const ODDITIES_LOGGED: u32 = 5;
+
+/// What woke the loop.
+enum Event {
+    Line(Option<PhoneIn>),
+    Ears(Ears),
+    Made(Made),
+    Mused(Mused),
+    Notice(ProviderNotice),
+    Drain,
+    Woken,
+}
+
+pub(super) struct Driver {
+    incoming: mpsc::Receiver<PhoneIn>,
+    pace: Pace,
+    sending: Sending,
+    clock: MediaClock,
+    hearing: Hearing,
+    listening: Listening,
+    speaking: Speaking,
+    thinking: Thinking,
+    notices: mpsc::Receiver<ProviderNotice>,
+    log: Logbook,
+    recorder: Option<Recorder>,
+    drain: CancellationToken,
+    drained: bool,
+    machine: Machine,
+    /// Frames are fed to the transcriber while an utterance is open.
+    feeding: bool,
+    began: Instant,
+    /// Wall time of media time zero, in real time.
+    media_began: Instant,
+    last_message: Instant,
+    last_tick: Instant,
+    /// Lockstep: the message whose completion is to be told, and since when.
+    unacknowledged: Option<(u64, Instant)>,
+    transcriber_quiet_at: Option<Instant>,
+    finished: bool,
+    ends_by: Option<Instant>,
+    gaps: u32,
+    malformed: u32,
+    repeated: u32,
+    inputs: VecDeque<Input>,
+    outputs: Vec<Output>,
+    pieces: Vec<Piece>,
+    now_ms: u64,
+}
+
+impl Driver {
+    pub(super) fn new(parts: SessionParts, line: PhoneLine) -> Self {
+        let SessionParts { plan, stt, tts, vad, mind, log, recording, ambient, drain } = parts;
+        let (notice, notices) = mpsc::channel(WAITING_NOTICES);
+        let stt = stt.for_call(&notice).unwrap_or(stt);
+        let tts = tts.for_call(&notice).unwrap_or(tts);
+        let providers = vec![stt.descriptor().id.to_owned(), tts.descriptor().id.to_owned()];
+        let agent = &plan.agent;
+        let config = SttConfig { language: agent.language.clone(), vocabulary: plan.vocabulary.clone() };
+        let machine = Machine::new(&plan, ambient.ids.clone(), Box::new(Rules::default()));
+        let now = Instant::now();
+        Self {
+            incoming: line.incoming,
+            pace: line.pace,
+            sending: Sending::new(line.outgoing),
+            clock: MediaClock::default(),
+            hearing: Hearing::new(vad.scorer(), &agent.turn_taking),
+            listening: Listening::new(stt, config, line.pace == Pace::Lockstep),
+            speaking: Speaking::new(tts, agent.voice.clone(), agent.language.clone()),
+            thinking: Thinking::new(mind),
+            notices,
+            log: Logbook::new(log),
+            recorder: recording.map(Recorder::new),
+            drain,
+            drained: false,
+            machine,
+            feeding: false,
+            began: now,
+            media_began: now,
+            last_message: now,
+            last_tick: now,
+            // The start message is number 1; telling that it is processed grants the lockstep.
+            unacknowledged: (line.pace == Pace::Lockstep).then_some((1, now)),
+            transcriber_quiet_at: None,
+            finished: false,
+            ends_by: None,
+            gaps: 0,
+            malformed: 0,
+            repeated: 0,
+            inputs: VecDeque::from([Input::Began { providers }]),
+            outputs: Vec::new(),
+            pieces: Vec::new(),
+            now_ms: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Outcome {
+        loop {
+            self.work_off();
+            if self.finished {
+                break;
+            }
+            let event = self.next().await;
+            self.take(event);
+        }
+        self.leave().await
+    }
+
+    /// Media time now. In lockstep it stands still between the caller's frames.
+    fn media_now(&mut self) -> u64 {
+        let heard_to_ms = self.clock.heard_to_ms();
+        let wall_ms = match self.pace {
+            Pace::Lockstep => 0,
+            Pace::RealTime => self.media_began.elapsed().as_millis() as u64,
+        };
+        self.now_ms = self.now_ms.max(heard_to_ms).max(wall_ms);
+        self.now_ms
+    }
+
+    async fn next(&mut self) -> Event {
+        let wake_at = self.wake_at();
+        let may_read = self.unacknowledged.is_none() && self.ends_by.is_none();
+        let takes_thoughts = self.machine.wants_thoughts();
+        let Self { incoming, listening, speaking, thinking, sending, notices, drain, drained, .. } = self;
+        tokio::select! {
+            biased;
+            message = incoming.recv(), if may_read => Event::Line(message),
+            ears = listening.next() => Event::Ears(ears),
+            made = speaking.next() => Event::Made(made),
+            mused = thinking.next(), if takes_thoughts => Event::Mused(mused),
+            Some(notice) = notices.recv() => Event::Notice(notice),
+            () = drain.cancelled(), if !*drained => Event::Drain,
+            () = sending.send_waiting(), if sending.has_waiting() => Event::Woken,
+            () = tokio::time::sleep_until(wake_at) => Event::Woken,
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let lost_at = match self.pace {
+            Pace::RealTime => self.last_message + LOST_AFTER,
+            Pace::Lockstep => self.last_message + LOST_AFTER_IN_LOCKSTEP,
+        };
+        let tick_at = match self.pace {
+            Pace::RealTime => (self.last_message + STALLED_AFTER).max(self.last_tick + TICK),
+            Pace::Lockstep => lost_at,
+        };
+        let work_by = self.unacknowledged.map(|(_, since)| since + WORK_WITHIN);
+        [Some(tick_at), Some(lost_at), work_by, self.transcriber_quiet_at, self.ends_by]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(lost_at)
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Line(message) => self.message(message.unwrap_or(PhoneIn::Closed)),
+            Event::Ears(Ears::Output(output)) => {
+                self.transcriber_was_heard();
+                self.inputs.push_back(match output {
+                    SttOutput::Partial { utterance, text } => Input::Partial { utterance, text },
+                    SttOutput::Final { utterance, text, confidence } => {
+                        Input::Final { utterance, text, confidence }
+                    }
+                    SttOutput::Failed(_) => Input::EarsLost,
+                });
+            }
+            Event::Ears(Ears::Lost { reason }) => {
+                self.feeding = false;
+                let text = format!("the transcriber is lost: {reason}");
+                self.inputs.push_back(Input::Notice { code: "stt_lost", text });
+                self.inputs.push_back(Input::EarsLost);
+            }
+            Event::Ears(Ears::Progress) => self.transcriber_was_heard(),
+            Event::Made(Made::Audio { sentence, levels }) => {
+                self.inputs.push_back(Input::Audio { sentence, levels });
+            }
+            Event::Made(Made::End { sentence }) => self.inputs.push_back(Input::AudioEnd { sentence }),
+            Event::Made(Made::Failed { sentence }) => self.inputs.push_back(Input::VoiceFailed { sentence }),
+            Event::Mused(Mused::Thought { ask, thought }) => {
+                self.inputs.push_back(Input::Thought { ask, thought })
+            }
+            Event::Mused(Mused::Done { ask }) => self.inputs.push_back(Input::MindDone { ask }),
+            Event::Mused(Mused::Lost) => self.inputs.push_back(Input::MindLost),
+            Event::Notice(ProviderNotice { code, text }) => {
+                self.inputs.push_back(Input::Notice { code, text })
+            }
+            Event::Drain => {
+                self.drained = true;
+                self.inputs.push_back(Input::Drain);
+            }
+            Event::Woken => self.woken(),
+        }
+    }
+
+    fn transcriber_was_heard(&mut self) {
+        if let Some(quiet_at) = &mut self.transcriber_quiet_at {
+            *quiet_at = Instant::now() + QUIET_TRANSCRIBER;
+        }
+    }
+
+    fn woken(&mut self) {
+        let now = Instant::now();
+        let patience = if self.pace == Pace::RealTime { LOST_AFTER } else { LOST_AFTER_IN_LOCKSTEP };
+        if now >= self.last_message + patience && self.unacknowledged.is_none() {
+            self.inputs.push_back(Input::Lost);
+        }
+        if self.ends_by.is_some_and(|by| now >= by) {
+            self.inputs.push_back(Input::GiveUpWaiting);
+        }
+        if self.transcriber_quiet_at.is_some_and(|at| now >= at) {
+            self.transcriber_quiet_at = None;
+        }
+        if let Some((sequence, since)) = self.unacknowledged
+            && now >= since + WORK_WITHIN
+        {
+            let text = format!("work was outstanding for {} s; time goes on", WORK_WITHIN.as_secs());
+            self.inputs.push_back(Input::Notice { code: "lockstep_overdue", text });
+            self.acknowledge(sequence);
+        }
+        if self.pace == Pace::RealTime {
+            self.last_tick = now;
+            self.inputs.push_back(Input::Tick);
+        }
+    }
+
+    fn message(&mut self, message: PhoneIn) {
+        self.last_message = Instant::now();
+        match message {
+            PhoneIn::Media { sequence, timestamp_ms, payload } => {
+                self.media(sequence, timestamp_ms, &payload)
+            }
+            PhoneIn::Mark { name } => {
+                // A mark that is not ours is nobody's business.
+                if let Some((generation, position_ms)) = read_mark(&name) {
+                    self.inputs.push_back(Input::Mark { generation, position_ms });
+                }
+            }
+            PhoneIn::Dtmf { digit } => self.inputs.push_back(Input::Dtmf { digit }),
+            PhoneIn::Stop => self.inputs.push_back(Input::Stop),
+            PhoneIn::Closed => self.inputs.push_back(Input::Lost),
+            PhoneIn::Malformed { reason } => {
+                self.malformed += 1;
+                if self.malformed <= ODDITIES_LOGGED {
+                    let text = format!("a message of the carrier made no sense: {reason}");
+                    self.inputs.push_back(Input::Notice { code: "malformed_message", text });
+                }
+            }
+        }
+    }
+
+    fn media(&mut self, sequence: u64, timestamp_ms: u64, payload: &Bytes) {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let is_first = self.clock.heard_to_ms() == 0;
+        let payload = &payload[..payload.len().min(crate::phone::MAX_PAYLOAD_BYTES)];
+        let oddity = self.clock.take(timestamp_ms, payload, &mut pieces);
+        if is_first {
+            // From here on the wall clock runs along with the caller's.
+            let heard_to = Duration::from_millis(self.clock.heard_to_ms());
+            self.media_began = Instant::now().checked_sub(heard_to).unwrap_or(self.began).max(self.began);
+        }
+        self.note(oddity);
+        for piece in pieces.drain(..) {
+            match piece {
+                Piece::Audio { end_ms, samples } => {
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.caller(end_ms, &samples);
+                    }
+                    if self.feeding {
+                        self.listening.feed(SttInput::Audio(samples.to_vec()));
+                    }
+                    let heard = self.hearing.hear(&samples);
+                    self.frame(end_ms, heard);
+                }
+                Piece::Missing { first_end_ms, frames } => {
+                    for number in 0..frames {
+                        if self.feeding {
+                            self.listening.feed(SttInput::Audio(vec![0; audio::frame::FRAME_SAMPLES]));
+                        }
+                        let heard = self.hearing.miss();
+                        self.frame(first_end_ms + number * FRAME_MS, heard);
+                    }
+                }
+            }
+        }
+        self.pieces = pieces;
+        if self.pace == Pace::Lockstep {
+            self.unacknowledged = Some((sequence, Instant::now()));
+        }
+    }
+
+    /// One frame through the machine, at its own media time.
+    fn frame(&mut self, end_ms: u64, heard: HeardFrame) {
+        self.now_ms = self.now_ms.max(end_ms);
+        let ended = matches!(heard.event, Some(audio::vad::GateEvent::Offset { .. }));
+        if ended && self.pace == Pace::Lockstep {
+            self.transcriber_quiet_at = Some(Instant::now() + QUIET_TRANSCRIBER);
+        }
+        let now_ms = self.media_now();
+        self.machine.handle(now_ms, Input::Heard(heard), &mut self.outputs);
+        self.carry_out();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.advance(now_ms);
+        }
+    }
+
+    fn note(&mut self, oddity: Option<Oddity>) {
+        let (count, code, text) = match oddity {
+            None => return,
+            Some(Oddity::Gap { missing_ms }) => {
+                (&mut self.gaps, "media_gap", format!("{missing_ms} ms of the caller's audio never came"))
+            }
+            Some(Oddity::Repeated) => {
+                (&mut self.repeated, "media_repeated", "the caller's audio came twice or too late".to_owned())
+            }
+            Some(Oddity::ClockJumped) => {
+                (&mut self.gaps, "media_clock_jumped", "the carrier's media clock jumped".to_owned())
+            }
+        };
+        *count += 1;
+        if *count <= ODDITIES_LOGGED {
+            self.inputs.push_back(Input::Notice { code, text });
+        }
+    }
+
+    /// Everything that can be done without waiting.
+    fn work_off(&mut self) {
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                let now_ms = self.media_now();
+                self.machine.handle(now_ms, input, &mut self.outputs);
+                self.carry_out();
+            }
+            if self.sending.is_gone() && self.machine.end_reason().is_none() {
+                self.inputs.push_back(Input::Lost);
+                continue;
+            }
+            break;
+        }
+        if self.pace == Pace::RealTime
+            && let Some(recorder) = &mut self.recorder
+        {
+            recorder.advance(self.now_ms);
+        }
+        self.log.flush();
+        if !self.finished && self.machine.is_closing() && self.ends_by.is_none() {
+            self.ends_by = Some(Instant::now() + LAST_TRANSCRIPT_WITHIN);
+        }
+        if let Some((sequence, _)) = self.unacknowledged
+            && self.is_settled()
+        {
+            self.acknowledge(sequence);
+        }
+    }
+
+    /// Whether nothing is outstanding that would take no media time in lockstep.
+    fn is_settled(&self) -> bool {
+        let mind_is_done = !self.thinking.is_out() || !self.machine.wants_thoughts();
+        mind_is_done
+            && self.transcriber_quiet_at.is_none()
+            && self.machine.transcripts_owed() == 0
+            && self.listening.is_settled()
+            && self.speaking.is_settled()
+            && !self.sending.has_waiting()
+    }
+
+    fn acknowledge(&mut self, sequence: u64) {
+        self.unacknowledged = None;
+        self.sending.send(PhoneOut::Processed { sequence });
+    }
+
+    fn carry_out(&mut self) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs.drain(..) {
+            self.carry_out_one(output);
+        }
+        self.outputs = outputs;
+    }
+
+    fn carry_out_one(&mut self, output: Output) {
+        match output {
+            Output::StartUtterance { utterance, frames_ago } => {
+                self.feeding = true;
+                self.listening.feed(SttInput::Start { utterance });
+                self.listening.feed(SttInput::Audio(self.hearing.beginning(frames_ago)));
+            }
+            Output::EndUtterance { .. } => self.end_utterance(SttInput::End),
+            Output::CancelUtterance { .. } => self.end_utterance(SttInput::Cancel),
+            Output::Ask { ask, prompt } => self.thinking.ask(ask, prompt),
+            Output::CancelAsk { .. } => {
+                // At the end of a call a tool may finish first; `leave` cancels.
+                if !self.machine.is_closing() {
+                    self.thinking.cancel();
+                }
+            }
+            Output::AbandonMind => self.thinking.abandon(),
+            Output::Synthesize { sentence, text } => self.speaking.make(sentence, text),
+            Output::Forget { sentence } => self.speaking.forget(sentence),
+            Output::Play { sentence, frame, frames, begins_ms, .. } => {
+                let audio = self.speaking.frames(sentence, frame, frames);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.agent(begins_ms, audio);
+                }
+                for frame in audio.chunks(audio::frame::FRAME_SAMPLES) {
+                    self.sending.send(PhoneOut::Media { payload: Bytes::copy_from_slice(frame) });
+                }
+            }
+            Output::Mark { generation, position_ms } => {
+                self.sending.send(PhoneOut::Mark { name: format!("g{generation}:{position_ms}") });
+            }
+            Output::Clear => {
+                self.sending.send(PhoneOut::Clear);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.cleared(self.now_ms);
+                }
+            }
+            Output::Log(kind) => self.log.write(self.now_ms, kind),
+            Output::Finish => self.finished = true,
+        }
+    }
+
+    fn end_utterance(&mut self, input: SttInput) {
+        self.feeding = false;
+        self.hearing.forget();
+        self.listening.feed(input);
+    }
+
+    /// The media part is over: the mind may finish what it is doing, then the last entry is written.
+    async fn leave(mut self) -> Outcome {
+        // Closes the line: a carrier takes that as "go on".
+        self.incoming.close();
+        let Self { sending, .. } = &mut self;
+        let send_rest = async {
+            while sending.has_waiting() {
+                sending.send_waiting().await;
+            }
+        };
+        // A far end that does not read misses the last marks, nothing else.
+        let _late = tokio::time::timeout(Duration::from_millis(200), send_rest).await;
+        let began = Instant::now();
+        while self.thinking.is_out() {
+            let elapsed = began.elapsed();
+            let wait_until = if elapsed < MIND_MAY_FINISH {
+                began + MIND_MAY_FINISH
+            } else {
+                self.thinking.cancel();
+                began + MIND_MUST_FINISH
+            };
+            match tokio::time::timeout_at(wait_until, self.thinking.next()).await {
+                Ok(mused) => {
+                    self.take(Event::Mused(mused));
+                    self.work_off();
+                }
+                Err(_late) if elapsed >= MIND_MAY_FINISH => break,
+                Err(_late) => {}
+            }
+        }
+        while let Ok(notice) = self.notices.try_recv() {
+            self.take(Event::Notice(notice));
+        }
+        self.inputs.push_back(Input::Leave);
+        self.work_off();
+        let lost_blocks = match self.recorder.take() {
+            Some(recorder) => recorder.finish(self.now_ms).await,
+            None => 0,
+        };
+        if lost_blocks > 0 {
+            tracing::warn!(seconds = lost_blocks, "parts of a recording were lost: the disk did not keep up");
+        }
+        let lost_entries = self.log.finish().await;
+        if lost_entries > 0 {
+            tracing::error!(entries = lost_entries, "entries of a call's log were lost: nobody took them");
+        }
+        Outcome {
+            reason: self.machine.end_reason().unwrap_or(domain::call_log::EndReason::InternalError),
+            transfer_to: self.machine.transfer_to().map(str::to_owned),
+            left_to_spoken_tail: self.machine.left_to_spoken_tail(),
+            snapshot: self.thinking.mind().map_or(serde_json::Value::Null, |mind| mind.snapshot()),
+        }
+    }
+}
+
+/// `g3:1240`: generation 3, after 1,240 ms of its audio.
+fn read_mark(name: &str) -> Option<(u32, u64)> {
+    let (generation, position) = name.strip_prefix('g')?.split_once(':')?;
+    Some((generation.parse().ok()?, position.parse().ok()?))
+}
