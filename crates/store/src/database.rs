@@ -35,11 +35,21 @@ pub enum DatabaseSsl {
 }
 
 /// Where a database is and how its roles are taken on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Target {
     owner: PgConnectOptions,
     /// Whether the roles log in by themselves (private cluster) or are taken on by `SET ROLE`.
     roles_log_in: bool,
+}
+
+// By hand: the options hold a password.
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("host", &self.owner.get_host())
+            .field("database", &self.owner.get_database())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Target {
@@ -196,5 +206,21 @@ fn refused(error: sqlx::Error) -> StoreError {
         }
         sqlx::Error::Configuration(_) => StoreError::Unsuitable { reason: error.to_string() },
         other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let target = Target::from_url("postgres://ada:s3cret@db.example/studio", DatabaseSsl::FromUrl);
+        let shown = format!("{:?}", target.expect("a good URL"));
+        assert!(shown.contains("studio") && !shown.contains("s3cret"), "{shown}");
+        let error = Target::from_url("mysql://ada:s3cret@db/x", DatabaseSsl::FromUrl).map(drop);
+        let port =
+            Target::from_url("postgres://ada:s3cret@db:port/x", DatabaseSsl::FromUrl).expect_err("no port");
+        assert!(!format!("{error:?} {port}").contains("s3cret"));
     }
 }

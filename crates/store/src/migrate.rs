@@ -32,7 +32,9 @@ pub struct Migrated {
 pub async fn migrate(target: &Target) -> Result<Migrated, StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(2)
-        .connect_with(target.owner_options().clone())
+        // One wait for the disk instead of one per migration: what is lost in a power cut is lost from the end, and
+        // migrated again.
+        .connect_with(target.owner_options().clone().options([("synchronous_commit", "off")]))
         .await
         .map_err(|error| owner_failed("connect", error))?;
     let result = migrate_with(&pool).await;

@@ -2,7 +2,8 @@
 //!
 //! The cluster lies in shared memory and is started by whoever comes first. Every process that uses it holds a
 //! shared lock; a small shell waits for the exclusive one, which it gets when the last user is gone, however that
-//! came about, then stops the cluster and removes its files. So nothing is left after a test run.
+//! came about, then stops the cluster and removes its files. So nothing is left after a test run. Needs `flock`
+//! (package util-linux).
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::CommandExt;
@@ -24,12 +25,19 @@ use crate::migrate;
 const TEST_POOLS: PoolSizes = PoolSizes { app: 6, system: 4 };
 /// The number of the advisory lock under which the template is made: "template" in ASCII.
 const TEMPLATE_LOCK: i64 = 0x74_65_6d_70_6c_61_74_65;
-/// Stops the cluster (argument 2: its pid file) and removes the run's folder (argument 1).
+/// Waits until nobody uses the cluster (lock file: argument 3), also not a moment later, for there are gaps between
+/// the processes of a run; then stops it (pid file: argument 2) and removes the run's folder (argument 1).
 const REAPER: &str = r#"
-    pid=$(head -n 1 "$2" 2>/dev/null) && kill -INT "$pid" 2>/dev/null
-    left=100
-    while [ -n "$pid" ] && [ $left -gt 0 ] && kill -0 "$pid" 2>/dev/null; do left=$((left - 1)); sleep 0.05; done
-    rm -rf "$(readlink -f "$1/postgres")" "$1"
+    until
+        flock --exclusive "$3" true
+        sleep 0.3
+        flock --exclusive --nonblock "$3" sh -c '
+            pid=$(head -n 1 "$2" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
+            left=100
+            while [ -e "$2" ] && [ $left -gt 0 ]; do left=$((left - 1)); sleep 0.05; done
+            rm -rf "$(readlink -f "$1/postgres")" "$1"
+        ' reaper "$@"
+    do :; done
 "#;
 
 static SHARED: OnceCell<SharedCluster> = OnceCell::const_new();
@@ -130,12 +138,11 @@ fn run_folder() -> Result<PathBuf, EmbeddedError> {
 
 fn start_reaper(folder: &Path) -> Result<(), EmbeddedError> {
     let pid_file = folder.join("postgres/cluster/postmaster.pid");
-    Command::new("flock")
-        .arg("--exclusive")
-        .arg(folder.with_extension("users"))
-        .args(["sh", "-c", REAPER, "reaper"])
+    Command::new("sh")
+        .args(["-c", REAPER, "reaper"])
         .arg(folder)
         .arg(pid_file)
+        .arg(folder.with_extension("users"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -143,7 +150,9 @@ fn start_reaper(folder: &Path) -> Result<(), EmbeddedError> {
         .process_group(0)
         .spawn()
         .map(drop)
-        .map_err(|error| EmbeddedError::failed("run `flock` (package util-linux)", error.to_string()))
+        .map_err(|error| {
+            EmbeddedError::failed("run `sh`, which is to stop the test cluster", error.to_string())
+        })
 }
 
 /// The name of the migrated, empty database, made unless it is there.

@@ -1,1 +1,4 @@
-//! testkit
+//! What tests stand on. Development only: it may depend on everything, nothing that ships depends on it.
+
+pub mod database;
+pub mod folders;

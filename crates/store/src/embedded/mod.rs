@@ -99,6 +99,11 @@ impl EmbeddedPostgres {
         let target = Target::from_socket(&prepared.cluster.socket_dir, DATABASE);
         wait_until_ready(&server, &target, &prepared.log).await?;
         migrate::create_database(&target, DATABASE).await?;
+        if prepared.cluster.fresh && settings.durability == Durability::Committed {
+            // Not waited for: nobody depends on it but the power cut.
+            let data = prepared.cluster.data;
+            drop(tokio::task::spawn_blocking(move || cluster::Cluster::sync(&data)));
+        }
         Ok(Self { server, target, _lock: prepared.lock })
     }
 
@@ -159,7 +164,7 @@ fn prepare(settings: &EmbeddedSettings) -> Result<Prepared, EmbeddedError> {
     let lock = cluster::lock(&data_dir)?;
     let home = account::home(&data_dir)?;
     let programs = binaries::place(&settings.binaries, &data_dir, home.account)?;
-    let cluster = cluster::open(&home, &programs, settings.durability)?;
+    let cluster = cluster::open(&home, &programs)?;
     let log = data_dir.join("postgres.log");
     let program = process::Program {
         path: programs.join("postgres"),
