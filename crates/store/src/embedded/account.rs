@@ -124,7 +124,7 @@ fn account_for(data_dir: &Path) -> Result<Account, EmbeddedError> {
         })
 }
 
-/// Whether an account may pass through all folders down to a path.
+/// Whether an account may pass through all folders down to a path, and run it if it is a program.
 pub(super) fn reachable(path: &Path, account: Account) -> bool {
     let Ok(path) = fs::canonicalize(path) else { return false };
     path.ancestors().all(|folder| {

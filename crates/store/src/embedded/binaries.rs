@@ -1,6 +1,7 @@
 //! The programs of PostgreSQL: where they come from, and where the server's account can run them.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::account::{self, Account};
@@ -42,7 +43,7 @@ pub(super) fn place(
     let _only_for_bundled = data_dir;
     let bin = programs(&root)?;
     match account {
-        Some(account) if !account::reachable(&bin, account) => copied(&root),
+        Some(account) if !account::reachable(&bin.join("postgres"), account) => copied(&root),
         _ => Ok(bin),
     }
 }
@@ -94,6 +95,10 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), EmbeddedError> {
             copy_tree(&entry.path(), &target)?;
         } else {
             fs::copy(entry.path(), &target).map_err(|error| failed(&error))?;
+            // Whatever the mask of whoever fetched it: all may read, whoever could run it may.
+            let mode = fs::metadata(&target).map_err(|error| failed(&error))?.permissions().mode();
+            let mode = if mode & 0o100 == 0 { 0o644 } else { 0o755 };
+            fs::set_permissions(&target, Permissions::from_mode(mode)).map_err(|error| failed(&error))?;
         }
     }
     Ok(())

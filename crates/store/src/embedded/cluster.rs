@@ -32,7 +32,8 @@ pub(super) struct Cluster {
 pub(super) struct Running {
     pub(super) pid: i32,
     pub(super) socket_dir: PathBuf,
-    pub(super) ready: bool,
+    /// Whether it takes connections, or will in a moment. (`ready` is written a little after it does.)
+    pub(super) serving: bool,
 }
 
 /// Takes the data folder for this process, until the file is closed.
@@ -84,8 +85,8 @@ fn parse_pid_file(text: &str) -> Option<Running> {
     let mut lines = text.lines();
     let pid = lines.next()?.trim().parse().ok()?;
     let socket_dir = lines.nth(3).map(PathBuf::from).unwrap_or_default();
-    let ready = lines.nth(2).is_some_and(|status| status.trim() == "ready");
-    Some(Running { pid, socket_dir, ready })
+    let serving = lines.nth(2).is_some_and(|status| status.trim() != "stopping");
+    Some(Running { pid, socket_dir, serving })
 }
 
 /// Makes the cluster unless it is there.
@@ -234,19 +235,24 @@ impl Cluster {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_pid_file_tells_pid_socket_and_status() {
-        let text = "812\n/data/cluster\n1700000000\n5432\n/data/run\n\n  1234  5\nready   \n";
-        assert_eq!(
-            parse_pid_file(text),
-            Some(Running { pid: 812, socket_dir: "/data/run".into(), ready: true })
-        );
+    fn check(text: &str, expect: Option<(i32, &str, bool)>) {
+        let expect =
+            expect.map(|(pid, socket_dir, serving)| Running { pid, socket_dir: socket_dir.into(), serving });
+        assert_eq!(parse_pid_file(text), expect, "{text:?}");
     }
 
     #[test]
-    fn a_pid_file_that_is_being_written_is_not_ready() {
-        let expect = Running { pid: 812, socket_dir: PathBuf::new(), ready: false };
-        assert_eq!(parse_pid_file("812\n/data/cluster\n17"), Some(expect));
-        assert_eq!(parse_pid_file(""), None);
+    fn a_pid_file_tells_pid_socket_and_status() {
+        let file =
+            |status| format!("812\n/data/cluster\n1700000000\n5432\n/data/run\n\n  1234  5\n{status}\n");
+        check(&file("ready   "), Some((812, "/data/run", true)));
+        check(&file("starting"), Some((812, "/data/run", true)));
+        check(&file("stopping"), Some((812, "/data/run", false)));
+    }
+
+    #[test]
+    fn a_pid_file_that_is_being_written_is_of_no_use_yet() {
+        check("812\n/data/cluster\n17", Some((812, "", false)));
+        check("", None);
     }
 }

@@ -141,7 +141,7 @@ pub fn connect_running(data_dir: &Path) -> Result<Target, EmbeddedError> {
     let not_running = || EmbeddedError::NotRunning { folder: data_dir.to_owned() };
     let running =
         cluster::running(&data_dir.join(cluster::HOME).join(cluster::DATA)).ok_or_else(not_running)?;
-    if !running.ready {
+    if !running.serving {
         return Err(not_running());
     }
     Ok(Target::from_socket(&running.socket_dir, DATABASE))

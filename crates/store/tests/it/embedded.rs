@@ -192,3 +192,40 @@ async fn the_server_does_not_run_as_root() {
     assert_eq!(run.mode() & 0o077, 0);
     postgres.stop().await.expect("a stop");
 }
+
+#[tokio::test]
+async fn a_data_folder_that_is_closed_to_others_is_served() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("closed");
+    std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o700)).expect("its mode");
+    let first = EmbeddedPostgres::start(&folder.settings()).await.expect("a first start");
+    assert_eq!(write_and_count(&first).await, 1);
+    first.stop().await.expect("a stop");
+    let second = EmbeddedPostgres::start(&folder.settings()).await.expect("a second start");
+    assert_eq!(write_and_count(&second).await, 2);
+    connect_running(&folder.0).expect("the running cluster");
+    second.stop().await.expect("a stop");
+}
+
+#[tokio::test]
+async fn the_server_runs_as_the_owner_of_the_data_folder() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = Folder::new("owned");
+    // Only root may give a folder away; any other user owns it already.
+    let _may_not = std::os::unix::fs::chown(&folder.0, Some(1), Some(1));
+    let owner = std::fs::metadata(&folder.0).expect("the folder").uid();
+    let postgres = EmbeddedPostgres::start(&folder.settings()).await.expect("a start");
+    let server = std::fs::metadata(format!("/proc/{}", postgres.pid())).expect("the process").uid();
+    assert_eq!(server, owner);
+    postgres.stop().await.expect("a stop");
+}
+
+#[cfg(feature = "bundled-postgres")]
+#[tokio::test]
+async fn the_copy_inside_the_executable_is_unpacked_and_runs() {
+    let folder = Folder::new("bundled");
+    let settings = EmbeddedSettings { binaries: Binaries::Bundled, ..folder.settings() };
+    let postgres = EmbeddedPostgres::start(&settings).await.expect("a start");
+    assert_eq!(write_and_count(&postgres).await, 1);
+    postgres.stop().await.expect("a stop");
+}
