@@ -3,10 +3,11 @@
 pub mod call;
 pub mod config;
 pub mod doctor;
+pub mod figures;
 pub mod migrate;
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
@@ -29,7 +30,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "studioconnect", &mut out);
             Ok(Exit::Done)
         }
-        Command::Openapi => anyhow::bail!("openapi is not wired yet"),
+        Command::Openapi => {
+            writeln!(out, "{}", api::document().to_pretty_json()?)?;
+            Ok(Exit::Done)
+        }
         Command::Doctor => {
             let loaded = collect(&chosen)?;
             runtime()?.block_on(doctor::run(&loaded, &mut out))
@@ -46,6 +50,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Demo(options) => {
             drop(out);
             with_runtime(collect(&chosen)?, |config| demo::run(config, options))
+        }
+        Command::Figures(options) => {
+            drop(out);
+            with_runtime(collect(&chosen)?, |config| figures::run(config, options))
         }
         Command::Call(options) => {
             drop(out);

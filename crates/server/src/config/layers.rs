@@ -15,6 +15,9 @@ pub(super) const ENV_PREFIX: &str = "STUDIOCONNECT_";
 /// The variable that names the configuration file.
 pub(super) const ENV_FILE: &str = "STUDIOCONNECT_CONFIG";
 
+/// Variables of ours that are no settings: they belong to one command each.
+const OF_COMMANDS: [&str; 2] = [ENV_FILE, "STUDIOCONNECT_CALL_PASSWORD"];
+
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -164,8 +167,9 @@ impl<'a> Merge<'a> {
                 }
             }
         }
-        let is_known =
-            |name: &str| name == ENV_FILE || self.table.iter().any(|one| one.prefixed_env() == name);
+        let is_known = |name: &str| {
+            OF_COMMANDS.contains(&name) || self.table.iter().any(|one| one.prefixed_env() == name)
+        };
         for name in present.keys().filter(|name| name.starts_with(ENV_PREFIX) && !is_known(name)) {
             let known = "allowed are the names of `studioconnect config docs`";
             self.merged
