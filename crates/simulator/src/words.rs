@@ -8,7 +8,24 @@ pub fn words_of(text: &str) -> Vec<String> {
     for token in text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '\u{2013}' | '\u{2014}' | '/')) {
         push_token(token, &mut words);
     }
+    join_compounds(&mut words);
     words
+}
+
+/// Words that some write in one and some in two: a difference of spelling, not of hearing.
+const COMPOUNDS: [(&str, &str); 6] =
+    [("web", "site"), ("home", "page"), ("never", "mind"), ("e", "mail"), ("good", "bye"), ("on", "line")];
+
+fn join_compounds(words: &mut Vec<String>) {
+    let mut at = 0;
+    while at + 1 < words.len() {
+        let pair = (words[at].as_str(), words[at + 1].as_str());
+        if COMPOUNDS.contains(&pair) {
+            let second = words.remove(at + 1);
+            words[at].push_str(&second);
+        }
+        at += 1;
+    }
 }
 
 fn push_token(token: &str, words: &mut Vec<String>) {
@@ -172,6 +189,12 @@ mod tests {
         check("Hi \u{2014} it\u{2019}s Maria; isn't it?", "hi it's maria isn't it");
         check("maria@gmail.com", "maria at gmail dot com");
         check("Wait... 3.5 % & more", "wait three point five percent and more");
+    }
+
+    #[test]
+    fn spelling_in_one_word_or_two_is_the_same() {
+        check("Your web site's home page", "your web site's homepage");
+        check("the web site, never mind, e-mail", "the website nevermind email");
     }
 
     #[test]
