@@ -237,6 +237,24 @@ fn lints_are_inherited_and_never_allowed_away() {
 }
 
 #[test]
+fn the_documents_name_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut named = 0;
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        // Every other piece is inside backquotes.
+        for path in
+            text.split('`').skip(1).step_by(2).filter(|path| path.ends_with(".rs") && path.contains('/'))
+        {
+            named += 1;
+            let there = root.join("crates").join(path).exists() || root.join(path).exists();
+            assert!(there || path.contains('<'), "{document} names {path}, which does not exist");
+        }
+    }
+    assert!(named > 20, "the file names are not found any more");
+}
+
+#[test]
 fn the_search_itself_finds_what_is_there() {
     let text = "use a;\n// sqlx:: in a comment\nfn f() { sqlx::query() }\n\n#[cfg(test)]\nmod tests {\n    std::env::var();\n}\n";
     let program = program_text(text);

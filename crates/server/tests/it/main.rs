@@ -1,5 +1,8 @@
 //! The one integration-test binary: each module is a subject, named as the noun it tests.
 #![expect(clippy::unwrap_used, reason = "a test may end in a panic, in its supporting functions too")]
 
+mod api;
 mod architecture;
 mod commands;
+mod recovery;
+mod spoken;

@@ -1,0 +1,134 @@
+//! The list of calls and the record of one.
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+use domain::call_log::{CallEvent, EndReason, EventKind, LatencyParts};
+use domain::ids::{CallId, ToolCallId, TurnId};
+use serde_json::json;
+use store::OrgTx;
+use store::calls::finalize::{Outcome, finalize};
+use store::calls::turns::{ToolCall, Turn, TurnKind};
+
+use super::world::World;
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gap_or_repetition() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "viewer").await;
+    let start = world.app.ambient.now();
+    let mut expect = vec![agency.call.to_string()];
+    for n in 1..=6 {
+        let id = CallId(world.app.ambient.new_id());
+        // Two calls in one second: the id decides then.
+        world.record_call(&agency, id, start + TimeDelta::seconds(n / 2 + 1)).await;
+        expect.insert(0, id.to_string());
+    }
+    let mut seen = Vec::new();
+    let mut path = "/api/v1/calls?limit=3".to_owned();
+    loop {
+        let page = world.get(&path, Some(&token)).await.json();
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 3);
+        seen.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/calls?limit=3&cursor={cursor}");
+    }
+    assert_eq!(seen, expect);
+}
+
+#[tokio::test]
+async fn filters_narrow_the_list_and_wrong_ones_are_named() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "viewer").await;
+    let count = async |query: &str| {
+        let answer = world.get(&format!("/api/v1/calls?{query}"), Some(&token)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}: {answer:?}");
+        answer.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count("status=ringing").await, 1);
+    assert_eq!(count("status=completed").await, 0);
+    assert_eq!(count(&format!("client_id={}", agency.client)).await, 1);
+    assert_eq!(count("to=2020-01-01T00:00:00Z").await, 0);
+    assert_eq!(count("from=2020-01-01T00:00:00Z").await, 1);
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=1000", "limit"),
+        ("cursor=nonsense", "cursor"),
+        ("status=gone", "query"),
+    ] {
+        let answer = world.get(&format!("/api/v1/calls?{query}"), Some(&token)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+        assert_eq!(answer.problem(), "invalid");
+        assert!(answer.json()["errors"].get(field).is_some(), "{query}: {:?}", answer.json());
+    }
+}
+
+#[tokio::test]
+async fn the_record_of_a_call_has_all_that_was_said_and_done() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "viewer").await;
+    let now = world.app.ambient.now();
+    let turn = |kind, text: &str| Turn {
+        id: TurnId(world.app.ambient.new_id()),
+        kind,
+        started_ms: 100,
+        ended_ms: 900,
+        text: text.to_owned(),
+        generated: (kind == TurnKind::Agent).then(|| "Nine to six. Anything else?".to_owned()),
+        sent: None,
+        interrupted: kind == TurnKind::Agent,
+        confidence: None,
+        layer: (kind == TurnKind::Rejected).then(|| "length".to_owned()),
+        reason: (kind == TurnKind::Rejected).then(|| "too short to be a word".to_owned()),
+        intent: None,
+        latency: (kind == TurnKind::Agent).then(|| LatencyParts { total_ms: 640, ..Default::default() }),
+    };
+    let outcome = Outcome {
+        ended_at: now,
+        end_reason: EndReason::CallerHungUp,
+        duration_ms: 900,
+        intent: Some("faq".to_owned()),
+        summary: json!({}),
+        turns: vec![
+            turn(TurnKind::Caller, "when are you open"),
+            turn(TurnKind::Rejected, "uh"),
+            turn(TurnKind::Agent, "Nine to six."),
+        ],
+        tool_calls: vec![ToolCall {
+            id: ToolCallId(world.app.ambient.new_id()),
+            at_ms: 500,
+            name: "search_knowledge".to_owned(),
+            arguments: json!({ "question": "when are you open" }),
+            result: json!([]),
+            ok: true,
+            duration_ms: 4,
+        }],
+        finalized_at: now,
+    };
+    let events = [
+        EventKind::SpeechStarted,
+        EventKind::CallerPartial { turn: outcome.turns[0].id, text: "when".to_owned() },
+        EventKind::Ended { reason: EndReason::CallerHungUp },
+    ];
+    let events: Vec<CallEvent> =
+        (0u32..).zip(events).map(|(seq, kind)| CallEvent { seq, at_ms: u64::from(seq), kind }).collect();
+    let mut tx = OrgTx::begin(&world.app.db, agency.id).await.unwrap();
+    store::calls::events::append(&mut tx, agency.call, &events, now).await.unwrap();
+    assert!(finalize(&mut tx, agency.call, &outcome).await.unwrap());
+    tx.commit().await.unwrap();
+
+    let call = world.get(&format!("/api/v1/calls/{}", agency.call), Some(&token)).await.json();
+    assert_eq!(call["status"], "completed");
+    assert_eq!(call["end_reason"], "caller_hung_up");
+    assert_eq!(call["client"]["name"], "Northwind Coffee");
+    let speakers: Vec<_> = call["turns"].as_array().unwrap().iter().map(|t| t["speaker"].clone()).collect();
+    assert_eq!(speakers, ["caller", "agent"]);
+    assert_eq!(call["turns"][1]["latency"]["total_ms"], 640);
+    assert_eq!(call["rejected_turns"][0]["reason"], "too short to be a word");
+    assert_eq!(call["tool_calls"][0]["name"], "search_knowledge");
+    let kinds: Vec<_> = call["events"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
+    assert_eq!(kinds, ["speech_started", "ended"], "words in flux are no part of the record");
+}

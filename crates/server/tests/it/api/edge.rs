@@ -1,0 +1,102 @@
+//! What every answer has, whatever was asked.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
+
+use super::world::{World, request};
+
+#[tokio::test]
+async fn health_says_how_the_server_is_and_no_more() {
+    let world = World::new().await;
+    let health = world.get("/health", None).await;
+    assert_eq!(health.status, StatusCode::OK);
+    assert_eq!(health.json(), json!({ "status": "healthy", "version": env!("CARGO_PKG_VERSION") }));
+    assert_eq!(world.get("/health/live", None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.get("/health/ready", None).await.status, StatusCode::OK);
+
+    world.app.db.close().await;
+    let health = world.get("/health", None).await;
+    assert_eq!((health.status, &health.json()["status"]), (StatusCode::OK, &json!("degraded")));
+    assert_eq!(health.json()["reasons"], json!(["the database does not answer"]));
+    assert_eq!(world.get("/health/ready", None).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.get("/health/live", None).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn without_its_database_the_api_says_try_again() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "owner").await;
+    world.app.db.close().await;
+    let answer = world.get("/api/v1/calls", Some(&token)).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn every_answer_is_protected_and_can_be_found_in_the_logs() {
+    let world = World::new().await;
+    for path in ["/", "/live/app.js", "/health", "/api/v1/calls", "/api/openapi.json", "/nowhere"] {
+        let answer = world.get(path, None).await;
+        assert!(answer.header("content-security-policy").contains("default-src 'none'"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!answer.header("x-request-id").is_empty(), "{path}");
+        assert!(!answer.headers.contains_key("access-control-allow-origin"), "{path}");
+    }
+    let ask = async |id: &str| {
+        let answer = world.send(request("GET", "/health", None, &[("x-request-id", id)], None)).await;
+        answer.header("x-request-id").to_owned()
+    };
+    assert_eq!(ask("my-request-0001").await, "my-request-0001");
+    assert_ne!(ask("no spaces; please").await, "no spaces; please");
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_is_a_problem_document() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "owner").await;
+    assert_eq!(world.get("/nowhere", None).await.problem(), "not-found");
+    assert_eq!(world.get("/api/v1/calls/not-an-id", Some(&token)).await.problem(), "not-found");
+    let method = world.send(request("DELETE", "/api/v1/calls", Some(&token), &[], None)).await;
+    assert_eq!(
+        (method.status, method.problem().as_str()),
+        (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed")
+    );
+
+    let send = async |content_type: &str, body: String| {
+        let request = Request::post("/api/v1/clients")
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", content_type)
+            .body(Body::from(body));
+        world.send(request.unwrap()).await
+    };
+    assert_eq!(send("application/json", "{".into()).await.problem(), "malformed");
+    assert_eq!(send("text/plain", "{}".into()).await.problem(), "not-json");
+    let huge = format!(r#"{{"name":"{}"}}"#, "x".repeat(300_000));
+    let answer = send("application/json", huge).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "too-large"));
+}
+
+#[tokio::test]
+async fn only_named_origins_may_call_from_a_browser() {
+    let origin = "https://app.example";
+    let settings = api::ApiSettings { cors_origins: vec![origin.parse().unwrap()], ..Default::default() };
+    let world = World::with(settings).await;
+    let ask = async |origin: &str| {
+        let headers = [("origin", origin), ("access-control-request-method", "PATCH")];
+        let answer = world.send(request("OPTIONS", "/api/v1/leads", None, &headers, None)).await;
+        answer.header("access-control-allow-origin").to_owned()
+    };
+    assert_eq!(ask(origin).await, origin);
+    assert_eq!(ask("https://evil.example").await, "");
+}
+
+#[tokio::test]
+async fn the_document_is_served_as_it_is_checked_in() {
+    let world = World::new().await;
+    let served = world.get("/api/openapi.json", None).await.json();
+    assert_eq!(served, serde_json::to_value(api::document()).unwrap());
+    assert_eq!(served["openapi"], "3.1.0");
+}

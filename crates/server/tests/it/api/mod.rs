@@ -1,0 +1,12 @@
+//! The HTTP API against a real database: a world of two agencies, asked through the router as a browser or an
+//! integrator would ask.
+
+mod call_events;
+mod calls;
+mod configuration;
+mod edge;
+mod leads;
+mod operations;
+mod recordings;
+mod sessions;
+mod world;

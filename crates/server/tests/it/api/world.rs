@@ -1,0 +1,427 @@
+//! Two agencies with everything in them, and the router before them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
+use api::{ApiSettings, ApiState};
+use app::auth::passwords::hash_password;
+use app::{App, AppParts, AppSettings};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::call_plan::CallPlan;
+use domain::ids::{
+    AgentId, CallId, ClientId, KnowledgeId, LeadId, MessageId, NumberId, OrgId, ProjectId, QuestionId, UserId,
+};
+use domain::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion, Priority};
+use domain::turn_taking::TurnTaking;
+use provider_traits::ambient::{Ambient, Clock, RandomIds};
+use provider_traits::brain::{Brain, Mind};
+use provider_traits::descriptor::{Descriptor, Locality};
+use provider_traits::error::ProviderError;
+use provider_traits::stt::{SpeechToText, SttConfig, SttStream};
+use provider_traits::tools::Tools;
+use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice};
+use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
+use serde_json::Value;
+use store::organizations::{NewOrganization, OrgKind, OrgProfile, OrgStatus};
+use store::users::User;
+use store::{OrgTx, SystemTx};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// What everybody signs in with.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// A clock that stands until it is told to move.
+pub(crate) struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_microseconds().unwrap(), Ordering::Relaxed);
+    }
+}
+
+/// Stands where a provider must stand; no test here speaks.
+struct Mute;
+
+const MUTE: Descriptor = Descriptor { id: "mute", name: "Mute", locality: Locality::Local };
+
+fn mute() -> ProviderError {
+    ProviderError::Unavailable { provider: "mute", reason: "this test does not speak".to_owned() }
+}
+
+#[async_trait::async_trait]
+impl SpeechToText for Mute {
+    fn descriptor(&self) -> &'static Descriptor {
+        &MUTE
+    }
+    async fn open(&self, _config: &SttConfig) -> Result<SttStream, ProviderError> {
+        Err(mute())
+    }
+}
+
+#[async_trait::async_trait]
+impl TextToSpeech for Mute {
+    fn descriptor(&self) -> &'static Descriptor {
+        &MUTE
+    }
+    fn voices(&self) -> Vec<Voice> {
+        Vec::new()
+    }
+    async fn speak(&self, _request: &TtsRequest) -> Result<TtsAudio, ProviderError> {
+        Err(mute())
+    }
+}
+
+impl VoiceScorerFactory for Mute {
+    fn scorer(&self) -> Box<dyn VoiceScorer> {
+        unreachable!("this test does not listen")
+    }
+}
+
+impl Brain for Mute {
+    fn descriptor(&self) -> &'static Descriptor {
+        &MUTE
+    }
+    fn begin(&self, _plan: Arc<CallPlan>, _tools: Arc<dyn Tools>) -> Box<dyn Mind> {
+        unreachable!("this test does not think")
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON; `null` when it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The last part of a problem's type.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let json = self.json();
+        assert_eq!(json["status"], self.status.as_u16());
+        json["type"].as_str().unwrap().trim_start_matches("urn:studioconnect:problem:").to_owned()
+    }
+}
+
+/// An agency with one of everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Agency {
+    pub(crate) id: OrgId,
+    pub(crate) agent: AgentId,
+    pub(crate) client: ClientId,
+    pub(crate) project: ProjectId,
+    pub(crate) lead: LeadId,
+    pub(crate) entry: KnowledgeId,
+    pub(crate) call: CallId,
+    number: NumberId,
+}
+
+/// The database, the use cases and the router of a test.
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Arc<TestClock>,
+    router: Router,
+    password_hash: String,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(ApiSettings::default()).await
+    }
+
+    pub(crate) async fn with(settings: ApiSettings) -> Self {
+        let db = testkit::database::fresh().await.unwrap().db;
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
+        let drain = CancellationToken::new();
+        let app = App::new(AppParts {
+            db,
+            ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
+            objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
+            stt: Arc::new(Mute),
+            tts: Arc::new(Mute),
+            vad: Arc::new(Mute),
+            brain: Arc::new(Mute),
+            settings: AppSettings {
+                node: "test".to_owned(),
+                spool_dir: folder.path().join("spool"),
+                allow_lockstep: false,
+                ticket_ttl: Duration::from_secs(60),
+                max_calls: 10,
+                max_call_minutes: 10,
+            },
+            drain: drain.clone(),
+        })
+        .unwrap();
+        let voice = VoiceEdge::new(
+            app.clone(),
+            VoiceSettings::new("https://studio.example", Verification::LoopbackOnly),
+            drain,
+            TaskTracker::new(),
+        );
+        let router = api::router(ApiState::new(app.clone(), settings), voice);
+        let password_hash = hash_password(PASSWORD).unwrap();
+        Self { app, clock, router, password_hash, _folder: folder }
+    }
+
+    /// Founds an agency. `digit` keeps the numbers of two agencies apart.
+    pub(crate) async fn agency(&self, name: &str, digit: u8) -> Agency {
+        let id = |_: &str| self.app.ambient.new_id();
+        let now = self.app.ambient.now();
+        let org = OrgId(id("org"));
+        let mut tx = SystemTx::begin(&self.app.db, "a test founds an agency").await.unwrap();
+        let platform = match store::organizations::platform(&mut tx).await.unwrap() {
+            Some(platform) => platform,
+            None => {
+                let platform = OrgId(id("platform"));
+                store::organizations::insert(&mut tx, &organization(platform, None, "Platform", now))
+                    .await
+                    .unwrap();
+                platform
+            }
+        };
+        store::organizations::insert(&mut tx, &organization(org, Some(platform), name, now)).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let agency = Agency {
+            id: org,
+            agent: AgentId(id("agent")),
+            client: ClientId(id("client")),
+            project: ProjectId(id("project")),
+            lead: LeadId(id("lead")),
+            entry: KnowledgeId(id("entry")),
+            call: CallId(id("call")),
+            number: NumberId(id("number")),
+        };
+        let mut tx = OrgTx::begin(&self.app.db, org).await.unwrap();
+        furnish(&mut tx, &agency, digit, now).await;
+        tx.commit().await.unwrap();
+        self.record_call(&agency, agency.call, now).await;
+        agency
+    }
+
+    /// Records an incoming call from the agency's caller.
+    pub(crate) async fn record_call(&self, agency: &Agency, call_id: CallId, at: DateTime<Utc>) {
+        let mut tx = OrgTx::begin(&self.app.db, agency.id).await.unwrap();
+        let call = store::calls::life::NewCall {
+            id: call_id,
+            agent_id: agency.agent,
+            number_id: agency.number,
+            call_sid: format!("CA{}", call_id.0.simple()),
+            from_number: Some("+15135550199".to_owned()),
+            to_number: "+15135550100".to_owned(),
+            client_id: Some(agency.client),
+            engine: "pipeline".to_owned(),
+            started_at: at,
+        };
+        store::calls::life::insert_incoming(&mut tx, &call).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Employs a person and signs them in; returns the bearer token.
+    pub(crate) async fn sign_in_as(&self, agency: &Agency, role: &str) -> String {
+        let email = self.employ(agency, role).await;
+        let body = serde_json::json!({ "email": email, "password": PASSWORD });
+        let answer = self.post("/api/v1/auth/login", None, &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Employs a person; returns the address they sign in with.
+    pub(crate) async fn employ(&self, agency: &Agency, role: &str) -> String {
+        let user_id = UserId(self.app.ambient.new_id());
+        let email = format!("{role}.{}@agency.example", user_id.0.simple());
+        let user = User {
+            id: user_id,
+            email: email.clone(),
+            name: "Dana".to_owned(),
+            password_hash: Some(self.password_hash.clone()),
+        };
+        let mut tx = SystemTx::begin(&self.app.db, "a test employs a person").await.unwrap();
+        store::users::insert(&mut tx, &user, self.app.ambient.now()).await.unwrap();
+        store::users::set_member(&mut tx, agency.id, user_id, role).await.unwrap();
+        tx.commit().await.unwrap();
+        email
+    }
+
+    /// Sends a request as it is and hands back the answer before its body is read.
+    pub(crate) async fn open(&self, mut request: Request<Body>) -> axum::response::Response {
+        let peer = SocketAddr::from(([192, 0, 2, 7], 40_000));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.open(request).await;
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+        self.send(request("GET", path, token, &[], None)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Answer {
+        self.send(request("POST", path, token, &[], Some(body))).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, token: &str, body: &Value) -> Answer {
+        self.send(request("PATCH", path, Some(token), &[], Some(body))).await
+    }
+}
+
+/// Builds a request.
+pub(crate) fn request(
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Request<Body> {
+    let mut builder = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        builder = builder.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    match body {
+        Some(body) => {
+            builder.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))
+        }
+        None => builder.body(Body::empty()),
+    }
+    .unwrap()
+}
+
+fn organization(id: OrgId, parent_id: Option<OrgId>, name: &str, now: DateTime<Utc>) -> NewOrganization {
+    NewOrganization {
+        id,
+        kind: if parent_id.is_some() { OrgKind::Business } else { OrgKind::Platform },
+        parent_id,
+        name: name.to_owned(),
+        status: OrgStatus::Active,
+        profile: OrgProfile {
+            timezone: "America/New_York".to_owned(),
+            default_country: "US".to_owned(),
+            currency: "USD".to_owned(),
+            contact_name: None,
+            transfer_to: None,
+            notification_email: None,
+            settings: serde_json::json!({}),
+        },
+        created_at: now,
+    }
+}
+
+async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>) {
+    let settings = store::agents::AgentSettings {
+        name: "Nova".to_owned(),
+        language: "en-US".to_owned(),
+        voice: String::new(),
+        greeting: String::new(),
+        client_greeting: String::new(),
+        greeting_interruptible: true,
+        engine: "pipeline".to_owned(),
+        turn_taking: TurnTaking::default(),
+    };
+    store::agents::insert(tx, agency.agent, &settings, now).await.unwrap();
+    let number = store::numbers::Number {
+        id: agency.number,
+        agent_id: agency.agent,
+        e164: format!("+1513555010{digit}"),
+        label: String::new(),
+        fallback_number: None,
+        recording: true,
+        notice: String::new(),
+        greeting: String::new(),
+    };
+    store::numbers::insert(tx, &number).await.unwrap();
+    let contact = store::clients::Contact {
+        kind: store::clients::ContactKind::Phone,
+        value: "+15135550199".to_owned(),
+        person: Some("Maria Lopez".to_owned()),
+    };
+    store::clients::insert(tx, agency.client, "Northwind Coffee", "", &[contact], now).await.unwrap();
+    let facts = store::projects::ProjectFacts {
+        client_id: agency.client,
+        name: "Website relaunch".to_owned(),
+        aliases: vec!["the site".to_owned()],
+        status: "active".to_owned(),
+        last_update: Some("The home page is drawn.".to_owned()),
+        next_milestone: None,
+        due_on: None,
+        provider: None,
+        synced_at: None,
+    };
+    store::projects::insert(tx, agency.project, &facts, now).await.unwrap();
+    let content = store::knowledge::EntryContent {
+        category: String::new(),
+        question: "When are you open?".to_owned(),
+        variants: Vec::new(),
+        answer: "Nine to six.".to_owned(),
+        visibility: store::knowledge::Visibility::Public,
+    };
+    store::knowledge::insert(tx, agency.entry, &content, now).await.unwrap();
+    let question = LeadQuestion {
+        id: QuestionId(agency.entry.0),
+        text: "What is your name?".to_owned(),
+        label: "Name".to_owned(),
+        answer_type: AnswerType::Name,
+        field: LeadField::Name,
+        required: true,
+        choices: Vec::new(),
+        retry_text: None,
+    };
+    store::lead_questions::replace(tx, std::slice::from_ref(&question)).await.unwrap();
+    let conversation = store::leads::capture::Conversation {
+        call_id: agency.call,
+        caller_phone: Some("+15135550199".to_owned()),
+        new_lead: agency.lead,
+    };
+    let answer = LeadAnswer {
+        question: question.id,
+        field: LeadField::Name,
+        said: "maria lopez".to_owned(),
+        value: "Maria Lopez".to_owned(),
+    };
+    store::leads::capture::save_answer(tx, &conversation, &answer, now).await.unwrap();
+    let message = store::messages::Message {
+        id: MessageId(agency.entry.0),
+        call_id: Some(agency.call),
+        from_name: Some("Maria Lopez".to_owned()),
+        reply_to: None,
+        text: "Please call back.".to_owned(),
+        priority: Priority::Normal,
+        created_at: now,
+    };
+    store::messages::insert(tx, &message).await.unwrap();
+}
