@@ -32,6 +32,12 @@ pub struct DemoAgency {
     pub number: String,
     /// The owner's e-mail address, to sign in with.
     pub owner_email: String,
+    /// The agent's name.
+    pub agent_name: String,
+    /// The person who takes messages.
+    pub contact_name: String,
+    /// What the knowledge base answers.
+    pub answers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +155,9 @@ impl App {
             name: seed.business.name,
             number: number.into(),
             owner_email: seed.owner.email,
+            agent_name: seed.agent.name,
+            contact_name: seed.business.contact_name,
+            answers: seed.knowledge.into_iter().map(|entry| entry.answer).collect(),
         })
     }
 

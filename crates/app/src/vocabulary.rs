@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::call_plan::Vocabulary;
 use domain::ids::OrgId;
-use domain::vocabulary::{self, BusinessWords};
+use domain::leads::LeadQuestion;
+use domain::vocabulary::{self, Sources};
 use provider_traits::stt::SttConfig;
 use store::tx::OrgTx;
 use tokio::time::Instant;
@@ -17,6 +18,33 @@ use crate::runtime::App;
 const FRESH_FOR: Duration = Duration::from_secs(60);
 /// Names of clients and projects that are taken in; more would blur the model.
 const MAX_NAMES: u32 = 200;
+
+/// The business's own words, read from its data.
+struct BusinessWords {
+    business: String,
+    /// The contact first, then the agents.
+    people: Vec<String>,
+    questions: Vec<String>,
+    answers: Vec<String>,
+    lead_questions: Vec<LeadQuestion>,
+    projects: Vec<String>,
+    /// Clients and their people.
+    clients: Vec<String>,
+}
+
+impl BusinessWords {
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            business: &self.business,
+            people: &self.people,
+            questions: &self.questions,
+            answers: &self.answers,
+            lead_questions: &self.lead_questions,
+            projects: &self.projects,
+            clients: &self.clients,
+        }
+    }
+}
 
 impl App {
     /// The vocabulary of a business, made again when the last one is a minute old.
@@ -31,7 +59,7 @@ impl App {
             }
         }
         let words = self.business_words(org_id).await?;
-        let vocabulary = tokio::task::spawn_blocking(move || vocabulary::build(&words))
+        let vocabulary = tokio::task::spawn_blocking(move || vocabulary::build(&words.sources()))
             .await
             .map_err(|error| AppError::Bug(format!("the vocabulary: {error}")))?;
         let vocabulary = Arc::new(vocabulary);
@@ -45,33 +73,40 @@ impl App {
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let business = store::organizations::get(&mut tx).await?;
         let entries = store::knowledge::all_spoken(&mut tx).await?;
-        let questions = store::lead_questions::list(&mut tx).await?;
+        let lead_questions = store::lead_questions::list(&mut tx).await?;
         let clients = store::clients::list(&mut tx, None, None, MAX_NAMES).await?.items;
         let projects = store::projects::list(&mut tx, None, None, MAX_NAMES).await?.items;
         let agents = store::agents::list(&mut tx).await?;
-        let mut people: Vec<String> = clients
-            .iter()
-            .flat_map(|client| client.contacts.iter().filter_map(|contact| contact.person.clone()))
-            .chain(business.profile.contact_name.clone())
+        let people = business
+            .profile
+            .contact_name
+            .into_iter()
             .chain(agents.into_iter().map(|agent| agent.settings.name))
             .collect();
-        people.sort();
-        people.dedup();
+        let mut known: Vec<String> = clients
+            .into_iter()
+            .flat_map(|client| {
+                let persons = client.contacts.into_iter().filter_map(|contact| contact.person);
+                std::iter::once(client.name).chain(persons)
+            })
+            .collect();
+        known.sort();
+        known.dedup();
         Ok(BusinessWords {
             business: business.name,
+            people,
             questions: entries
                 .iter()
                 .flat_map(|entry| std::iter::once(&entry.content.question).chain(&entry.content.variants))
                 .cloned()
                 .collect(),
             answers: entries.into_iter().map(|entry| entry.content.answer).collect(),
-            choices: questions.into_iter().flat_map(|question| question.choices).collect(),
-            clients: clients.into_iter().map(|client| client.name).collect(),
+            lead_questions,
             projects: projects
                 .into_iter()
                 .flat_map(|project| std::iter::once(project.facts.name).chain(project.facts.aliases))
                 .collect(),
-            people,
+            clients: known,
         })
     }
 

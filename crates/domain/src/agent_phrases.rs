@@ -49,6 +49,8 @@ phrases! {
     DontKnow = "dont_know",
     /// Two failures in a row.
     OfferHuman = "offer_human",
+    /// No stored answer fits, in the middle of the lead flow.
+    OneForContact = "one_for_contact",
     /// Offers to take a message.
     OfferMessage = "offer_message",
     /// Answer to "how are you".

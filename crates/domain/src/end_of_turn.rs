@@ -51,9 +51,9 @@ pub fn score(text: &str, expecting: ExpectedAnswer) -> f32 {
         return 0.9;
     }
     match (expecting, said.len()) {
-        (ExpectedAnswer::Name, 2..=3) => 0.85,
+        (ExpectedAnswer::Name, 2 | 3) => 0.85,
         (ExpectedAnswer::Name | ExpectedAnswer::Choice, _) => 0.75,
-        (_, 0..3) => 0.5,
+        (_, count) if count < 3 => 0.5,
         _ => 0.7,
     }
 }

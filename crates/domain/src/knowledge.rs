@@ -33,26 +33,16 @@ pub struct Hit {
     pub confidence: f32,
 }
 
-/// A concept and the phrases that mean it, longest first.
-struct Concept {
-    name: &'static str,
-    phrases: Vec<Vec<String>>,
-}
-
-static CONCEPTS: LazyLock<Vec<Concept>> = LazyLock::new(|| {
-    Sections::read(include_str!("../data/en/synonyms.txt"))
+/// Stemmed phrases with the concept each means, longest first.
+static CONCEPTS: LazyLock<Vec<(Vec<String>, &'static str)>> = LazyLock::new(|| {
+    let mut phrases: Vec<(Vec<String>, &'static str)> = SYNONYM_LINES
         .iter()
-        .map(|(name, lines)| {
-            let mut phrases: Vec<Vec<String>> = lines
-                .iter()
-                .flat_map(|l| l.split(','))
-                .map(|p| words(p).iter().map(|w| stem(w)).collect())
-                .collect();
-            phrases.retain(|p: &Vec<String>| !p.is_empty());
-            phrases.sort_by_key(|p| std::cmp::Reverse(p.len()));
-            Concept { name, phrases }
-        })
-        .collect()
+        .flat_map(|(name, lines)| lines.iter().flat_map(|l| l.split(',')).map(move |p| (p, name)))
+        .map(|(phrase, name)| (words(phrase).iter().map(|w| stem(w)).collect(), name))
+        .filter(|(phrase, _): &(Vec<String>, _)| !phrase.is_empty())
+        .collect();
+    phrases.sort_by_key(|(phrase, _)| std::cmp::Reverse(phrase.len()));
+    phrases
 });
 
 /// The concepts of a text, each once: synonym groups by name, other content words by their stem.
@@ -62,20 +52,12 @@ pub fn concepts(text: &str) -> BTreeSet<String> {
     let stems: Vec<String> = said.iter().map(|w| stem(w)).collect();
     let mut taken = vec![false; stems.len()];
     let mut found = BTreeSet::new();
-    let mut longest: Vec<(&Concept, &Vec<String>)> =
-        CONCEPTS.iter().flat_map(|c| c.phrases.iter().map(move |p| (c, p))).collect();
-    longest.sort_by_key(|(_, p)| std::cmp::Reverse(p.len()));
-    for (concept, phrase) in longest {
+    for (phrase, name) in CONCEPTS.iter() {
         let mut from = 0;
         while let Some(at) = find_phrase(&stems[from..], phrase).map(|at| at + from) {
             let span = at..at + phrase.len();
-            // A word may serve two concepts only when both are single words ("site" is website and place).
-            if phrase.len() == 1 && taken[at] {
-                from = at + 1;
-                continue;
-            }
             if taken[span.clone()].iter().all(|t| !t) {
-                found.insert(format!("#{}", concept.name));
+                found.insert(format!("#{name}"));
                 taken[span].fill(true);
             }
             from = at + 1;

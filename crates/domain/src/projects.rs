@@ -74,7 +74,7 @@ fn name_score(said: &[String], name: &str) -> f32 {
         return 0.0;
     }
     let joined: String = name.concat();
-    if find_loosely(said, &name).is_some() || said.iter().any(|w| *w == joined) {
+    if find_loosely(said, &name).is_some() || said.contains(&joined) {
         // Longer names are more telling: "online shop" over "shop".
         return 1.0 + 0.1 * (name.len() as f32 - 1.0);
     }

@@ -177,8 +177,8 @@ fn add_numbers(sentences: &mut Collected) {
             let run: Vec<&str> = (0..10).map(|i| DIGITS[(a + i * step + i * i * (a + 1)) % 10]).collect();
             sentences.add(&run.join(" "));
         }
-        for b in 0..10_usize {
-            sentences.add(&format!("{} {}", DIGITS[a], DIGITS[b]));
+        for b in DIGITS {
+            sentences.add(&format!("{} {b}", DIGITS[a]));
         }
         sentences.add(&format!("double {}", DIGITS[a]));
         sentences.add(&format!("triple {}", DIGITS[a]));

@@ -47,6 +47,8 @@ pub enum Command {
     Demo(Demo),
     /// Places a simulated phone call to a running server.
     Call(Box<Call>),
+    /// Runs scenarios against the demo agency many times: word error rate, share passed, latency by part.
+    Figures(Figures),
     /// Checks this machine and the settings, and says how to mend what is wrong.
     Doctor,
     /// The configuration: check it, show it, document it.
@@ -169,21 +171,47 @@ pub struct Call {
     /// The server [default: the configuration's public address].
     #[arg(long)]
     pub url: Option<String>,
+    /// The address that the server believes to have, when it is reached at another; it is part of what is signed.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Signs in to the server's API, so that expectations on its records can be checked.
+    #[arg(long, requires = "password")]
+    pub email: Option<String>,
+    /// The password of `--email`.
+    #[arg(long, env = "STUDIOCONNECT_CALL_PASSWORD", hide_env_values = true, requires = "email")]
+    pub password: Option<String>,
     /// How the report is printed.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub report: ReportFormat,
     /// Writes the call as a stereo WAV file, caller left, agent right.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Adds noise to the caller's line, at this signal-to-noise ratio in dB.
-    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
-    pub noise_snr_db: Option<f32>,
     /// Decides what is random (gaps, jitter, noise), so that a call can be repeated.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Gives up after this many seconds of the call.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    pub timeout_s: u32,
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout_s: Option<u32>,
+}
+
+/// Options of `figures`.
+#[derive(Debug, Clone, Args)]
+pub struct Figures {
+    /// The folder of the scenarios.
+    #[arg(long, value_name = "FOLDER", default_value = "scenarios")]
+    pub scenarios: PathBuf,
+    /// The callers' voices, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "slt,awb")]
+    pub voices: Vec<String>,
+    /// How often each scenario is run with each voice.
+    #[arg(long, default_value_t = 5)]
+    pub runs: u32,
+    /// How fast the calls run. Latency is only meaningful at real pace.
+    #[arg(long, value_enum, default_value_t = PaceChoice::Lockstep)]
+    pub pace: PaceChoice,
+    /// How the figures are printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub report: ReportFormat,
 }
 
 impl Cli {

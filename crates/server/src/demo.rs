@@ -1,15 +1,129 @@
-//! `studioconnect demo`.
+//! `studioconnect demo`: the agency "Aurora Branding", a server with everything local, and a spoken call.
 
-use anyhow::bail;
+use std::io::Write as _;
 
-use crate::cli::Demo;
+use domain::call_log::{CallEvent, EventKind};
+use simulator::line::session::Pace;
+use simulator::scenario::file::Scenario;
+use simulator::scenario::report::{Report, Verdict};
+use simulator::scenario::run::{self, RunOptions};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::cli::{Demo, PaceChoice};
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::serve::told_to_stop;
+use crate::wiring::studio::{self, Studio};
+use crate::wiring::{database, server};
 
+/// The call of the demonstration, carried in the program.
+const SCENARIO: &str = include_str!("../../../scenarios/demo.toml");
 /// Seeds the demo agency, serves, places a spoken call.
 ///
 /// # Errors
 /// When the server can't start or the call can't be placed.
-pub async fn run(_config: Config, _options: Demo) -> anyhow::Result<Exit> {
-    bail!("demo is not wired yet")
+pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
+    // Its own data, so that a demonstration never mixes with an installation.
+    config.general.data_dir = config.general.data_dir.join("demo");
+    config.media.allow_lockstep = true;
+    let scenario = match &options.script {
+        Some(file) => Scenario::load(file)?,
+        None => Scenario::parse(SCENARIO, "demo", std::path::Path::new("."))?,
+    };
+    let listener = match server::listen(&config).await {
+        Ok(listener) => listener,
+        Err(taken) if options.port.is_none() => {
+            config.server.port = 0;
+            say(&format!("{taken:#}; taking a free port instead"));
+            server::listen(&config).await?
+        }
+        Err(taken) => return Err(taken),
+    };
+    say("Starting the private PostgreSQL and the server …");
+    let database = database::open(&config).await?;
+    let studio = studio::open(&config, database.db.clone(), listener).await?;
+    let outcome = demonstrate(&studio, &scenario, &options).await;
+    let running = studio.running;
+    let verdict = match outcome {
+        Ok(report) => {
+            say(&format!("\n{}", report.table()));
+            if report.verdict == Verdict::Passed { Exit::Done } else { Exit::NotAsExpected }
+        }
+        Err(error) => {
+            say(&format!("\nThe call could not be placed: {error:#}"));
+            Exit::Failed
+        }
+    };
+    let end = if options.once {
+        Ok(())
+    } else {
+        say(&format!(
+            "The server stays up: {}  (Ctrl-C ends it)\nPlace another call with: studioconnect call --to {} --url {} --text \"What are your opening hours?\"",
+            running.local_url(),
+            scenario.to,
+            running.local_url()
+        ));
+        told_to_stop().await
+    };
+    running.stop(std::time::Duration::from_secs(10)).await;
+    database.close().await?;
+    end.map(|()| verdict)
+}
+
+async fn demonstrate(studio: &Studio, scenario: &Scenario, options: &Demo) -> anyhow::Result<Report> {
+    let Studio { running, agency, password, stage } = studio;
+    running.speech.prerender(&agency.name, &agency.agent_name, &agency.contact_name).await;
+    say(&format!(
+        "\n  {} is on the line at {}\n  Watch the call:  {}\n  Sign in with:    {}  /  {password}\n",
+        agency.name,
+        agency.number,
+        running.local_url(),
+        agency.owner_email,
+    ));
+    let mut watcher = running.app.live.watch(agency.org_id);
+    let printing = async {
+        loop {
+            match watcher.recv().await {
+                Ok(live) => print_event(&live.event),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    };
+    let pace = match options.pace {
+        PaceChoice::Real => Pace::RealTime,
+        PaceChoice::Lockstep => Pace::Lockstep,
+    };
+    let run_options = RunOptions { pace: Some(pace), ..RunOptions::default() };
+    say(&format!("A client calls ({}): {}\n", scenario.from, scenario.about));
+    tokio::select! {
+        report = run::run(stage, scenario, &run_options, None) => Ok(report?),
+        () = printing => anyhow::bail!("the live view broke"),
+    }
+}
+
+fn print_event(event: &CallEvent) {
+    let at = format!("{:6.1}s", event.at_ms as f64 / 1000.0);
+    match &event.kind {
+        EventKind::AgentSaying { text, .. } => say(&format!("{at}  Ava     {text}")),
+        EventKind::CallerTurn { text, .. } => say(&format!("{at}  Caller  {text}")),
+        EventKind::TurnRejected { text, reason, .. } => {
+            say(&format!("{at}  (not taken as a turn: {text:?}: {reason})"))
+        }
+        EventKind::ToolCall { name, ok, .. } => {
+            say(&format!("{at}          [{name}{}]", if *ok { "" } else { " failed" }));
+        }
+        EventKind::Latency { parts, .. } => say(&format!(
+            "{at}          {} ms to answer (endpointing {}, speech to text {}, brain {}, text to speech {}, hop {})",
+            parts.total_ms, parts.endpointing_ms, parts.stt_ms, parts.brain_ms, parts.tts_ms, parts.hop_ms
+        )),
+        EventKind::Notice { text, .. } => say(&format!("{at}  Notice  {text}")),
+        EventKind::Ended { reason } => say(&format!("{at}  The call is over ({reason:?}).")),
+        _ => {}
+    }
+}
+
+fn say(line: &str) {
+    // A closed standard output must not end a running server.
+    let _closed = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod exit;
 pub mod serve;
 pub mod telemetry;
+pub mod wiring;
 
 use std::io::Write as _;
 use std::process::ExitCode;

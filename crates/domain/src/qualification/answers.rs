@@ -76,7 +76,7 @@ pub fn parse(question: &LeadQuestion, text: &str, context: &Context<'_>) -> Pars
         }),
         AnswerType::YesNo => yes_no::read(text)
             .map_or(Parsed::Unclear(None), |yes| plain(if yes { "yes" } else { "no" }.to_owned())),
-        AnswerType::Text if !declines && !(said.len() <= 3 && yes_no::read(text).is_some()) => {
+        AnswerType::Text if !(declines || said.len() <= 3 && yes_no::read(text).is_some()) => {
             free_text(question, text, &said).map_or(Parsed::Unclear(None), plain)
         }
         AnswerType::Name | AnswerType::Text => Parsed::Unclear(None),

@@ -207,3 +207,24 @@ fn a_question_of_the_callers_is_no_answer_and_the_flow_resumes() {
     assert_eq!(flow.ask_again().say, ["May I have your name, please?"]);
     assert!(!flow.is_complete());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn whatever_is_heard_the_flow_comes_to_its_end(lines in proptest::collection::vec("[a-z ]{0,30}|yes|no|a at b dot com|actually|ten thousand", 60)) {
+        let questions = questions();
+        let mut flow = LeadQualifier::new(&questions, Progress::default());
+        flow.begin();
+        let mut asked = 0;
+        for line in &lines {
+            let step = flow.hear(line, &context(None));
+            asked += 1;
+            if step.done {
+                break;
+            }
+            proptest::prop_assert!(!step.say.is_empty(), "dead air after {line:?}");
+        }
+        proptest::prop_assert!(flow.progress().done || asked == 60);
+    }
+}

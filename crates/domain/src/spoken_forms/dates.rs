@@ -82,9 +82,11 @@ fn after_correction(tokens: &[String], today: NaiveDate) -> &[String] {
     }
 }
 
+/// Reads one form of date at the start of some tokens.
+type Matcher = fn(&[String], NaiveDate) -> Option<When>;
+
 fn find(tokens: &[String], today: NaiveDate) -> Option<When> {
-    let matchers: [fn(&[String], NaiveDate) -> Option<When>; 6] =
-        [part_of, span, day_of_month, named_day, period, bare_month];
+    let matchers: [Matcher; 6] = [part_of, span, day_of_month, named_day, period, bare_month];
     (0..tokens.len().min(60)).find_map(|i| tokens[i].parse::<NaiveDate>().ok()).map(When::On).or_else(|| {
         matchers
             .iter()

@@ -257,7 +257,7 @@ fn local(words: &[String]) -> String {
     for (text, spelled) in pieces {
         match joined.last_mut() {
             Some((run, true)) if spelled && !matches!(text.as_str(), "." | "-" | "_" | "+") => {
-                run.push_str(&text)
+                run.push_str(&text);
             }
             _ => joined.push((text, spelled && text_is_letter_like(words))),
         }

@@ -12,3 +12,6 @@ pub mod numbers;
 pub mod phone;
 pub mod speak;
 pub mod yes_no;
+
+#[cfg(test)]
+mod properties;

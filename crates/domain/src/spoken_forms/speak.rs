@@ -65,7 +65,7 @@ pub fn number(value: u64) -> String {
     }
     match value {
         0..=19 => UNITS[value as usize].to_owned(),
-        _ if value % 10 == 0 => TENS[(value / 10) as usize].to_owned(),
+        _ if value.is_multiple_of(10) => TENS[(value / 10) as usize].to_owned(),
         _ => format!("{} {}", TENS[(value / 10) as usize], UNITS[(value % 10) as usize]),
     }
 }
@@ -97,7 +97,9 @@ pub fn ordinal(value: u32) -> String {
     ];
     match value {
         0..=19 => FIRST[value as usize].to_owned(),
-        20..=99 if value % 10 == 0 => format!("{}ieth", TENS[(value / 10) as usize].trim_end_matches('y')),
+        20..=99 if value.is_multiple_of(10) => {
+            format!("{}ieth", TENS[(value / 10) as usize].trim_end_matches('y'))
+        }
         20..=99 => format!("{} {}", TENS[(value / 10) as usize], FIRST[(value % 10) as usize]),
         _ => number(value.into()),
     }

@@ -36,7 +36,8 @@ pub async fn open(config: &Config) -> anyhow::Result<OpenDatabase> {
             (embedded.target(), Some(embedded))
         }
     };
-    let migrated = store::migrate::migrate(&target).await.context("could not bring the database up to date")?;
+    let migrated =
+        store::migrate::migrate(&target).await.context("could not bring the database up to date")?;
     tracing::info!(applied = migrated.applied, total = migrated.total, "database schema is up to date");
     let sizes = PoolSizes { app: config.database.max_connections, ..PoolSizes::default() };
     let db = Database::connect(&target, sizes).await.context("could not open the database")?;

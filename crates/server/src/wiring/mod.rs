@@ -4,3 +4,4 @@ pub mod database;
 pub mod server;
 pub mod simulation;
 pub mod speech;
+pub mod studio;

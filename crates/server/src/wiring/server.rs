@@ -13,7 +13,7 @@ use brain::rules::RulesBrain;
 use provider_traits::ambient::Ambient;
 use providers::objects::local::LocalFolder;
 use providers::twilio::signature::SignatureVerifier;
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 use store::Database;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
     })?;
     let edge = VoiceEdge::new(
         Arc::clone(&app) as Arc<dyn api::voice::desk::CallDesk>,
-        voice_settings(config, &public_url),
+        voice_settings(config, &public_url)?,
         drain.clone(),
         tasks.clone(),
     );
@@ -119,7 +119,8 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
         });
-        let served = axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await });
+        let served =
+            axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await });
         if let Err(error) = served.await {
             tracing::error!(%error, "the listener broke");
         }
@@ -127,24 +128,24 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
     Ok(RunningServer { address, public_url, app, edge, speech, drain, stop_listening, tasks })
 }
 
-fn voice_settings(config: &Config, public_url: &str) -> VoiceSettings {
+fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSettings> {
     let base = config.twilio.webhook_base_url.as_ref().map_or(public_url, |url| url.as_str());
     let verification = match &config.twilio.auth_token {
-        Some(token) => Verification::Signed(SignatureVerifier::new(
-            token.clone(),
-            config.twilio.auth_token_secondary.clone(),
-        )),
+        Some(token) => {
+            let secondary = config.twilio.auth_token_secondary.as_ref().map(ExposeSecret::expose_secret);
+            let verifier = SignatureVerifier::new(token.expose_secret(), secondary);
+            Verification::Signed(verifier.map_err(|_| anyhow::anyhow!("twilio.auth_token is empty"))?)
+        }
         None if config.twilio.require_signature => {
-            // Nobody can sign with a token that does not exist: everything is refused, as asked for.
-            Verification::Signed(SignatureVerifier::new(SecretString::from(hex::encode(rand::random::<[u8; 32]>())), None))
+            anyhow::bail!("twilio.require_signature needs twilio.auth_token: without it nobody could call")
         }
         None => Verification::LoopbackOnly,
     };
-    VoiceSettings {
+    Ok(VoiceSettings {
         start_within: config.media.start_timeout,
         max_streams: config.media.max_connections,
         ..VoiceSettings::new(base, verification)
-    }
+    })
 }
 
 /// The name of the installation that owns the data folder: a restarted process recognises the calls of the one
@@ -195,7 +196,11 @@ impl RunningServer {
             self.app.tasks.wait().await;
         };
         if tokio::time::timeout(Duration::from_secs(5), all_done).await.is_err() {
-            tracing::warn!(server = self.tasks.len(), use_cases = self.app.tasks.len(), "some tasks did not end in time");
+            tracing::warn!(
+                server = self.tasks.len(),
+                use_cases = self.app.tasks.len(),
+                "some tasks did not end in time"
+            );
         }
     }
 }

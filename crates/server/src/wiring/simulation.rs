@@ -58,7 +58,10 @@ pub fn stage(
 ) -> anyhow::Result<Stage> {
     let endpoint = Endpoint {
         base: reach.url.parse().with_context(|| format!("{} is not an address", reach.url))?,
-        public: reach.public_url.parse().with_context(|| format!("{} is not an address", reach.public_url))?,
+        public: reach
+            .public_url
+            .parse()
+            .with_context(|| format!("{} is not an address", reach.public_url))?,
     };
     let account = Account {
         sid: reach.account_sid.clone().unwrap_or_else(|| NO_ACCOUNT.to_owned()),

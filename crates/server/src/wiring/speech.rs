@@ -59,7 +59,9 @@ impl Speech {
     /// Renders what an agent says again and again, so that a call begins without waiting. Only the first voice
     /// that is ready: the others serve when it fails, and then a moment's wait is the smaller evil.
     pub async fn prerender(&self, business: &str, agent: &str, contact: &str) {
-        let Some(cache) = self.caches.iter().find(|cache| cache.readiness() == Readiness::Ready) else { return };
+        let Some(cache) = self.caches.iter().find(|cache| cache.readiness() == Readiness::Ready) else {
+            return;
+        };
         let requests: Vec<TtsRequest> = agent_phrases::fixed(business, agent, contact)
             .into_iter()
             .map(|text| TtsRequest { text, voice: String::new(), language: "en-US".to_owned() })
