@@ -1,0 +1,160 @@
+//! Taking a message: the words, who it is from, where to answer.
+
+use domain::agent_phrases::Phrase;
+use domain::email::EmailAddress;
+use domain::leads::LeadField;
+use domain::qualification::LeadQualifier;
+use domain::spoken_forms::{email, names, phone, yes_no};
+use domain::words::words;
+use provider_traits::brain::ExpectedAnswer;
+use provider_traits::tools::TakenMessage;
+
+use super::dialogue::Talk;
+use super::memory::{Draft, MessageStep, Pending};
+
+/// The message inside a request for one: "tell Dana that the photos are ready".
+pub(super) fn stated(text: &str) -> Option<String> {
+    let said = words(text);
+    if let Some(at) = said.iter().position(|w| w == "that").filter(|at| said.len() >= at + 3) {
+        return Some(said[at + 1..].join(" "));
+    }
+    let wants_call = said.windows(2).any(|w| w[0] == "call" && (w[1] == "me" || w[1] == "back"));
+    (wants_call && said.len() >= 4).then(|| text.trim().to_owned())
+}
+
+impl Talk<'_> {
+    /// Begins to take a message, whose words may be known already.
+    pub(super) async fn begin_message(&mut self, words: Option<String>) {
+        self.memory.failures = 0;
+        let client_name =
+            self.memory.client.as_ref().and_then(|c| c.person.clone().or_else(|| Some(c.name.clone())));
+        let plan = self.plan;
+        let flow = LeadQualifier::new(&plan.lead_questions, self.memory.lead.clone());
+        let lead = |field| flow.value(field).map(str::to_owned);
+        let known_number =
+            self.memory.client.as_ref().and(plan.caller.number.as_ref()).map(|n| n.as_str().to_owned());
+        self.memory.message = Draft {
+            words,
+            name: client_name.or_else(|| lead(LeadField::Name)),
+            reply_to: known_number.or_else(|| lead(LeadField::Phone)).or_else(|| lead(LeadField::Email)),
+            ..Draft::default()
+        };
+        self.next_of_message().await;
+    }
+
+    /// Says a neutral word and passes the caller's words on as a message.
+    pub(super) async fn pass_on(&mut self, phrase: Phrase, text: &str) {
+        self.say_phrase(phrase).await;
+        self.begin_message(Some(text.to_owned())).await;
+    }
+
+    /// Hears the answer to an open question of the message.
+    pub(super) async fn hear_message(&mut self, step: MessageStep, text: &str) {
+        match step {
+            MessageStep::Words => {
+                let unanswered = self.memory.unanswered.take();
+                let bare = words(text).len() <= 2 && yes_no::read(text).is_some();
+                let draft = &mut self.memory.message;
+                // "Just that, please" means the question nobody could answer.
+                draft.words = if bare {
+                    unanswered.or_else(|| Some("Please call back.".to_owned()))
+                } else {
+                    Some(text.trim().to_owned())
+                };
+            }
+            MessageStep::Name => match names::read(text, true) {
+                Some(name) => {
+                    self.memory.message.name = Some(name);
+                    // "Maria Lopez, five one three …": the number came along.
+                    if let Some(number) = phone::read(text, &self.plan.business.default_country) {
+                        self.memory.message.reply_to = Some(number.as_str().to_owned());
+                    }
+                }
+                None if self.memory.message.asked_twice => self.memory.message.gave_up_name = true,
+                None => {
+                    self.memory.message.asked_twice = true;
+                    self.say_phrase(Phrase::RetryName).await;
+                    return;
+                }
+            },
+            MessageStep::CallingNumber => {
+                if let Some(number) = self.reply_address(text) {
+                    self.memory.message.reply_to = Some(number);
+                } else if yes_no::read(text) == Some(true)
+                    || domain::words::find_phrase(&words(text), &words("this number")).is_some()
+                {
+                    self.memory.message.reply_to =
+                        self.plan.caller.number.as_ref().map(|n| n.as_str().to_owned());
+                } else if yes_no::read(text) == Some(false) || self.memory.message.asked_twice {
+                    self.memory.message.asked_twice = false;
+                    return self
+                        .ask(
+                            Phrase::AskReplyTo,
+                            Pending::Message(MessageStep::ReplyTo),
+                            ExpectedAnswer::Digits,
+                        )
+                        .await;
+                } else {
+                    self.memory.message.asked_twice = true;
+                    return self.say_phrase(Phrase::YesOrNo).await;
+                }
+            }
+            MessageStep::ReplyTo => match self.reply_address(text) {
+                Some(address) => self.memory.message.reply_to = Some(address),
+                None if self.memory.message.asked_twice => self.memory.message.gave_up_reply = true,
+                None => {
+                    self.memory.message.asked_twice = true;
+                    self.say_phrase(Phrase::RetryPhone).await;
+                    return;
+                }
+            },
+        }
+        self.memory.message.asked_twice = false;
+        self.next_of_message().await;
+    }
+
+    fn reply_address(&self, text: &str) -> Option<String> {
+        phone::read(text, &self.plan.business.default_country)
+            .map(String::from)
+            .or_else(|| email::read(text).ok().map(|a: EmailAddress| a.into()))
+    }
+
+    async fn next_of_message(&mut self) {
+        let draft = self.memory.message.clone();
+        if draft.words.is_none() {
+            return self
+                .ask(Phrase::AskMessage, Pending::Message(MessageStep::Words), ExpectedAnswer::Open)
+                .await;
+        }
+        if draft.name.is_none() && !draft.gave_up_name {
+            return self
+                .ask(Phrase::AskMessageName, Pending::Message(MessageStep::Name), ExpectedAnswer::Name)
+                .await;
+        }
+        if draft.reply_to.is_none() && !draft.gave_up_reply {
+            return if self.plan.caller.number.is_some() {
+                let pending = Pending::Message(MessageStep::CallingNumber);
+                self.ask(Phrase::AskCallingNumber, pending, ExpectedAnswer::YesNo).await;
+            } else {
+                self.ask(Phrase::AskReplyTo, Pending::Message(MessageStep::ReplyTo), ExpectedAnswer::Digits)
+                    .await;
+            };
+        }
+        let message = TakenMessage {
+            from_name: draft.name,
+            reply_to: draft.reply_to,
+            text: draft.words.unwrap_or_default(),
+            priority: self.memory.priority(),
+        };
+        self.memory.message = Draft::default();
+        self.memory.unanswered = None;
+        match self.take_message(message).await {
+            Ok(()) => {
+                self.say_phrase(Phrase::MessageTaken).await;
+                self.go_on().await;
+            }
+            // Not "shall I take a message?" again: that is what has just failed.
+            Err(_) => self.offer_transfer().await,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Tools as the dialogue uses them: every call is timed, bounded and logged in one place.
+
+use std::future::Future;
+use std::time::Duration;
+
+use domain::call_log::EventKind;
+use domain::ids::ToolCallId;
+use domain::leads::{LeadAnswer, Priority};
+use provider_traits::tools::{KnowledgeHit, SpokenProject, TakenMessage, ToolError};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::dialogue::Talk;
+
+/// Longest wait for a tool; a caller does not wait longer than this in silence and filler.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+impl Talk<'_> {
+    /// Runs a tool and logs the call, whatever comes of it.
+    async fn call<T: Serialize>(
+        &mut self,
+        name: &str,
+        arguments: Value,
+        work: impl Future<Output = Result<T, ToolError>>,
+    ) -> Result<T, ToolError> {
+        let started = Instant::now();
+        let cancel = self.out.cancel();
+        let outcome = tokio::select! {
+            biased;
+            done = work => done,
+            () = cancel.cancelled() => Err(ToolError::Failed("the caller went on speaking".to_owned())),
+            () = tokio::time::sleep(PATIENCE) => Err(ToolError::Failed("it took too long".to_owned())),
+        };
+        let result = match &outcome {
+            Ok(value) => serde_json::to_value(value).unwrap_or(Value::Null),
+            Err(error) => Value::String(error.to_string()),
+        };
+        let event = EventKind::ToolCall {
+            id: ToolCallId(self.ambient.new_id()),
+            name: name.to_owned(),
+            arguments,
+            result,
+            ok: outcome.is_ok(),
+            duration_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
+        };
+        self.out.log(event).await;
+        outcome
+    }
+
+    pub(super) async fn search_knowledge(&mut self, question: &str) -> Result<Vec<KnowledgeHit>, ToolError> {
+        let tools = self.tools.clone();
+        self.call("search_knowledge", json!({ "question": question }), tools.search_knowledge(question)).await
+    }
+
+    pub(super) async fn list_projects(&mut self) -> Result<Vec<SpokenProject>, ToolError> {
+        let tools = self.tools.clone();
+        self.call("list_projects", json!({}), tools.list_projects()).await
+    }
+
+    pub(super) async fn project_status(
+        &mut self,
+        project: &SpokenProject,
+    ) -> Result<SpokenProject, ToolError> {
+        let tools = self.tools.clone();
+        let arguments = json!({ "project": project.id, "name": project.name });
+        self.call("get_project_status", arguments, tools.get_project_status(project.id)).await
+    }
+
+    pub(super) async fn save_answers(&mut self, answers: Vec<LeadAnswer>) {
+        for answer in answers {
+            let tools = self.tools.clone();
+            let arguments = serde_json::to_value(&answer).unwrap_or(Value::Null);
+            // A failure is in the log, and `finish_lead` will tell the caller; the flow itself goes on.
+            if let Ok(lead) = self.call("save_lead_answer", arguments, tools.save_lead_answer(answer)).await {
+                self.out.log(EventKind::LeadSaved { lead }).await;
+            }
+        }
+    }
+
+    pub(super) async fn finish_lead(&mut self, complete: bool, priority: Priority) -> Result<(), ToolError> {
+        let tools = self.tools.clone();
+        let arguments = json!({ "complete": complete, "priority": priority });
+        let lead = self.call("finish_lead", arguments, tools.finish_lead(complete, priority)).await?;
+        self.out.log(EventKind::LeadSaved { lead }).await;
+        Ok(())
+    }
+
+    pub(super) async fn flag_urgent(&mut self, score: u8, reason: &str) -> Result<(), ToolError> {
+        let tools = self.tools.clone();
+        let arguments = json!({ "score": score, "reason": reason });
+        self.call("flag_urgent", arguments, tools.flag_urgent(score, reason)).await
+    }
+
+    pub(super) async fn take_message(&mut self, message: TakenMessage) -> Result<(), ToolError> {
+        let tools = self.tools.clone();
+        let arguments = serde_json::to_value(&message).unwrap_or(Value::Null);
+        self.call("take_message", arguments, tools.take_message(message)).await.map(|_| ())
+    }
+}
