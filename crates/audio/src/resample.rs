@@ -222,6 +222,7 @@ impl Sinc {
 }
 
 /// Eight running sums, which the compiler keeps in one register: a single sum may not be reordered.
+#[inline]
 fn dot(left: &[f32], right: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     let (left_blocks, left_rest) = left.as_chunks::<8>();

@@ -5,6 +5,12 @@
 //! noise scores, and puts its threshold above that: from the configured one (0.5) up to 0.8 at most.
 //! Leaving speech takes a lower score than entering it, entering takes several frames, and a hangover
 //! bridges the gaps between syllables.
+//!
+//! Measured (`vad_quality`, an example of the crate `speech`: earshot, four voices, 48 sentences): frames missed
+//! and frames falsely taken for speech, in %, fixed threshold → gate: clean 3/0 → 6/4, pink noise 20 dB under the
+//! speech 5/1 → 7/5, 10 dB 4/10 → 13/2, 5 dB 0/100 → 25/0; white 10 dB 4/7 → 14/2, 5 dB 2/46 → 26/1; clicks 10 dB
+//! 1/43 → 9/4. No false onset in noise, 1.8 a minute in clicks. The gate's misses contain the 60 ms before an onset,
+//! which its event gives back.
 
 use crate::energy::NoiseFloor;
 use crate::frame::FRAME_MS;
@@ -51,6 +57,8 @@ pub struct SpeechGate {
     in_speech: bool,
     /// The last eight frames, newest in the lowest bit: voiced or not.
     recent: u8,
+    /// Frames in a row that do not stand out of the noise.
+    quiet_frames: u32,
     /// Frames since the last voiced one.
     unvoiced_frames: u32,
     /// Frames since the onset's first voiced one.
@@ -63,11 +71,18 @@ impl SpeechGate {
     /// Room between what noise scores and what counts as speech.
     const MARGIN: f32 = 0.15;
     /// Speech goes on down to this part of the threshold.
-    const STAY: f32 = 0.7;
+    const STAY: f32 = 0.8;
     /// A frame this little above the noise floor is no beginning of speech, whatever it scores.
     const MIN_SNR_DB: f32 = 3.0;
+    /// When noise scores like a voice, a frame as quiet as the noise is no part of speech either. Without this,
+    /// pink noise 5 dB under the speech keeps the gate open for good (84 % of the silence); with it at all times,
+    /// quiet sounds inside of words are lost at 10 dB (misses 21 instead of 13 %).
+    const STAY_SNR_DB: f32 = 1.5;
+    const DECEPTIVE_NOISE: f32 = 0.6;
     /// Frames below this ratio teach the gate what noise scores, even while it believes in speech.
     const NOISE_SNR_DB: f32 = 4.0;
+    /// But not right after speech, when the detector's score still hangs (90 to 110 ms).
+    const SETTLE_FRAMES: u32 = 6;
     /// Tracks the 90 % quantile: nine parts up for one part down.
     const QUANTILE_UP: f32 = 0.027;
     const QUANTILE_DOWN: f32 = 0.003;
@@ -81,7 +96,8 @@ impl SpeechGate {
             noise_score: 0.0,
             in_speech: false,
             recent: 0,
-            unvoiced_frames: 0,
+            quiet_frames: 0,
+            unvoiced_frames: Self::SETTLE_FRAMES,
             speech_frames: 0,
         }
     }
@@ -92,11 +108,14 @@ impl SpeechGate {
         self.floor.push(level_dbfs, self.in_speech);
         let snr_db = self.floor.snr_db(level_dbfs);
         let voiced = if self.in_speech {
-            score >= self.threshold() * Self::STAY
+            let stands_out = snr_db >= Self::STAY_SNR_DB || self.noise_score < Self::DECEPTIVE_NOISE;
+            score >= self.threshold() * Self::STAY && stands_out
         } else {
             score >= self.threshold() && snr_db >= Self::MIN_SNR_DB
         };
-        if snr_db < Self::NOISE_SNR_DB || !(self.in_speech || voiced) {
+        self.quiet_frames = if snr_db < Self::NOISE_SNR_DB { self.quiet_frames.saturating_add(1) } else { 0 };
+        let plainly_noise = !self.in_speech && !voiced && self.unvoiced_frames >= Self::SETTLE_FRAMES;
+        if self.quiet_frames >= Self::SETTLE_FRAMES || plainly_noise {
             self.learn_noise(score);
         }
         self.recent = (self.recent << 1) | u8::from(voiced);

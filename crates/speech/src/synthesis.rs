@@ -143,9 +143,9 @@ const MAX_GAIN_DB: f32 = 15.0;
 /// Peaks stay below full scale by about 1 dB.
 const MAX_PEAK: f32 = 29_000.0;
 /// What lies this far under the loud parts, at the ends, is silence.
-const TRIM_BELOW_DB: f32 = 38.0;
+const TRIM_BELOW_DB: f32 = 34.0;
 /// Silence that is left at the beginning and at the end: sounds must not be cut, but an end costs latency.
-const KEEP_BEFORE: usize = 160;
+const KEEP_BEFORE: usize = 320;
 const KEEP_AFTER: usize = 640;
 
 /// A WAV file as telephone audio: one channel, 8 kHz, silence at the ends cut, loudness made equal.
@@ -176,7 +176,7 @@ fn loudness_dbfs(samples: &[i16]) -> f32 {
 }
 
 fn trimmed(samples: &[i16], silent_below_dbfs: f32) -> &[i16] {
-    const BLOCK: usize = 40;
+    const BLOCK: usize = 80;
     let loud = |block: &[i16]| rms_dbfs(block) > silent_below_dbfs;
     let blocks =
         || samples.chunks(BLOCK).enumerate().filter(|(_, block)| loud(block)).map(|(index, _)| index);
