@@ -3,6 +3,7 @@
 mod conversations;
 mod fake_tools;
 mod mechanics;
+mod robustness;
 
 use std::sync::Arc;
 

@@ -285,3 +285,72 @@ async fn cold_callers_are_thanked_and_left() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn greetings_thanks_and_asides_do_not_lose_the_thread() {
+    converse(
+        Who::Stranger,
+        &[
+            ("hello", "What can I do"),
+            ("who am i speaking with", "Ava"),
+            ("what can you do", "answer questions"),
+            ("okay", "anything else"),
+            ("yes i need packaging for my coffee", "your name"),
+            ("are you a real person", "not a person|your name"),
+            ("it's anna smith", "Thank you, Anna"),
+            ("my email is anna at yahoo dot com", "anna at yahoo dot com"),
+            ("yeah that's correct", "phone"),
+            ("i'd rather not say", "company"),
+            ("no company", "budget"),
+            ("it is about three to five thousand", "finished"),
+            ("next spring", "everything I need"),
+            ("okay thank you", "Goodbye. HANGUP"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_emergency_in_the_middle_of_the_flow_comes_first() {
+    let call = converse(
+        Who::Stranger,
+        &[
+            ("i need a new website", "your name"),
+            ("maria lopez", "email"),
+            ("oh no our website is down right now", "urgent|connect"),
+            ("yes", "TRANSFER"),
+        ],
+    )
+    .await;
+    let kept = call.tools.kept.lock().unwrap();
+    assert_eq!(kept.finished, [(false, Priority::Urgent)]);
+    assert_eq!(kept.answers.len(), 2);
+}
+
+#[tokio::test]
+async fn haste_in_the_timeline_is_no_emergency() {
+    let call = converse(Who::Stranger, &[("i need a new logo as soon as possible", "your name")]).await;
+    assert!(call.tools.kept.lock().unwrap().urgent.is_empty());
+    assert_eq!(call.tools.lead(LeadField::Timeline).as_deref(), Some("as soon as possible"));
+}
+
+#[tokio::test]
+async fn a_client_may_name_the_project_in_a_few_words() {
+    converse(
+        Who::Tom,
+        &[
+            ("how is the packaging design coming along", "on track"),
+            ("what about the shop", "at risk"),
+            ("the bags", "on track"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_can_be_said_in_one_breath() {
+    let call =
+        converse(Who::Tom, &[("please tell dana that the new labels look great", "passed that on to Dana")])
+            .await;
+    assert_eq!(call.tools.kept.lock().unwrap().messages[0].text, "the new labels look great");
+}
