@@ -74,6 +74,12 @@ pub struct Scenario {
     /// Marks a scenario whose expectations are wrong on purpose: running it must fail.
     #[serde(default)]
     pub must_fail: bool,
+    /// A text file, named relative to the scenario, with sentences the agent may say, one a line; `#` begins a
+    /// comment. The caller's ear is prepared for them.
+    pub agent_phrases: Option<PathBuf>,
+    /// The sentences of that file.
+    #[serde(skip)]
+    pub phrases: Vec<String>,
     /// What the caller does.
     #[serde(rename = "step")]
     pub steps: Vec<Spanned<StepTable>>,
@@ -379,6 +385,13 @@ impl Scenario {
         let mut scenario: Self =
             toml::from_str(text).map_err(|error| invalid(error.to_string().trim_end().to_owned()))?;
         scenario.folder = folder.to_owned();
+        if let Some(file) = &scenario.agent_phrases {
+            let path = folder.join(file);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| invalid(format!("agent_phrases = {}: {error}", path.display())))?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            scenario.phrases = lines.map(str::to_owned).collect();
+        }
         scenario.check_values().map_err(|reason| invalid(format!("at the top: {reason}")))?;
         for (index, step) in scenario.steps.iter().enumerate() {
             step.get_ref().check_values().map_err(|reason| {

@@ -299,8 +299,12 @@ fn describe(table: &StepTable) -> String {
 /// The words the caller's ear is prepared for: what is expected, what must not be heard, and what the agent may
 /// say otherwise. Without the distractors a recogniser would hear what it is told to expect.
 fn vocabulary(scenario: &Scenario, agent_phrases: &[String]) -> Vocabulary {
-    let mut sentences: Vec<String> =
-        agent_phrases.iter().map(|phrase| words_of(phrase).join(" ")).filter(|s| !s.is_empty()).collect();
+    let mut sentences: Vec<String> = agent_phrases
+        .iter()
+        .chain(&scenario.phrases)
+        .map(|phrase| words_of(phrase).join(" "))
+        .filter(|s| !s.is_empty())
+        .collect();
     sentences.sort();
     sentences.dedup();
     let mut words = Vec::new();

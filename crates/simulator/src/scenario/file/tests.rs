@@ -106,6 +106,7 @@ fn every_scenario_of_the_repository_is_read() {
                 "{}",
                 scenario.name
             );
+            assert!(scenario.phrases.len() > 40, "{} names no agent_phrases", scenario.name);
             names.push(scenario.name);
         }
     }
