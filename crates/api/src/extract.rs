@@ -48,8 +48,9 @@ where
 }
 
 fn parse<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T, ApiError> {
+    let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     // Serde would read a list as an object without names.
-    if body.trim_ascii_start().first() != Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+    if body.trim_ascii_start().first() != Some(&b'{') && is_json() {
         return Err(ApiError::field("body", "must be a JSON object"));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -58,6 +59,9 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T,
         let cause = error.into_inner();
         if cause.is_data() {
             field_error(&path, &cause)
+        } else if is_json() {
+            // `null` in place of a name is a syntax error to serde.
+            ApiError::field(&path, "must not be null or of another kind")
         } else {
             ApiError::Malformed(format!("the body is not valid JSON: {cause}"))
         }
@@ -171,6 +175,15 @@ mod tests {
         #[serde(default, deserialize_with = "clearable")]
         #[garde(inner(length(chars, max = 5)))]
         notes: Option<Option<String>>,
+        #[serde(default, deserialize_with = "required")]
+        #[garde(skip)]
+        color: Option<Color>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Color {
+        Red,
     }
 
     fn check_body(body: &str, expect: Result<Change, &str>) {
@@ -186,11 +199,11 @@ mod tests {
 
     #[test]
     fn a_patch_tells_absent_null_and_value_apart() {
-        check_body("{}", Ok(Change { name: None, notes: None }));
-        check_body(r#"{"notes":null}"#, Ok(Change { name: None, notes: Some(None) }));
+        check_body("{}", Ok(Change { name: None, notes: None, color: None }));
+        check_body(r#"{"notes":null}"#, Ok(Change { name: None, notes: Some(None), color: None }));
         check_body(
-            r#"{"name":"a","notes":"b"}"#,
-            Ok(Change { name: Some("a".into()), notes: Some(Some("b".into())) }),
+            r#"{"name":"a","notes":"b","color":"red"}"#,
+            Ok(Change { name: Some("a".into()), notes: Some(Some("b".into())), color: Some(Color::Red) }),
         );
     }
 
@@ -200,6 +213,8 @@ mod tests {
         check_body(r#"{"name":""}"#, Err("name"));
         check_body(r#"{"notes":"longer than five"}"#, Err("notes"));
         check_body(r#"{"notes":7}"#, Err("notes"));
+        check_body(r#"{"color":null}"#, Err("color"));
+        check_body(r#"{"color":"blue"}"#, Err("color"));
         check_body(r#"{"nmae":"a"}"#, Err("nmae"));
         check_body(r#"{"name":"toolong","notes":"too long too"}"#, Err("name,notes"));
         check_body("[]", Err("body"));

@@ -24,8 +24,6 @@ pub(crate) enum HealthStatus {
     Healthy,
     /// It works, but not all of it.
     Degraded,
-    /// It can't do its work.
-    Unhealthy,
 }
 
 /// What the public may know of the server's health.

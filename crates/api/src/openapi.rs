@@ -13,8 +13,6 @@ use crate::auth::credentials::COOKIE;
 
 /// Names the permission of an operation, next to those of people: anybody may.
 pub(crate) const PUBLIC: &str = "public";
-/// Anybody who is signed in.
-pub(crate) const SIGNED_IN: &str = "signed_in";
 /// The carrier, known by its signature.
 pub(crate) const CARRIER: &str = "carrier_signature";
 
@@ -108,6 +106,9 @@ mod tests {
     use utoipa::openapi::RefOr;
 
     use super::*;
+
+    /// Anybody who is signed in.
+    const SIGNED_IN: &str = "signed_in";
 
     fn operations() -> Vec<(String, Operation)> {
         let mut document = crate::document();

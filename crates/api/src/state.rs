@@ -18,7 +18,7 @@ pub struct ApiSettings {
     /// Origins that may call the API from a browser; none by default.
     pub cors_origins: Vec<HeaderValue>,
     /// Most event streams at once; beyond it `503`.
-    pub max_event_streams: usize,
+    pub max_connections: usize,
 }
 
 impl Default for ApiSettings {
@@ -28,7 +28,7 @@ impl Default for ApiSettings {
             version: env!("CARGO_PKG_VERSION"),
             trust_proxy: false,
             cors_origins: Vec::new(),
-            max_event_streams: 500,
+            max_connections: 500,
         }
     }
 }
@@ -69,7 +69,7 @@ impl ApiState {
     pub fn new(app: Arc<App>, settings: ApiSettings) -> Self {
         Self {
             app,
-            event_streams: Arc::new(tokio::sync::Semaphore::new(settings.max_event_streams)),
+            event_streams: Arc::new(tokio::sync::Semaphore::new(settings.max_connections)),
             settings: Arc::new(settings),
             logins: Arc::default(),
         }

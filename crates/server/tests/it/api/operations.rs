@@ -29,6 +29,8 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
+    // What is deleted must have been read and changed before.
+    found.sort_by_key(|operation| operation.method == "DELETE");
     found
 }
 
