@@ -256,9 +256,10 @@ fn bessel_i0(x: f32) -> f32 {
     sum
 }
 
+#[inline]
 fn to_sample(value: f32) -> i16 {
-    // The cast saturates; adding half before it would round towards positive infinity only.
-    value.round_ties_even() as i16
+    // Half away from zero; the cast saturates. `round` is a library call on plain x86-64: it took 5 of 6 µs.
+    (value + 0.5_f32.copysign(value)) as i16
 }
 
 const fn gcd(mut a: u32, mut b: u32) -> u32 {
