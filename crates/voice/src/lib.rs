@@ -10,3 +10,5 @@ pub mod media_streams;
 pub mod phone;
 pub mod pipeline;
 pub mod session;
+#[cfg(any(test, feature = "stand-ins"))]
+pub mod stand_ins;

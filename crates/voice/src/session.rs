@@ -78,3 +78,6 @@ pub struct Outcome {
 pub async fn run(parts: SessionParts, line: PhoneLine) -> Outcome {
     driver::Driver::new(parts, line).run().await
 }
+
+#[cfg(test)]
+mod tests;

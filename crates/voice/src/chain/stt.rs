@@ -4,11 +4,13 @@
 //! hears the utterance from its beginning (from its last 20 seconds when it is longer).
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use audio::g711;
+use futures_util::FutureExt as _;
 use provider_traits::descriptor::{Descriptor, ProviderNotice, Readiness};
 use provider_traits::error::ProviderError;
 use provider_traits::stt::{SpeechToText, SttConfig, SttInput, SttOutput, SttStream};
@@ -68,9 +70,14 @@ impl Shared {
             let link = &self.links[index];
             link.begin(&self.settings);
             let patience = if order.is_empty() { self.settings.last_link } else { self.settings.open };
-            let error = match tokio::time::timeout(patience, link.provider.open(config)).await {
-                Ok(Ok(stream)) => return Ok((index, stream)),
-                Ok(Err(error)) => error,
+            let opening = AssertUnwindSafe(link.provider.open(config)).catch_unwind();
+            let error = match tokio::time::timeout(patience, opening).await {
+                Ok(Ok(Ok(stream))) => return Ok((index, stream)),
+                Ok(Ok(Err(error))) => error,
+                Ok(Err(_panic)) => ProviderError::Unavailable {
+                    provider: self.id(index),
+                    reason: "it died of a defect".into(),
+                },
                 Err(_late) => ProviderError::Timeout {
                     provider: self.id(index),
                     waited_ms: patience.as_millis() as u64,

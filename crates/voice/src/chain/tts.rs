@@ -4,11 +4,13 @@
 //! goes on there with the words that can't have been spoken yet, reckoned by the usual pace of speech and
 //! rather one word too early than too late.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use provider_traits::descriptor::{Descriptor, ProviderNotice, Readiness};
 use provider_traits::error::ProviderError;
 use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice};
@@ -150,13 +152,18 @@ impl Sentence {
         let timeout = |waited: Duration| {
             Attempt::Failed(ProviderError::Timeout { provider: id, waited_ms: waited.as_millis() as u64 })
         };
+        let speak = AssertUnwindSafe(provider.speak(&self.request)).catch_unwind();
         let opened = tokio::select! {
-            opened = tokio::time::timeout(within(settings.open), provider.speak(&self.request)) => opened,
+            opened = tokio::time::timeout(within(settings.open), speak) => opened,
             () = self.audio.closed() => return Attempt::NobodyListens,
         };
         let mut pieces = match opened {
-            Ok(Ok(pieces)) => pieces,
-            Ok(Err(error)) => return Attempt::Failed(error),
+            Ok(Ok(Ok(pieces))) => pieces,
+            Ok(Ok(Err(error))) => return Attempt::Failed(error),
+            Ok(Err(_panic)) => {
+                let reason = "it died of a defect".into();
+                return Attempt::Failed(ProviderError::Unavailable { provider: id, reason });
+            }
             Err(_late) => return timeout(within(settings.open)),
         };
         loop {

@@ -301,7 +301,7 @@ impl Machine {
             Input::Tick => {}
             Input::Partial { utterance, text } => self.partial(utterance, text, out),
             Input::Final { utterance, text, confidence } => {
-                self.transcript(utterance, &text, confidence, out)
+                self.transcript(utterance, &text, confidence, out);
             }
             Input::EarsLost => self.ears_lost(out),
             Input::Thought { ask, thought } => self.thought(ask, thought, out),
@@ -311,7 +311,7 @@ impl Machine {
             Input::AudioEnd { sentence } => self.audio_end(sentence),
             Input::VoiceFailed { sentence } => self.voice_failed(sentence, out),
             Input::Mark { generation, position_ms } => {
-                self.mouth.acknowledge(generation, position_ms, self.now_ms)
+                self.mouth.acknowledge(generation, position_ms, self.now_ms);
             }
             Input::Dtmf { digit } => self.key(digit, out),
             Input::Notice { code, text } => notice(out, code, text),

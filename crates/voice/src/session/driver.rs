@@ -221,12 +221,12 @@ impl Driver {
             Event::Made(Made::End { sentence }) => self.inputs.push_back(Input::AudioEnd { sentence }),
             Event::Made(Made::Failed { sentence }) => self.inputs.push_back(Input::VoiceFailed { sentence }),
             Event::Mused(Mused::Thought { ask, thought }) => {
-                self.inputs.push_back(Input::Thought { ask, thought })
+                self.inputs.push_back(Input::Thought { ask, thought });
             }
             Event::Mused(Mused::Done { ask }) => self.inputs.push_back(Input::MindDone { ask }),
             Event::Mused(Mused::Lost) => self.inputs.push_back(Input::MindLost),
             Event::Notice(ProviderNotice { code, text }) => {
-                self.inputs.push_back(Input::Notice { code, text })
+                self.inputs.push_back(Input::Notice { code, text });
             }
             Event::Drain => {
                 self.drained = true;
@@ -271,7 +271,7 @@ impl Driver {
         self.last_message = Instant::now();
         match message {
             PhoneIn::Media { sequence, timestamp_ms, payload } => {
-                self.media(sequence, timestamp_ms, &payload)
+                self.media(sequence, timestamp_ms, &payload);
             }
             PhoneIn::Mark { name } => {
                 // A mark that is not ours is nobody's business.

@@ -158,7 +158,7 @@ mod tests {
         let (sender, _blocks) = mpsc::channel(1);
         let mut recorder = Recorder::new(sender);
         recorder.advance(60_000);
-        assert_eq!(recorder.waiting.len(), MOST_WAITING);
+        assert!(recorder.waiting.len() <= MOST_WAITING);
         assert!(recorder.lost > 40);
     }
 }

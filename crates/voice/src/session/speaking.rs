@@ -80,12 +80,6 @@ impl Speaking {
         self.making.is_empty()
     }
 
-    /// Bytes of audio held.
-    #[cfg(test)]
-    pub(super) fn held_bytes(&self) -> usize {
-        self.audio.values().map(Vec::capacity).sum()
-    }
-
     /// The next thing that happens; may be dropped and called again. Never returns while nothing is made.
     pub(super) async fn next(&mut self) -> Made {
         std::future::poll_fn(|context| self.poll_next(context)).await
@@ -122,6 +116,8 @@ impl Speaking {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(piece))) => piece,
                 Poll::Ready(Some(Err(_told_by_the_chain))) => return Poll::Ready(Made::Failed { sentence }),
+                // Words without a sound are a failure, however politely they ended.
+                Poll::Ready(None) if audio.is_empty() => return Poll::Ready(Made::Failed { sentence }),
                 Poll::Ready(None) => return Poll::Ready(end(sentence, audio)),
             };
             let whole_before = audio.len() / FRAME_SAMPLES;

@@ -474,10 +474,9 @@ impl Machine {
         interrupted: bool,
         out: &mut Vec<Output>,
     ) {
-        if turn.thinking && turn.asked.is_some() {
-            if matches!(self.mind, MindState::Thinking { ask, .. } if turn.asked == Some(ask)) {
-                self.cancel_mind(out);
-            }
+        let is_thought_of = matches!(self.mind, MindState::Thinking { ask, .. } if turn.asked == Some(ask));
+        if turn.thinking && is_thought_of {
+            self.cancel_mind(out);
         }
         if !matches!(turn.occasion, Occasion::Silence(_)) {
             self.quiet_since_ms = self.quiet_since_ms.max(turn.last_audio_ms.min(self.now_ms));

@@ -98,7 +98,7 @@ impl Machine {
             Input::Notice { code, text } => notice(out, code, text),
             Input::Partial { utterance, text } => self.partial(utterance, text, out),
             Input::Final { utterance, text, confidence } => {
-                self.transcript(utterance, &text, confidence, out)
+                self.transcript(utterance, &text, confidence, out);
             }
             Input::EarsLost | Input::GiveUpWaiting => self.settle_transcripts(out),
             Input::MindDone { ask } => self.mind_done_last(ask),

@@ -190,7 +190,7 @@ impl Machine {
         turn.sentences.get(sounding).is_some_and(|sentence| {
             !sentence.interruptible
                 && !sentence.given_up
-                && !(sentence.is_sent() && !self.mouth.sounds(self.now_ms))
+                && (!sentence.is_sent() || self.mouth.sounds(self.now_ms))
         })
     }
 
