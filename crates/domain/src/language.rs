@@ -3,6 +3,7 @@
 //! A file has `[sections]` with one entry per line; `#` begins a comment. A number in front of an entry is
 //! its weight.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::words::words;
@@ -72,12 +73,33 @@ pub(crate) static SURNAMES: LazyLock<Vec<&'static str>> =
 pub(crate) static LISTS: LazyLock<Sections> =
     LazyLock::new(|| Sections::read(include_str!("../data/en/lists.txt")));
 
+/// A list as a set of its entries, and its entries cut into words: cut once, for they are asked every turn.
+struct Cut {
+    set: HashSet<&'static str>,
+    phrases: Vec<Vec<String>>,
+}
+
+static CUT: LazyLock<HashMap<&'static str, Cut>> = LazyLock::new(|| {
+    LISTS
+        .iter()
+        .map(|(name, entries)| {
+            let phrases = entries.iter().map(|e| words(e)).collect();
+            (name, Cut { set: entries.iter().copied().collect(), phrases })
+        })
+        .collect()
+});
+
 /// Whether a list of the pack has the word.
 pub(crate) fn listed(list: &str, word: &str) -> bool {
-    LISTS.get(list).contains(&word)
+    CUT.get(list).is_some_and(|cut| cut.set.contains(word))
+}
+
+/// A list's phrases, cut into words.
+pub(crate) fn phrases(list: &str) -> &'static [Vec<String>] {
+    CUT.get(list).map_or(&[], |cut| &cut.phrases)
 }
 
 /// Whether the words hold one of a list's phrases, anywhere.
 pub(crate) fn has_phrase_of(list: &str, said: &[String]) -> bool {
-    LISTS.get(list).iter().any(|phrase| crate::words::find_phrase(said, &words(phrase)).is_some())
+    phrases(list).iter().any(|phrase| crate::words::find_phrase(said, phrase).is_some())
 }

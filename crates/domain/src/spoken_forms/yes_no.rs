@@ -1,6 +1,6 @@
 //! Yes and no.
 
-use crate::language::LISTS;
+use crate::language::phrases;
 use crate::words::words;
 
 /// Reads a yes or a no; nothing when the words are neither.
@@ -10,9 +10,8 @@ pub fn read(text: &str) -> Option<bool> {
     // The earliest phrase decides, the longer one of two that begin together: "no problem", "not really".
     let mut best: Option<(usize, usize, bool)> = None;
     for (list, answer) in [("yes", true), ("no", false)] {
-        for phrase in LISTS.get(list) {
-            let phrase = words(phrase);
-            if let Some(at) = crate::words::find_phrase(&said, &phrase) {
+        for phrase in phrases(list) {
+            if let Some(at) = crate::words::find_phrase(&said, phrase) {
                 let better =
                     best.is_none_or(|(b, len, _)| (at, usize::MAX - phrase.len()) < (b, usize::MAX - len));
                 if better {
