@@ -64,6 +64,15 @@ goodbye_heard = true
 "#;
 
 #[tokio::test]
+async fn what_is_heard_while_waiting_for_the_end_answers_the_line_before() {
+    let steps = format!("{TWO_LINES}\n").replace("[expect]", "[[step]]\nawait_end_ms = 3000\n[expect]");
+    let (report, _) = call(Manners::default(), &steps).await;
+    assert_eq!(report.steps[1].answer, "goodbye and thanks");
+    // This agent never hangs up, and that is told.
+    assert!(report.steps[2].wrong[0].contains("the agent to end the call"), "{}", report.table());
+}
+
+#[tokio::test]
 async fn conversation_as_expected_passes() {
     let (watch, mut seen) = mpsc::channel(64);
     let (report, agent) = call_watched(Manners::default(), TWO_LINES, Some(watch)).await;
@@ -146,6 +155,7 @@ async fn closed_stream_goes_on_with_the_action_and_the_tail() {
 dial = "no-answer"
 [[step]]
 say = "transfer me please"
+expect = { answered = false }
 [[step]]
 await_end_ms = 20000
 [expect]
