@@ -51,10 +51,12 @@ pub async fn change(
     change: AgentChange,
 ) -> Result<Changed, AppError> {
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
-    let before = agents::get(&mut tx, id).await?;
-    if based_on.is_some_and(|seen| seen != before.updated_at) {
+    // Held until the end: of two changes based on one version, the second finds a newer one.
+    let updated_at = agents::lock(&mut tx, id).await?;
+    if based_on.is_some_and(|seen| seen != updated_at) {
         return Ok(Changed::OutOfDate);
     }
+    let before = agents::get(&mut tx, id).await?;
     let settings = AgentSettings {
         name: change.name.unwrap_or(before.settings.name),
         language: change.language.unwrap_or(before.settings.language),

@@ -103,6 +103,22 @@ pub async fn get(tx: &mut OrgTx, id: AgentId) -> Result<Agent, StoreError> {
     .try_into()
 }
 
+/// Keeps others from changing an agent until the transaction ends, and tells when it was last changed.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn lock(tx: &mut OrgTx, id: AgentId) -> Result<DateTime<Utc>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query_scalar!(
+        "SELECT updated_at FROM agents WHERE org_id = $1 AND id = $2 FOR UPDATE",
+        org_id,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::NotFound { noun: "agent" })
+}
+
 /// The business's agents, oldest first, at most 200.
 ///
 /// # Errors
