@@ -1,9 +1,11 @@
 //! The agency of the demonstration, entered into the database as a person would have done.
 
-use chrono::Duration;
+use chrono::{Duration, NaiveDate};
+use domain::agent_phrases;
 use domain::ids::{AgentId, ClientId, KnowledgeId, NumberId, OrgId, ProjectId, QuestionId, UserId};
 use domain::leads::{AnswerType, LeadField, LeadQuestion};
 use domain::phone::PhoneNumber;
+use domain::projects;
 use domain::turn_taking::TurnTaking;
 use serde::Deserialize;
 use store::agents::AgentSettings;
@@ -36,8 +38,8 @@ pub struct DemoAgency {
     pub agent_name: String,
     /// The person who takes messages.
     pub contact_name: String,
-    /// What the knowledge base answers.
-    pub answers: Vec<String>,
+    /// Samples of what the agent says, for whoever must understand it.
+    pub samples: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +125,66 @@ struct SeedQuestion {
     choices: Vec<String>,
 }
 
+/// Dates a sentence about a due date may hold, in days from today.
+const DUE_DAYS: std::ops::RangeInclusive<i64> = -10..=40;
+
+/// What the agent may say of this agency, with many dates, addresses and numbers in it.
+fn samples(seed: &Seed, today: NaiveDate) -> Vec<String> {
+    let projects: Vec<&SeedProject> = seed.clients.iter().flat_map(|client| &client.projects).collect();
+    let values: Vec<String> = seed
+        .clients
+        .iter()
+        .map(|client| client.email.replace('@', " at ").replace('.', " dot "))
+        .chain(
+            [
+                "gmail dot com",
+                "five one three five five five zero one seven seven",
+                "ten thousand dollars",
+                "fifteen thousand dollars",
+            ]
+            .map(str::to_owned),
+        )
+        .collect();
+    let names = projects.iter().map(|project| project.name.as_str()).collect::<Vec<_>>();
+    let choices: Vec<String> = names
+        .iter()
+        .flat_map(|one| names.iter().map(move |other| projects::choices(&[one, other])))
+        .chain(seed.lead_questions.iter().map(|question| question.choices.join(", ")))
+        .collect();
+    let people: Vec<&str> =
+        seed.clients.iter().filter_map(|client| client.person.split(' ').next()).collect();
+    let mut samples: Vec<String> = seed.knowledge.iter().map(|entry| entry.answer.clone()).collect();
+    samples.extend(seed.lead_questions.iter().map(|question| question.text.clone()));
+    for template in
+        agent_phrases::templates(&seed.business.name, &seed.agent.name, &seed.business.contact_name)
+    {
+        let fillings: Vec<(&str, &str)> = if template.contains("{value}") {
+            values.iter().map(|value| ("value", value.as_str())).collect()
+        } else if template.contains("{choices}") {
+            choices.iter().map(|choice| ("choices", choice.as_str())).collect()
+        } else {
+            people.iter().flat_map(|name| [("first_name", *name), ("name", *name)]).collect()
+        };
+        samples.extend(fillings.iter().map(|filling| agent_phrases::fill(&template, &[*filling])));
+    }
+    for project in projects {
+        for days in DUE_DAYS {
+            let facts = projects::Facts {
+                name: &project.name,
+                status: &project.status,
+                last_update: project.last_update.as_deref(),
+                next_milestone: project.next_milestone.as_deref(),
+                due_on: Some(today + Duration::days(days)),
+                stale_hours: None,
+            };
+            samples.extend(projects::status_sentences(&facts, today, 24));
+        }
+    }
+    samples.sort();
+    samples.dedup();
+    samples
+}
+
 impl App {
     /// Enters the demonstration's agency unless it is there, and sets its owner's password.
     ///
@@ -150,6 +212,7 @@ impl App {
         };
         self.seed_owner(&mut tx, org_id, &seed.owner, &password_hash).await?;
         tx.commit().await?;
+        let samples = samples(&seed, self.ambient.now().date_naive());
         Ok(DemoAgency {
             org_id,
             name: seed.business.name,
@@ -157,7 +220,7 @@ impl App {
             owner_email: seed.owner.email,
             agent_name: seed.agent.name,
             contact_name: seed.business.contact_name,
-            answers: seed.knowledge.into_iter().map(|entry| entry.answer).collect(),
+            samples,
         })
     }
 

@@ -110,6 +110,14 @@ impl App {
         })
     }
 
+    /// Gets everything ready for a business's next call. Not being able to is no reason not to take calls.
+    ///
+    /// # Errors
+    /// [`AppError::Provider`] when no transcriber is ready.
+    pub async fn prepare_calls(&self, org_id: OrgId) -> Result<(), AppError> {
+        self.prepare_speech(org_id, "en-US".to_owned()).await
+    }
+
     /// Gets the transcribers ready for a business's callers.
     pub(crate) async fn prepare_speech(&self, org_id: OrgId, language: String) -> Result<(), AppError> {
         let vocabulary = self.vocabulary(org_id).await?;

@@ -188,15 +188,18 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
 /// `{business}`, `{agent}` and `{contact}` are filled in.
 #[must_use]
 pub fn fixed(business: &str, agent: &str, contact: &str) -> Vec<String> {
-    let values = [("business", business), ("agent", agent), ("contact", contact)];
-    let mut sentences: Vec<String> = PHRASES
-        .iter()
-        .flat_map(|(_, variants)| variants)
-        .map(|template| fill(template, &values))
-        .filter(|sentence| !sentence.contains('{'))
-        .collect();
+    let mut sentences: Vec<String> =
+        templates(business, agent, contact).into_iter().filter(|sentence| !sentence.contains('{')).collect();
     sentences.dedup();
     sentences
+}
+
+/// Every sentence the agent can say; what depends on the conversation is left as `{value}`, `{name}`,
+/// `{first_name}` or `{choices}`.
+#[must_use]
+pub fn templates(business: &str, agent: &str, contact: &str) -> Vec<String> {
+    let values = [("business", business), ("agent", agent), ("contact", contact)];
+    PHRASES.iter().flat_map(|(_, variants)| variants).map(|template| fill(template, &values)).collect()
 }
 
 #[cfg(test)]

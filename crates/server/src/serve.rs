@@ -16,15 +16,9 @@ pub async fn run(config: Config) -> anyhow::Result<Exit> {
     let database = database::open(&config).await?;
     let running = server::start(&config, database.db.clone(), listener).await?;
     tracing::info!(address = %running.address, public_url = running.public_url, "serving");
-    let lost_database = async {
-        match &database.embedded {
-            Some(embedded) => embedded.exited().await,
-            None => std::future::pending().await,
-        }
-    };
     let outcome = tokio::select! {
         stopped = told_to_stop() => stopped,
-        () = lost_database => Err(anyhow::anyhow!("the private PostgreSQL is gone; its log is in the data folder")),
+        () = database.lost() => Err(anyhow::anyhow!("the private PostgreSQL is gone; its log is in the data folder")),
     };
     tracing::info!("stopping: calls in progress are ended politely");
     running.stop(config.server.drain_timeout).await;

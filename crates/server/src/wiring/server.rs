@@ -86,7 +86,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
             spool_dir: data_dir.join("spool"),
             allow_lockstep: config.media.allow_lockstep,
             ticket_ttl: config.media.ticket_ttl,
-            max_calls: config.media.max_connections,
+            max_calls: config.limits.calls,
             max_call_minutes: u32::try_from(config.media.max_call.as_secs() / 60).unwrap_or(60).max(1),
         },
         drain: drain.clone(),
@@ -99,7 +99,9 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
     );
     let settings = ApiSettings {
         public_url: public_url.clone(),
-        max_connections: config.media.max_connections,
+        trust_proxy: config.server.trust_proxy,
+        cors_origins: origins(config)?,
+        max_connections: config.limits.event_streams,
         ..ApiSettings::default()
     };
     let router = api::router(ApiState::new(Arc::clone(&app), settings), Arc::clone(&edge));
@@ -142,10 +144,22 @@ fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSett
         None => Verification::LoopbackOnly,
     };
     Ok(VoiceSettings {
+        answer_within: config.limits.answer_within,
         start_within: config.media.start_timeout,
         max_streams: config.media.max_connections,
+        ping_interval: config.media.ping_interval,
+        pong_timeout: config.media.pong_timeout,
         ..VoiceSettings::new(base, verification)
     })
+}
+
+fn origins(config: &Config) -> anyhow::Result<Vec<axum::http::HeaderValue>> {
+    let origins = config.server.cors_origins.0.iter();
+    origins
+        .map(|origin| {
+            origin.as_str().parse().with_context(|| format!("{} is not an origin", origin.as_str()))
+        })
+        .collect()
 }
 
 /// The name of the installation that owns the data folder: a restarted process recognises the calls of the one

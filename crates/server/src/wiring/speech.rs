@@ -37,8 +37,13 @@ impl Speech {
     /// The chains of the configuration. What is missing on this machine is logged with its remedy and passed over.
     #[must_use]
     pub fn of(config: &Config, tasks: &TaskTracker) -> Self {
-        let transcribers: Vec<Arc<dyn SpeechToText>> =
-            config.speech.stt.ids().iter().filter_map(|id| transcriber(id)).collect();
+        let transcribers: Vec<Arc<dyn SpeechToText>> = config
+            .speech
+            .stt
+            .ids()
+            .iter()
+            .filter_map(|id| transcriber(id, config.speech.max_decoders))
+            .collect();
         let caches: Vec<PhraseCache> = config
             .speech
             .tts
@@ -85,9 +90,10 @@ impl Speech {
     }
 }
 
-fn transcriber(id: &str) -> Option<Arc<dyn SpeechToText>> {
+fn transcriber(id: &str, max_decoders: usize) -> Option<Arc<dyn SpeechToText>> {
+    let settings = PocketSphinxSettings { max_decoders, ..PocketSphinxSettings::default() };
     match id {
-        "pocketsphinx" => Some(Arc::new(PocketSphinx::new(PocketSphinxSettings::default()))),
+        "pocketsphinx" => Some(Arc::new(PocketSphinx::new(settings))),
         _ => None,
     }
 }

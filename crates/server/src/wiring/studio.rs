@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use app::demo_seed::DemoAgency;
-use domain::agent_phrases;
 use simulator::scenario::http_records::HttpRecords;
 use simulator::scenario::records::Records;
 use simulator::scenario::run::Stage;
@@ -47,11 +46,16 @@ pub async fn open(config: &Config, db: Database, listener: TcpListener) -> anyho
         account_sid: None,
         auth_token: None,
     };
-    let phrases = agent_phrases::fixed(&agency.name, &agency.agent_name, &agency.contact_name)
-        .into_iter()
-        .chain(agency.answers.iter().cloned())
-        .collect();
-    let stage = simulation::stage(&http, &reach, Some(Arc::new(records) as Arc<dyn Records>), phrases)?;
+    // Loaded before the first call: a machine that is busy takes seconds for it, and a caller can't wait so long.
+    if let Err(error) = running.app.prepare_calls(agency.org_id).await {
+        tracing::warn!(%error, "callers will not be understood");
+    }
+    let stage = simulation::stage(
+        &http,
+        &reach,
+        Some(Arc::new(records) as Arc<dyn Records>),
+        agency.samples.clone(),
+    )?;
     Ok(Studio { running, agency, password, stage })
 }
 
