@@ -403,21 +403,6 @@ fn notice(out: &mut Vec<Output>, code: &str, text: impl Into<String>) {
     out.push(Output::Log(EventKind::Notice { code: code.to_owned(), text: text.into() }));
 }
 
-/// Provider traits and domain each name the kinds of answer; they are one list.
-fn expected(kind: provider_traits::brain::ExpectedAnswer) -> ExpectedAnswer {
-    use provider_traits::brain::ExpectedAnswer as Kind;
-    match kind {
-        Kind::Open => ExpectedAnswer::Open,
-        Kind::YesNo => ExpectedAnswer::YesNo,
-        Kind::Name => ExpectedAnswer::Name,
-        Kind::Email => ExpectedAnswer::Email,
-        Kind::Digits => ExpectedAnswer::Digits,
-        Kind::Money => ExpectedAnswer::Money,
-        Kind::Date => ExpectedAnswer::Date,
-        Kind::Choice => ExpectedAnswer::Choice,
-    }
-}
-
 /// Removes and returns the first entry that fits.
 fn take_first<T>(queue: &mut VecDeque<T>, fits: impl Fn(&T) -> bool) -> Option<T> {
     let place = queue.iter().position(fits)?;

@@ -20,15 +20,28 @@ pub trait TurnDetector: Send {
 #[derive(Debug, Default)]
 pub struct Rules {
     text: String,
+    /// The score of these words, so that a pause is judged once and not with every frame of it.
+    scored: Option<(ExpectedAnswer, f32)>,
 }
 
 impl TurnDetector for Rules {
     fn on_partial(&mut self, text: &str) {
         text.clone_into(&mut self.text);
+        self.scored = None;
     }
 
     fn on_pause(&mut self, expecting: ExpectedAnswer) -> f32 {
-        if self.text.is_empty() { NO_OPINION } else { end_of_turn::score(&self.text, expecting) }
+        if self.text.is_empty() {
+            return NO_OPINION;
+        }
+        match self.scored {
+            Some((kind, score)) if kind == expecting => score,
+            _ => {
+                let score = end_of_turn::score(&self.text, expecting);
+                self.scored = Some((expecting, score));
+                score
+            }
+        }
     }
 }
 

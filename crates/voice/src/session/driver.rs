@@ -72,7 +72,6 @@ pub(super) struct Driver {
     machine: Machine,
     /// Frames are fed to the transcriber while an utterance is open.
     feeding: bool,
-    began: Instant,
     /// Wall time of media time zero, in real time.
     media_began: Instant,
     last_message: Instant,
@@ -118,7 +117,6 @@ impl Driver {
             drained: false,
             machine,
             feeding: false,
-            began: now,
             media_began: now,
             last_message: now,
             last_tick: now,
@@ -179,6 +177,9 @@ impl Driver {
     }
 
     fn wake_at(&self) -> Instant {
+        if let Some(ends_by) = self.ends_by {
+            return ends_by;
+        }
         let lost_at = match self.pace {
             Pace::RealTime => self.last_message + LOST_AFTER,
             Pace::Lockstep => self.last_message + LOST_AFTER_IN_LOCKSTEP,
@@ -188,7 +189,7 @@ impl Driver {
             Pace::Lockstep => lost_at,
         };
         let work_by = self.unacknowledged.map(|(_, since)| since + WORK_WITHIN);
-        [Some(tick_at), Some(lost_at), work_by, self.transcriber_quiet_at, self.ends_by]
+        [Some(tick_at), Some(lost_at), work_by, self.transcriber_quiet_at]
             .into_iter()
             .flatten()
             .min()
@@ -294,13 +295,19 @@ impl Driver {
 
     fn media(&mut self, sequence: u64, timestamp_ms: u64, payload: &Bytes) {
         let mut pieces = std::mem::take(&mut self.pieces);
-        let is_first = self.clock.heard_to_ms() == 0;
         let payload = &payload[..payload.len().min(crate::phone::MAX_PAYLOAD_BYTES)];
+        let is_first = !self.clock.has_begun();
+        if is_first {
+            // The session may have begun before the first frame; its time must not stand still until the
+            // carrier's has caught up.
+            let now_ms = self.media_now();
+            self.clock.begin(timestamp_ms, now_ms);
+        }
         let oddity = self.clock.take(timestamp_ms, payload, &mut pieces);
         if is_first {
             // From here on the wall clock runs along with the caller's.
             let heard_to = Duration::from_millis(self.clock.heard_to_ms());
-            self.media_began = Instant::now().checked_sub(heard_to).unwrap_or(self.began).max(self.began);
+            self.media_began = Instant::now().checked_sub(heard_to).unwrap_or(self.media_began);
         }
         self.note(oddity);
         for piece in pieces.drain(..) {

@@ -68,6 +68,20 @@ impl MediaClock {
         self.expected_ms.unwrap_or(0).saturating_sub(samples_to_ms(self.carry.len()))
     }
 
+    /// Whether anything was taken yet.
+    pub(super) fn has_begun(&self) -> bool {
+        self.expected_ms.is_some()
+    }
+
+    /// Begins with the sender's first timestamp, but not before `now_ms`. A timestamp far from zero is of a
+    /// clock that did not begin with the stream.
+    pub(super) fn begin(&mut self, timestamp_ms: u64, now_ms: u64) {
+        if timestamp_ms > LONGEST_GAP_MS || timestamp_ms < now_ms {
+            self.anchor(timestamp_ms, now_ms);
+        }
+        self.expected_ms = Some(self.shifted(timestamp_ms));
+    }
+
     /// Takes a message; appends what it came to.
     pub(super) fn take(
         &mut self,
@@ -76,13 +90,9 @@ impl MediaClock {
         pieces: &mut Vec<Piece>,
     ) -> Option<Oddity> {
         let length_ms = samples_to_ms(payload.len());
-        // A first timestamp far from zero is of a clock that did not begin with the stream.
         let mut oddity = None;
         if self.expected_ms.is_none() {
-            if timestamp_ms > LONGEST_GAP_MS {
-                self.anchor(timestamp_ms, 0);
-            }
-            self.expected_ms = Some(self.shifted(timestamp_ms));
+            self.begin(timestamp_ms, 0);
         }
         let expected_ms = self.expected_ms.unwrap_or(0);
         let mut begins_ms = self.shifted(timestamp_ms);

@@ -6,7 +6,7 @@ use provider_traits::brain::{NextStep, Prompt, Thought};
 use super::super::phrases;
 use super::super::speech::{AgentTurn, Occasion, Stages};
 use super::closing::Closing;
-use super::{Machine, Output, expected, notice};
+use super::{Machine, Output, notice};
 
 /// A mind that says nothing for so long, while nothing else is left to say, is given up for this prompt.
 const MIND_WITHIN_MS: u64 = 8_000;
@@ -202,7 +202,7 @@ impl Machine {
                     turn.sentences.push(sentence);
                 }
             }
-            Thought::Expect(kind) => self.expecting = expected(kind),
+            Thought::Expect(kind) => self.expecting = kind,
             Thought::Then(step) => self.then(step),
             Thought::Log(_) => {}
         }
@@ -463,6 +463,7 @@ impl Machine {
         {
             turn.thinking = false;
             turn.sentences.retain(|sentence| sentence.announced);
+            turn.cursor = turn.cursor.min(turn.sentences.len());
         }
     }
 

@@ -326,13 +326,12 @@ impl Machine {
     /// A filler that is not there when the answer is has missed its moment.
     fn drop_overtaken_filler(&mut self, out: &mut Vec<Output>) {
         let Some(turn) = &mut self.turn else { return };
-        let Some(place) = turn
-            .sentences
-            .iter()
-            .position(|one| one.purpose == Purpose::Filler && !one.announced && one.levels.is_empty())
-        else {
-            return;
-        };
+        // What the cursor has passed keeps its place: playback knows sentences by it.
+        let mut coming = turn.sentences.iter().enumerate().skip(turn.cursor);
+        let missed = coming
+            .find(|(_, one)| one.purpose == Purpose::Filler && !one.announced && one.levels.is_empty())
+            .map(|(place, _)| place);
+        let Some(place) = missed else { return };
         let answer_is_ready =
             turn.sentences.iter().skip(place + 1).any(|sentence| sentence.ready_frames() > 0);
         if answer_is_ready {

@@ -503,3 +503,22 @@ fn an_utterance_without_a_boundary_is_taken_as_it_stands() {
     assert_eq!(world.owed.len(), 1);
     assert!(world.utterance.is_some(), "and what goes on is the next one");
 }
+
+#[test]
+fn a_filler_without_a_sound_does_not_hold_up_the_answer() {
+    let mut world = World::new();
+    let ops = [
+        Op::MindReturns,
+        Op::Audio { frames: 1 },
+        Op::Voice { frames: 9 },
+        Op::Quiet { frames: 56 },
+        Op::Transcript("i would like to"),
+        Op::AudioEnd,
+    ];
+    for op in ops {
+        world.act(op);
+    }
+    world.behave(2_000);
+    let answered = |kind: &EventKind| matches!(kind, EventKind::AgentSaying { text, .. } if text == "Here is your answer.");
+    assert!(world.log.iter().any(answered), "{:#?}", world.log);
+}
