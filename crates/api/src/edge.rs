@@ -65,6 +65,7 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
 }
 
 /// Answers for a handler that panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the cause over")]
 #[must_use]
 pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let text = cause
