@@ -23,8 +23,9 @@ pub struct StepTimes {
     pub started_ms: u64,
     /// When it was done; the end of the call, if that came before.
     pub ended_ms: u64,
-    /// Whether it only waits, so that what is heard meanwhile answers the step before.
-    pub only_waits: bool,
+    /// Whether it asks for the agent's attention. What is heard during other steps (noise, gaps, waiting)
+    /// still answers the line before them.
+    pub takes_floor: bool,
     /// Whether the agent was speaking when it began.
     pub agent_was_speaking: bool,
     /// What was waited for in vain before it.
@@ -191,7 +192,12 @@ impl Person {
             index: step.index,
             started_ms: now_ms,
             ended_ms: now_ms,
-            only_waits: matches!(step.action, Action::AwaitEnd),
+            takes_floor: match &step.action {
+                Action::Sound { wants_answer, .. } => *wants_answer,
+                Action::Silence { lost, .. } => !lost,
+                Action::Raw(_) | Action::AwaitEnd => false,
+                Action::Keys(_) | Action::End(_) => true,
+            },
             agent_was_speaking: self.ear.speaking_since(now_ms).is_some(),
             waited_in_vain: (!is_time).then_some(in_vain),
         };

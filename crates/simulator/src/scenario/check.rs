@@ -39,7 +39,7 @@ pub struct Window {
     pub started_ms: u64,
     /// The step was done.
     pub done_ms: u64,
-    /// The next step that does something began, or the call ended.
+    /// The next step that asks for attention began, or the call ended.
     pub until_ms: u64,
 }
 
@@ -49,7 +49,7 @@ impl Evidence<'_> {
     pub fn window(&self, index: usize) -> Option<Window> {
         let at = self.steps.iter().position(|times| times.index == Some(index))?;
         let times = &self.steps[at];
-        let next = self.steps[at + 1..].iter().find(|next| !next.only_waits);
+        let next = self.steps[at + 1..].iter().find(|next| next.takes_floor);
         let until_ms = next.map_or(u64::MAX, |next| next.started_ms);
         Some(Window { started_ms: times.started_ms, done_ms: times.ended_ms, until_ms })
     }
