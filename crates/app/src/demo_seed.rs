@@ -6,6 +6,7 @@ use domain::ids::{AgentId, ClientId, KnowledgeId, NumberId, OrgId, ProjectId, Qu
 use domain::leads::{AnswerType, LeadField, LeadQuestion};
 use domain::phone::PhoneNumber;
 use domain::projects;
+use domain::spoken_forms::speak;
 use domain::turn_taking::TurnTaking;
 use serde::Deserialize;
 use store::agents::AgentSettings;
@@ -168,18 +169,19 @@ fn samples(seed: &Seed, today: NaiveDate) -> Vec<String> {
         samples.extend(fillings.iter().map(|filling| agent_phrases::fill(&template, &[*filling])));
     }
     for project in projects {
-        for days in DUE_DAYS {
-            let facts = projects::Facts {
-                name: &project.name,
-                status: &project.status,
-                last_update: project.last_update.as_deref(),
-                next_milestone: project.next_milestone.as_deref(),
-                due_on: Some(today + Duration::days(days)),
-                stale_hours: None,
-            };
-            samples.extend(projects::status_sentences(&facts, today, 24));
-        }
+        let facts = projects::Facts {
+            name: &project.name,
+            status: &project.status,
+            last_update: project.last_update.as_deref(),
+            next_milestone: project.next_milestone.as_deref(),
+            due_on: project.due_in_days.map(|days| today + Duration::days(days)),
+            stale_hours: None,
+        };
+        samples.extend(projects::status_sentences(&facts, today, 24));
     }
+    // Each date once: as often as there are projects they would drown everything else.
+    samples
+        .extend(DUE_DAYS.map(|days| format!("due on {}", speak::date(today + Duration::days(days), today))));
     samples.sort();
     samples.dedup();
     samples
