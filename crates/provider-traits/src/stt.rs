@@ -32,6 +32,12 @@ pub enum SttInput {
     End,
     /// Forget the utterance; no `Final` is wanted.
     Cancel,
+    /// Asks to be told with `Synced` when everything before this has been taken into account and all partial
+    /// words that came of it were sent. Only calls in lockstep ask.
+    Sync {
+        /// Comes back with the answer.
+        id: u32,
+    },
 }
 
 /// What comes out of a transcription stream.
@@ -52,6 +58,11 @@ pub enum SttOutput {
         text: String,
         /// 0 to 1, when the provider gives one.
         confidence: Option<f32>,
+    },
+    /// Everything that came before the `Sync` of that id was taken into account.
+    Synced {
+        /// The question's id.
+        id: u32,
     },
     /// The stream is broken; nothing more follows.
     Failed(ProviderError),

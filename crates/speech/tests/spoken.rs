@@ -89,6 +89,7 @@ async fn hear(call: &mut SttStream, utterance: u32, samples: &[i16]) -> (Vec<Str
                 assert_eq!(number, utterance);
                 return (partials, text, confidence.expect("it gives one"));
             }
+            SttOutput::Synced { .. } => {}
             SttOutput::Failed(error) => panic!("{error}"),
         }
     }

@@ -161,6 +161,7 @@ async fn transcribe(
                 output = Some(SttOutput::Final { utterance, text, confidence: Some(0.9) });
             }
             SttInput::Cancel => {}
+            SttInput::Sync { id } => output = Some(SttOutput::Synced { id }),
         }
         if matches!(fault, SttFault::BreaksAfterMs(ms) if total_ms > ms) {
             let error = ProviderError::Unavailable { provider: "faulty", reason: "it broke".into() };
@@ -168,7 +169,7 @@ async fn transcribe(
             let _gone = outputs.send(SttOutput::Failed(error)).await;
             return;
         }
-        if let Some(output) = output.filter(|_| fault != SttFault::Mute)
+        if let Some(output) = output.filter(|output| fault != SttFault::Mute || matches!(output, SttOutput::Synced { .. }))
             && outputs.send(output).await.is_err()
         {
             return;

@@ -258,7 +258,7 @@ async fn transcribe_one(
                 return Some(Ok(Heard { started_ms, ended_ms, text }));
             }
             SttOutput::Failed(error) => return Some(Err(error)),
-            SttOutput::Final { .. } | SttOutput::Partial { .. } => {}
+            SttOutput::Final { .. } | SttOutput::Partial { .. } | SttOutput::Synced { .. } => {}
         }
     }
 }

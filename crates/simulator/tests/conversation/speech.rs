@@ -94,7 +94,7 @@ impl SpeechToText for Tongue {
                 match input {
                     SttInput::Start { utterance } => (number, codes) = (utterance, Vec::new()),
                     SttInput::Audio(samples) => audio::g711::encode_into(&samples, &mut codes),
-                    SttInput::Cancel => {}
+                    SttInput::Cancel | SttInput::Sync { .. } => {}
                     SttInput::End => {
                         let text = recognise(&known.lock().expect("no panic holds it"), &codes);
                         let answer = SttOutput::Final { utterance: number, text, confidence: None };

@@ -61,6 +61,11 @@ fn recognise(decoder: &mut Decoder, job: &mut Job) -> Result<(), FfiError> {
                 current = None;
                 decoder.end()?;
             }
+            SttInput::Sync { id } => {
+                if job.output.blocking_send(SttOutput::Synced { id }).is_err() {
+                    break;
+                }
+            }
         }
     }
     decoder.end()

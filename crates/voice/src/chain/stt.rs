@@ -164,6 +164,7 @@ impl SpeechToText for SttChain {
             results,
             utterance: None,
             finals_due: VecDeque::new(),
+            sync_due: None,
         };
         self.shared.tasks.spawn(relay.run(inputs));
         Ok(SttStream { input, output })
@@ -183,6 +184,8 @@ struct Relay {
     utterance: Option<Utterance>,
     /// Utterances whose end was told, the oldest first, with what they sounded like.
     finals_due: VecDeque<Due>,
+    /// The latest question of a call in lockstep that was not answered yet.
+    sync_due: Option<u32>,
 }
 
 /// What was said so far, kept for the next link.
@@ -262,6 +265,11 @@ impl Relay {
                 self.finals_due.drain(..=place);
                 self.shared.links[self.index].worked();
             }
+            SttOutput::Synced { id } => {
+                if self.sync_due == Some(*id) {
+                    self.sync_due = None;
+                }
+            }
         }
         // The session reads all the time; when it is gone the loop notices.
         let _gone = self.results.send(output).await;
@@ -289,6 +297,7 @@ impl Relay {
                 }
             }
             SttInput::Cancel => self.utterance = None,
+            SttInput::Sync { id } => self.sync_due = Some(*id),
         }
         self.give(input).await
     }
@@ -354,6 +363,11 @@ impl Relay {
                 told = self.replay(&utterance).await;
             }
             self.utterance = Some(utterance);
+        }
+        if let Some(id) = self.sync_due
+            && told.is_ok()
+        {
+            told = self.give(SttInput::Sync { id }).await;
         }
         told
     }

@@ -32,8 +32,6 @@ const LOST_AFTER: Duration = Duration::from_secs(10);
 const LOST_AFTER_IN_LOCKSTEP: Duration = Duration::from_secs(120);
 /// Work that is outstanding for so long does not hold up a lockstep any more.
 const WORK_WITHIN: Duration = Duration::from_secs(30);
-/// In lockstep, words of a pause's beginning are waited for: until the transcriber is quiet for so long.
-const QUIET_TRANSCRIBER: Duration = Duration::from_millis(25);
 /// How long the end of a call waits for the last transcript.
 const LAST_TRANSCRIPT_WITHIN: Duration = Duration::from_millis(1_500);
 /// How long the end of a call lets the mind finish what it is doing, and then obey a cancel.
@@ -78,7 +76,9 @@ pub(super) struct Driver {
     last_tick: Instant,
     /// Lockstep: the message whose completion is to be told, and since when.
     unacknowledged: Option<(u64, Instant)>,
-    transcriber_quiet_at: Option<Instant>,
+    /// Lockstep: the transcriber was asked to tell when it has heard everything up to here.
+    awaited_sync: Option<u32>,
+    syncs: u32,
     finished: bool,
     ends_by: Option<Instant>,
     gaps: u32,
@@ -122,7 +122,8 @@ impl Driver {
             last_tick: now,
             // The start message is number 1; telling that it is processed grants the lockstep.
             unacknowledged: (line.pace == Pace::Lockstep).then_some((1, now)),
-            transcriber_quiet_at: None,
+            awaited_sync: None,
+            syncs: 0,
             finished: false,
             ends_by: None,
             gaps: 0,
@@ -189,33 +190,21 @@ impl Driver {
             Pace::Lockstep => lost_at,
         };
         let work_by = self.unacknowledged.map(|(_, since)| since + WORK_WITHIN);
-        [Some(tick_at), Some(lost_at), work_by, self.transcriber_quiet_at]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(lost_at)
+        [Some(tick_at), Some(lost_at), work_by].into_iter().flatten().min().unwrap_or(lost_at)
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::Line(message) => self.message(message.unwrap_or(PhoneIn::Closed)),
-            Event::Ears(Ears::Output(output)) => {
-                self.transcriber_was_heard();
-                self.inputs.push_back(match output {
-                    SttOutput::Partial { utterance, text } => Input::Partial { utterance, text },
-                    SttOutput::Final { utterance, text, confidence } => {
-                        Input::Final { utterance, text, confidence }
-                    }
-                    SttOutput::Failed(_) => Input::EarsLost,
-                });
-            }
+            Event::Ears(Ears::Output(output)) => self.ears(output),
             Event::Ears(Ears::Lost { reason }) => {
                 self.feeding = false;
+                self.awaited_sync = None;
                 let text = format!("the transcriber is lost: {reason}");
                 self.inputs.push_back(Input::Notice { code: "stt_lost", text });
                 self.inputs.push_back(Input::EarsLost);
             }
-            Event::Ears(Ears::Progress) => self.transcriber_was_heard(),
+            Event::Ears(Ears::Progress) => {}
             Event::Made(Made::Audio { sentence, levels }) => {
                 self.inputs.push_back(Input::Audio { sentence, levels });
             }
@@ -237,9 +226,30 @@ impl Driver {
         }
     }
 
-    fn transcriber_was_heard(&mut self) {
-        if let Some(quiet_at) = &mut self.transcriber_quiet_at {
-            *quiet_at = Instant::now() + QUIET_TRANSCRIBER;
+    fn ears(&mut self, output: SttOutput) {
+        self.inputs.push_back(match output {
+            SttOutput::Partial { utterance, text } => Input::Partial { utterance, text },
+            SttOutput::Final { utterance, text, confidence } => Input::Final { utterance, text, confidence },
+            SttOutput::Synced { id } => {
+                if self.awaited_sync == Some(id) {
+                    self.awaited_sync = None;
+                }
+                return;
+            }
+            SttOutput::Failed(_) => {
+                self.awaited_sync = None;
+                Input::EarsLost
+            }
+        });
+    }
+
+    /// Feeds the transcriber; in lockstep time waits until it has heard this.
+    fn feed_frame(&mut self, samples: Vec<i16>) {
+        self.listening.feed(SttInput::Audio(samples));
+        if self.pace == Pace::Lockstep {
+            self.syncs = self.syncs.wrapping_add(1);
+            self.awaited_sync = Some(self.syncs);
+            self.listening.feed(SttInput::Sync { id: self.syncs });
         }
     }
 
@@ -251,9 +261,6 @@ impl Driver {
         }
         if self.ends_by.is_some_and(|by| now >= by) {
             self.inputs.push_back(Input::GiveUpWaiting);
-        }
-        if self.transcriber_quiet_at.is_some_and(|at| now >= at) {
-            self.transcriber_quiet_at = None;
         }
         if let Some((sequence, since)) = self.unacknowledged
             && now >= since + WORK_WITHIN
@@ -317,7 +324,7 @@ impl Driver {
                         recorder.caller(end_ms, &samples);
                     }
                     if self.feeding {
-                        self.listening.feed(SttInput::Audio(samples.to_vec()));
+                        self.feed_frame(samples.to_vec());
                     }
                     let heard = self.hearing.hear(&samples);
                     self.frame(end_ms, heard);
@@ -325,7 +332,7 @@ impl Driver {
                 Piece::Missing { first_end_ms, frames } => {
                     for number in 0..frames {
                         if self.feeding {
-                            self.listening.feed(SttInput::Audio(vec![0; audio::frame::FRAME_SAMPLES]));
+                            self.feed_frame(vec![0; audio::frame::FRAME_SAMPLES]);
                         }
                         let heard = self.hearing.miss();
                         self.frame(first_end_ms + number * FRAME_MS, heard);
@@ -342,10 +349,6 @@ impl Driver {
     /// One frame through the machine, at its own media time.
     fn frame(&mut self, end_ms: u64, heard: HeardFrame) {
         self.now_ms = self.now_ms.max(end_ms);
-        let ended = matches!(heard.event, Some(audio::vad::GateEvent::Offset { .. }));
-        if ended && self.pace == Pace::Lockstep {
-            self.transcriber_quiet_at = Some(Instant::now() + QUIET_TRANSCRIBER);
-        }
         let now_ms = self.media_now();
         self.machine.handle(now_ms, Input::Heard(heard), &mut self.outputs);
         self.carry_out();
@@ -407,7 +410,7 @@ impl Driver {
     fn is_settled(&self) -> bool {
         let mind_is_done = !self.thinking.is_out() || !self.machine.wants_thoughts();
         mind_is_done
-            && self.transcriber_quiet_at.is_none()
+            && self.awaited_sync.is_none()
             && self.machine.transcripts_owed() == 0
             && self.listening.is_settled()
             && self.speaking.is_settled()

@@ -16,6 +16,9 @@ const CANCEL_OBEYED_WITHIN_MS: u64 = 5_000;
 const KEYS_PAUSE_MS: u64 = 1_500;
 /// More keys than any number has are not collected.
 const MOST_KEYS: usize = 32;
+/// What an answer is given from the moment the caller's turn is known to be over, however long that took: the
+/// local chain needs 100 to 300 ms.
+const ANSWER_CHANCE_MS: u64 = 400;
 /// A second filler comes after this much more silence.
 const NEXT_FILLER_AFTER_MS: u64 = 3_500;
 /// Fillers for one answer.
@@ -411,13 +414,15 @@ impl Machine {
         if self.closing.follows() || self.caller_has_the_floor() || self.mouth.is_held() {
             return;
         }
-        let (owed_since_ms, words) = match &self.turn {
+        let (owed_since_ms, declared_ms, words) = match &self.turn {
             Some(turn) => match turn.stages {
-                Some(stages) if turn.unsent_ms() == 0 => (stages.ended_ms, turn.callers_words.clone()),
+                Some(stages) if turn.unsent_ms() == 0 => {
+                    (stages.ended_ms, stages.declared_ms, turn.callers_words.clone())
+                }
                 _ => return,
             },
             None => match self.words_in_transcription() {
-                Some((ended_ms, words)) => (ended_ms, words.to_owned()),
+                Some((ended_ms, declared_ms, words)) => (ended_ms, declared_ms, words.to_owned()),
                 None => return,
             },
         };
@@ -426,7 +431,9 @@ impl Machine {
         let wait_ms =
             if fillers == 0 { u64::from(self.settings.filler_after_ms) } else { NEXT_FILLER_AFTER_MS };
         let silent_since_ms = owed_since_ms.max(self.last_agent_audio_ms);
-        if fillers >= MOST_FILLERS || self.now_ms < silent_since_ms + wait_ms {
+        // After a long pause for thought the answer gets its chance before a filler.
+        let due_ms = (silent_since_ms + wait_ms).max(declared_ms + ANSWER_CHANCE_MS);
+        if fillers >= MOST_FILLERS || self.now_ms < due_ms {
             return;
         }
         self.speak_filler(&words, out);

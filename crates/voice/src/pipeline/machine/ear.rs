@@ -340,10 +340,11 @@ impl Machine {
         }
     }
 
-    /// The oldest utterance that ended, has words, and waits for its transcript: its end and its words.
-    pub(super) fn words_in_transcription(&self) -> Option<(u64, &str)> {
+    /// The oldest utterance that ended, has words, and waits for its transcript: its end, when that was declared,
+    /// and its words.
+    pub(super) fn words_in_transcription(&self) -> Option<(u64, u64, &str)> {
         let owed = self.ear.owed.iter().find(|owed| !owed.words.is_empty())?;
-        Some((owed.last_voice_ms, &owed.words))
+        Some((owed.last_voice_ms, owed.declared_ms, &owed.words))
     }
 
     /// Whether anything of the caller's is in the air that counts.
