@@ -29,7 +29,7 @@ dev: setup ## a server with its data in var/dev, chatty log, faster-than-real-ti
 		--set media.allow_lockstep=true --set log.format=text --set log.level=info,voice=debug,app=debug
 
 .PHONY: check
-check: ## formatting, lints, generated files, dependencies, shell scripts
+check: ## formatting, lints, generated files, SQL, dependencies, shell scripts
 	@$(ENV) scripts/check.sh
 
 .PHONY: e2e

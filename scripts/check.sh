@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# What must hold before a commit and needs no database: formatting, lints, dependencies, shell scripts.
-# (That generated files are current is a test: `generated_documents…`.)
+# What must hold before a commit: formatting, lints, generated files, statements, dependencies, shell scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -15,6 +14,9 @@ cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 
 say "generated files"
 cargo test --quiet --locked -p server -p api --lib generated_documents
+
+say "SQL statements"
+scripts/prepare-sql.sh --check
 
 say "dependencies"
 for unwanted in ring openssl-sys native-tls; do

@@ -25,6 +25,11 @@ if [ "${1:-}" = --spoken ]; then
     fi
     exec cargo test -p server --test it -- --nocapture spoken
 fi
+if command -v node >/dev/null 2>&1; then
+    node --test web/live/*.test.mjs
+else
+    echo "test: the tests of web/live are skipped: there is no node"
+fi
 if [ -n "$nextest" ]; then
     exec cargo nextest run --workspace "${@}"
 fi

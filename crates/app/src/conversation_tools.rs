@@ -179,7 +179,6 @@ impl Tools for CallTools {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn failed(error: StoreError) -> ToolError {
     match error {
         StoreError::NotFound { noun } => ToolError::BadArgument(format!("there is no such {noun}")),

@@ -108,7 +108,7 @@ fn print_event(event: &CallEvent) {
         EventKind::AgentSaying { text, .. } => say(&format!("{at}  Ava     {text}")),
         EventKind::CallerTurn { text, .. } => say(&format!("{at}  Caller  {text}")),
         EventKind::TurnRejected { text, reason, .. } => {
-            say(&format!("{at}  (not taken as a turn: {text:?}: {reason})"))
+            say(&format!("{at}  (not taken as a turn: {text:?}: {reason})"));
         }
         EventKind::ToolCall { name, ok, .. } => {
             say(&format!("{at}          [{name}{}]", if *ok { "" } else { " failed" }));

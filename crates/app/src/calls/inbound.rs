@@ -158,7 +158,7 @@ impl App {
             match warmed {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(org.id = %org_id, %error, "the transcriber could not be prepared")
+                    tracing::warn!(org.id = %org_id, %error, "the transcriber could not be prepared");
                 }
                 Err(_) => tracing::warn!(org.id = %org_id, "preparing the transcriber takes too long"),
             }

@@ -63,12 +63,11 @@ impl Writer {
     fn take(&mut self, event: CallEvent) {
         self.app.live.publish(LiveEvent { org_id: self.org_id, call_id: self.call_id, event: event.clone() });
         // Words so far are superseded by the turn: worth showing, not worth keeping.
-        if matches!(event.kind, EventKind::CallerPartial { .. }) {
-            if let Some(last) = self.waiting.back()
-                && matches!(last.kind, EventKind::CallerPartial { .. })
-            {
-                self.waiting.pop_back();
-            }
+        if matches!(event.kind, EventKind::CallerPartial { .. })
+            && let Some(last) = self.waiting.back()
+            && matches!(last.kind, EventKind::CallerPartial { .. })
+        {
+            self.waiting.pop_back();
         }
         if self.waiting.len() >= BACKLOG {
             self.waiting.pop_front();

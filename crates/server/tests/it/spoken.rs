@@ -39,6 +39,7 @@ async fn open_studio(data_dir: &Path) -> Studio {
     studio::open(&config, database.db, listener).await.unwrap()
 }
 
+#[expect(clippy::print_stdout, reason = "the report of a call is what `make e2e` is run for")]
 async fn check(name: &str) {
     let scenario = Scenario::load(&scenarios().join(format!("{name}.toml"))).unwrap();
     let folder = testkit::folders::fresh(name);
