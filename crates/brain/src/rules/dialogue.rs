@@ -313,7 +313,15 @@ impl<'a> Talk<'a> {
         count >= 3
             && (is_question(text)
                 || intents::classify(text) != Intent::Other
-                || does(text, Act::LeaveMessage))
+                || does(text, Act::LeaveMessage)
+                || self.is_for_the_contact(text))
+    }
+
+    /// "Tell Dana …", "ask Dana to …": words for the person who takes messages.
+    fn is_for_the_contact(&self, text: &str) -> bool {
+        let Some(name) = self.plan.business.contact_name.as_deref().map(words) else { return false };
+        let Some(first) = name.first() else { return false };
+        words(text).windows(2).any(|pair| matches!(pair[0].as_str(), "tell" | "ask" | "let") && pair[1] == *first)
     }
 
     /// Says the last turn again.
@@ -329,7 +337,7 @@ impl<'a> Talk<'a> {
 
     /// A subject of the caller's own choice.
     pub(super) async fn topic(&mut self, text: &str) {
-        if does(text, Act::LeaveMessage) {
+        if does(text, Act::LeaveMessage) || self.is_for_the_contact(text) {
             let words = super::message::stated(text);
             self.begin_message(words).await;
             return;
