@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::serve::told_to_stop;
 use crate::wiring::studio::{self, Studio};
-use crate::wiring::{database, server};
+use crate::wiring::{database, server, simulation};
 
 /// The call of the demonstration, carried in the program.
 const SCENARIO: &str = include_str!("../../../scenarios/demo.toml");
@@ -80,6 +80,10 @@ async fn demonstrate(studio: &Studio, scenario: &Scenario, options: &Demo) -> an
         running.local_url(),
         agency.owner_email,
     ));
+    for missing in running.speech.missing() {
+        say(&format!("  On this machine {missing}"));
+    }
+    simulation::caller_can_speak()?;
     let mut watcher = running.app.live.watch(agency.org_id);
     let printing = async {
         loop {

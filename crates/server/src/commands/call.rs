@@ -30,6 +30,7 @@ const PROGRESS_QUEUE: usize = 64;
 /// When the scenario can't be read, the caller has no voice, or the server can't be asked for its records.
 pub async fn run(config: Config, options: Call) -> anyhow::Result<Exit> {
     let scenario = scenario(&options)?;
+    simulation::caller_can_speak()?;
     let url = options.url.clone().unwrap_or_else(|| public_url(&config));
     let reach = Reach {
         public_url: options.public_url.clone().unwrap_or_else(|| url.clone()),

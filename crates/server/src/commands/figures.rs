@@ -14,7 +14,7 @@ use simulator::scenario::run::{RunOptions, run as place};
 use crate::cli::{Figures, PaceChoice, ReportFormat};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::wiring::{database, server, studio};
+use crate::wiring::{database, server, simulation, studio};
 
 /// Runs every scenario with every voice the given number of times.
 ///
@@ -25,6 +25,7 @@ pub async fn run(mut config: Config, options: Figures) -> anyhow::Result<Exit> {
     config.media.allow_lockstep = true;
     config.server.port = 0;
     let scenarios = load(&options.scenarios)?;
+    simulation::caller_can_speak()?;
     let listener = server::listen(&config).await?;
     let database = database::open(&config).await?;
     let studio = studio::open(&config, database.db.clone(), listener).await?;

@@ -46,10 +46,24 @@ pub fn http_client() -> anyhow::Result<reqwest::Client> {
         .context("could not make an HTTP client")
 }
 
-/// What a run of a scenario needs. Without PocketSphinx the caller understands no words.
+/// Whether the caller can speak at all on this machine.
 ///
 /// # Errors
-/// When an address is not one, or no voice is installed.
+/// When no voice is installed; the message has the command that installs one.
+pub fn caller_can_speak() -> anyhow::Result<()> {
+    match CallerVoices::default().readiness() {
+        Readiness::Ready => Ok(()),
+        Readiness::Missing { what, remedy } => {
+            anyhow::bail!("the caller has no voice: {what} is missing; mend it with: {remedy}")
+        }
+    }
+}
+
+/// What a run of a scenario needs. Without PocketSphinx the caller understands no words; without a voice
+/// ([`caller_can_speak`]) it can't be run.
+///
+/// # Errors
+/// When an address is not one.
 pub fn stage(
     http: &reqwest::Client,
     reach: &Reach,
@@ -67,10 +81,6 @@ pub fn stage(
         sid: reach.account_sid.clone().unwrap_or_else(|| NO_ACCOUNT.to_owned()),
         auth_token: reach.auth_token.clone().unwrap_or_default(),
     };
-    let voices = CallerVoices::default();
-    if let Readiness::Missing { what, remedy } = voices.readiness() {
-        anyhow::bail!("the caller has no voice: {what}; mend it with: {remedy}");
-    }
     let ears = PocketSphinx::new(PocketSphinxSettings::default());
     let stt = match ears.readiness() {
         Readiness::Ready => Some(Arc::new(ears) as Arc<dyn SpeechToText>),
@@ -78,7 +88,7 @@ pub fn stage(
     };
     Ok(Stage {
         webhooks: Webhooks::new(http.clone(), account, endpoint),
-        tts: Arc::new(voices),
+        tts: Arc::new(CallerVoices::default()),
         stt,
         records,
         agent_phrases,

@@ -31,6 +31,7 @@ pub struct Speech {
     /// Voice activity.
     pub vad: Arc<dyn VoiceScorerFactory>,
     caches: Vec<PhraseCache>,
+    missing: Vec<String>,
 }
 
 impl Speech {
@@ -52,12 +53,16 @@ impl Speech {
             .filter_map(|id| synthesiser(id, &config.speech.agent_voice))
             .map(|voice| PhraseCache::new(voice, PHRASES_BYTES))
             .collect();
+        let readiness = transcribers.iter().map(|one| one.readiness());
+        let missing =
+            readiness.chain(caches.iter().map(TextToSpeech::readiness)).filter_map(remedied).collect();
         let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
         Self {
             stt: Arc::new(SttChain::new(transcribers, ChainSettings::default(), tasks.clone())),
             tts: Arc::new(TtsChain::new(voices, ChainSettings::default(), tasks.clone())),
             vad: Arc::new(EarshotVad),
             caches,
+            missing,
         }
     }
 
@@ -77,16 +82,17 @@ impl Speech {
         }
     }
 
-    /// What is missing on this machine, with the command that installs it.
+    /// What was missing on this machine when it started, each with the command that installs it.
     #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        [self.stt.readiness(), self.tts.readiness()]
-            .into_iter()
-            .filter_map(|readiness| match readiness {
-                Readiness::Ready => None,
-                Readiness::Missing { what, remedy } => Some(format!("{what}; mend it with: {remedy}")),
-            })
-            .collect()
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+}
+
+fn remedied(readiness: Readiness) -> Option<String> {
+    match readiness {
+        Readiness::Ready => None,
+        Readiness::Missing { what, remedy } => Some(format!("{what} is missing; mend it with: {remedy}")),
     }
 }
 

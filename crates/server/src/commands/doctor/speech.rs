@@ -15,7 +15,7 @@ pub(super) fn findings(settings: &Speech) -> Vec<Finding> {
     let hears = settings.stt.ids().iter().map(|id| (*id, transcriber(id))).collect();
     let speaks = settings.tts.ids().iter().map(|id| (*id, voice(id))).collect();
     vec![
-        chain("hearing", hears, "callers are not understood; only keys (DTMF) work"),
+        chain("hearing", hears, "callers are not understood; the carrier's voice takes a message"),
         chain("speaking", speaks, "the agent has no voice; callers hear the carrier's own"),
     ]
 }
