@@ -26,6 +26,8 @@ pub struct StepTimes {
     /// Whether it asks for the agent's attention. What is heard during other steps (noise, gaps, waiting)
     /// still answers the line before them.
     pub takes_floor: bool,
+    /// Whether the caller kept silent on purpose.
+    pub is_silence: bool,
     /// Whether the agent was speaking when it began.
     pub agent_was_speaking: bool,
     /// What was waited for in vain before it.
@@ -198,6 +200,7 @@ impl Person {
                 Action::Raw(_) | Action::AwaitEnd => false,
                 Action::Keys(_) | Action::End(_) => true,
             },
+            is_silence: matches!(step.action, Action::Silence { lost: false, .. }),
             agent_was_speaking: self.ear.speaking_since(now_ms).is_some(),
             waited_in_vain: (!is_time).then_some(in_vain),
         };

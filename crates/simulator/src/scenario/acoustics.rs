@@ -25,6 +25,18 @@ impl Activity {
         Self { audible, samples }
     }
 
+    /// Of a channel of that length that can be heard in the given spans, and has no sound to look at.
+    #[must_use]
+    pub fn in_spans(length_ms: u64, spans: &[(u64, u64)]) -> Self {
+        let mut audible = vec![false; frame_at(length_ms)];
+        for &(from_ms, to_ms) in spans {
+            let to = frame_at(to_ms.saturating_add(FRAME_MS - 1)).min(audible.len());
+            let from = frame_at(from_ms).min(to);
+            audible[from..to].fill(true);
+        }
+        Self { audible, samples: Vec::new() }
+    }
+
     /// Whether anything can be heard in a span of time.
     #[must_use]
     pub fn any(&self, from_ms: u64, to_ms: u64) -> bool {
@@ -161,6 +173,14 @@ mod tests {
         assert_eq!(activity.longest_pause_ms(0, 1500), 100);
         assert!(activity.any(1900, 2100));
         assert!(!activity.any(1000, 2000));
+    }
+
+    #[test]
+    fn spans_can_be_heard_from_end_to_end() {
+        let spans = Activity::in_spans(3_000, &[(1_000, 1_500), (2_900, 9_000)]);
+        assert_eq!(spans.first(0), Some(1_000));
+        assert_eq!(spans.longest_pause_ms(0, 3_000), 1_400);
+        assert_eq!(spans.length_ms(), 3_000);
     }
 
     #[test]

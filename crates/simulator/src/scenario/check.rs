@@ -51,7 +51,9 @@ impl Evidence<'_> {
         let times = &self.steps[at];
         let next = self.steps[at + 1..].iter().find(|next| next.takes_floor);
         let until_ms = next.map_or(u64::MAX, |next| next.started_ms);
-        Some(Window { started_ms: times.started_ms, done_ms: times.ended_ms, until_ms })
+        // What is said while the caller keeps silent is the answer to the silence.
+        let done_ms = if times.is_silence { times.started_ms } else { times.ended_ms };
+        Some(Window { started_ms: times.started_ms, done_ms, until_ms })
     }
 
     /// What the agent was heard to say in a step's window, after the step was done. Without a transcriber on
@@ -177,14 +179,8 @@ fn resumption(evidence: &Evidence<'_>, window: Window) -> Result<(), String> {
 
 /// The longest silence of both; what the caller does not say on purpose is no sound.
 fn silence(evidence: &Evidence<'_>, from_ms: u64, to_ms: u64) -> (u64, u64) {
-    let mut on_purpose = vec![0xFF_u8; usize::try_from(evidence.agent.length_ms() * 8).unwrap_or(0)];
-    for &(from, to) in evidence.caller_sounds {
-        let length = on_purpose.len();
-        let at = |ms: u64| usize::try_from(ms * 8).unwrap_or(usize::MAX).min(length);
-        // Any loud byte will do: this channel is only looked at, never heard.
-        on_purpose[at(from)..at(to)].fill(0x20);
-    }
-    longest_silence(&Activity::of(&on_purpose), evidence.agent, from_ms, to_ms)
+    let on_purpose = Activity::in_spans(evidence.agent.length_ms(), evidence.caller_sounds);
+    longest_silence(&on_purpose, evidence.agent, from_ms, to_ms)
 }
 
 /// Checks what must be true after the call.

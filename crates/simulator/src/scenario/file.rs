@@ -107,7 +107,7 @@ fn default_patience_ms() -> u64 {
     900
 }
 fn default_answer_timeout_ms() -> u64 {
-    12_000
+    25_000
 }
 fn default_dial() -> DialResult {
     DialResult::Completed
