@@ -130,7 +130,14 @@ pub fn rank(question: &str, candidates: &[Candidate<'_>]) -> Vec<Hit> {
         let known = entries_with.get(concept).copied().unwrap_or(0) as f32;
         let rarity = ((total + 1.0) / (known + 0.5)).ln().clamp(0.3, 2.5);
         // The shape of a question tells less than its subject.
-        if listed_shape(concept) { rarity * 0.6 } else { rarity }
+        if listed_shape(concept) {
+            rarity * 0.6
+        } else if listed("weak_words", concept) {
+            // "wait, one more question", "a new website": words around the subject.
+            rarity * 0.15
+        } else {
+            rarity
+        }
     };
     let mut hits: Vec<Hit> = prepared
         .iter()

@@ -41,29 +41,9 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
         for lead_in in CALLER.get("before_questions") {
             sentences.add(&format!("{lead_in} {question}"));
         }
+        sentences.add_opened(question, OPENINGS_OF_QUESTION);
     }
-    let contact = sources.people.first().map_or("someone", String::as_str);
-    for (section, templates) in CALLER.iter().filter(|(name, _)| *name != "before_questions") {
-        for template in templates {
-            match section {
-                "project" => {
-                    for name in
-                        sources.projects.iter().map(String::as_str).chain(["project", "website", "logo"])
-                    {
-                        sentences.add(&fill(template, &[("project", name)]));
-                    }
-                }
-                "service" => {
-                    let choices =
-                        sources.lead_questions.iter().flat_map(|q| q.choices.iter()).map(String::as_str);
-                    for name in choices.chain(["website", "logo", "brand", "online shop"]) {
-                        sentences.add(&fill(template, &[("service", name)]));
-                    }
-                }
-                _ => sentences.add(&fill(template, &[("contact", contact), ("business", sources.business)])),
-            }
-        }
-    }
+    add_requests(&mut sentences, sources);
     for name in [
         "yes",
         "no",
@@ -125,17 +105,66 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
     Vocabulary { key: format!("en-{:016x}", key.0), sentences: sentences.list, words: known }
 }
 
+/// Openings that each sentence is shown with; the openings take turns.
+const OPENINGS_OF_QUESTION: usize = 12;
+const OPENINGS_OF_REQUEST: usize = 3;
+
+/// The patterns of the language pack with the business's projects and services.
+fn add_requests(sentences: &mut Collected, sources: &Sources<'_>) {
+    let contact = sources.people.first().map_or("someone", String::as_str);
+    let projects: Vec<&str> =
+        sources.projects.iter().map(String::as_str).chain(["project", "website", "logo"]).collect();
+    let choices = sources.lead_questions.iter().flat_map(|q| q.choices.iter()).map(String::as_str);
+    let services: Vec<&str> = choices.chain(["website", "logo", "brand", "online shop"]).collect();
+    for template in CALLER.get("project") {
+        for name in &projects {
+            sentences.add_opened(&fill(template, &[("project", name)]), OPENINGS_OF_REQUEST);
+        }
+    }
+    let lead_ins = CALLER.get("before_clauses");
+    for (i, template) in CALLER.get("project_clause").iter().enumerate() {
+        for (j, name) in projects.iter().enumerate() {
+            let clause = fill(template, &[("project", name)]);
+            for step in 0..3 {
+                let lead_in = lead_ins[(i + j + step * 3) % lead_ins.len()];
+                sentences.add_opened(&format!("{lead_in} {clause}"), 1);
+            }
+        }
+    }
+    for template in CALLER.get("service") {
+        for name in &services {
+            sentences.add_opened(&fill(template, &[("service", name)]), OPENINGS_OF_REQUEST);
+        }
+    }
+    for section in ["intents", "message"] {
+        for template in CALLER.get(section) {
+            let text = fill(template, &[("contact", contact), ("business", sources.business)]);
+            sentences.add_opened(&text, OPENINGS_OF_REQUEST);
+        }
+    }
+    for section in ["talk", "answers"] {
+        for template in CALLER.get(section) {
+            sentences.add(&fill(template, &[("contact", contact), ("business", sources.business)]));
+        }
+    }
+    for opening in CALLER.get("openings") {
+        sentences.add(opening);
+    }
+}
+
 /// Sentences in the order they came, each once, as plain lower-case words.
 #[derive(Default)]
 struct Collected {
     list: Vec<String>,
     seen: BTreeSet<String>,
+    /// How many openings were given out.
+    opened: usize,
 }
 
 impl Collected {
     fn add(&mut self, text: &str) {
         // A recogniser knows words, no digits; who writes "24/7" loses only that sentence.
-        let plain = words(text).join(" ");
+        let plain = one_spelling(&words(text).join(" "));
         if !plain.is_empty()
             && !plain.contains(|c: char| c.is_ascii_digit())
             && self.seen.insert(plain.clone())
@@ -143,6 +172,25 @@ impl Collected {
             self.list.push(plain);
         }
     }
+
+    /// The sentence as it is, and behind the next few openings.
+    fn add_opened(&mut self, text: &str, openings: usize) {
+        self.add(text);
+        let known = CALLER.get("openings");
+        for _ in 0..openings {
+            self.add(&format!("{} {text}", known[self.opened % known.len()]));
+            self.opened += 1;
+        }
+    }
+}
+
+/// Words that sound the same are written the same: a model with both would hear either.
+fn one_spelling(plain: &str) -> String {
+    let mut text = format!(" {plain} ");
+    for (other, usual) in CALLER.get("spelling").iter().filter_map(|line| line.split_once(" = ")) {
+        text = text.replace(&format!(" {other} "), &format!(" {usual} "));
+    }
+    text.trim().to_owned()
 }
 
 fn add_names(sentences: &mut Collected) {
@@ -312,9 +360,6 @@ fn add_addresses(sentences: &mut Collected, clients: &[String]) {
         sentences.add(&format!("info at {name} dot com"));
     }
     for letter in 'a'..='z' {
-        for other in 'a'..='z' {
-            sentences.add(&format!("{letter} {other}"));
-        }
         sentences.add(&format!("double {letter}"));
     }
     for word in LISTS.get("spelling_alphabet") {

@@ -68,6 +68,7 @@ fn paraphrases_find_their_entry() {
         ("what do you charge for branding", 4),
         ("how much for a new logo", 4),
         ("how fast can you build a website", 5),
+        ("and how many weeks does a new website take", 5),
         ("how many weeks until a site is finished", 5),
         ("do i have to pay a deposit", 6),
         ("how do i pay", 6),
