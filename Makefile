@@ -10,6 +10,8 @@ ENV := . scripts/env.sh;
 # Where `make dev` keeps its data; ignored by git.
 DEV_DATA ?= var/dev
 FUZZ_SECONDS ?= 60
+# How often `make bench` runs each spoken scenario with each voice.
+RUNS ?= 1
 
 .PHONY: help
 help: ## lists the targets
@@ -37,8 +39,8 @@ e2e: setup ## the spoken scenarios alone, with their reports
 	@$(ENV) scripts/test.sh --spoken
 
 .PHONY: bench
-bench: setup ## the measurements of docs/benchmarks.md
-	@$(ENV) scripts/bench.sh
+bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RUNS=5 for other ones
+	@$(ENV) RUNS=$(RUNS) scripts/bench.sh $(PARTS)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain and cargo-fuzz

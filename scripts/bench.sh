@@ -1,43 +1,102 @@
 #!/usr/bin/env bash
-# The measurements of docs/benchmarks.md that one command can repeat: release build, this machine.
+# The measurements of docs/benchmarks.md, on this machine, with a release build.
+# Usage: scripts/bench.sh [PART...]    parts: frame call start speech latency; without any: all but latency
+#   frame    CPU of each 20 ms frame, step by step
+#   call     CPU and memory of a pipeline call, calls per core; recognition and synthesis are stand-ins
+#   start    from the start of the program to the first answered request, first time and later
+#   speech   every scenario RUNS times (default 1) with each of VOICES, in lockstep: word errors, share passed
+#   latency  the same at the pace of a telephone, where time is real: minutes for each run
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-cargo build --release --quiet -p server
+runs=${RUNS:-1}
+voices=${VOICES:-slt,awb}
 program=$CARGO_TARGET_DIR/release/studioconnect
-
-echo "== CPU for each 20 ms frame of a call =="
-cargo run --release --quiet -p speech --example frame_cost
-
-echo
-echo "== from the start of the program to the first answered request, embedded database =="
-data=$(mktemp -d)
 server=
+data=$(mktemp -d)
 finish() {
-    if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; fi
+    if [ -n "$server" ]; then kill "$server" 2>/dev/null && wait "$server" || true; fi
     rm -rf "$data"
 }
 trap finish EXIT
+trap 'exit 1' HUP INT TERM
+
+frame() {
+    cargo run --release --quiet --locked -p speech --example frame_cost
+}
+
+call() {
+    cargo run --release --quiet --locked -p voice --features stand-ins --example pipeline_cost
+}
+
 # Without curl, which a bare machine does not have.
 answers() {
     { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
     printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3
     head -n 1 <&3 | grep -q ' 200 '
 }
-for round in first second third; do
-    port=$((20000 + RANDOM % 20000))
-    began=$(date +%s%N)
-    "$program" serve --port "$port" --data-dir "$data" --set log.level=error &
-    server=$!
-    until answers "$port"; do
-        kill -0 "$server" 2>/dev/null || { echo "the server ended before it answered" >&2; exit 1; }
-        sleep 0.01
+
+# Kilobytes of memory that a process has for itself, with its share of what it has with others.
+share_kib() {
+    awk '/^Pss:/ {print $2}' "/proc/$1/smaps_rollup" 2>/dev/null || echo 0
+}
+
+start() {
+    local round port began ended database child grandchild
+    for round in first second third; do
+        port=$((20000 + RANDOM % 20000))
+        began=$(date +%s%N)
+        "$program" serve --port "$port" --data-dir "$data/start" --set log.level=error &
+        server=$!
+        until answers "$port"; do
+            kill -0 "$server" 2>/dev/null || { echo "the server ended before it answered" >&2; exit 1; }
+            sleep 0.005
+        done
+        ended=$(date +%s%N)
+        # At rest, not in the middle of its start.
+        sleep 2
+        database=0
+        for child in $(cat "/proc/$server/task/"*/children); do
+            database=$((database + $(share_kib "$child")))
+            for grandchild in $(cat "/proc/$child/task/"*/children 2>/dev/null); do
+                database=$((database + $(share_kib "$grandchild")))
+            done
+        done
+        printf '%s start: %d ms; at rest %d MiB resident, and %d MiB of the private PostgreSQL\n' "$round" \
+            $(((ended - began) / 1000000)) $(($(awk '/^VmRSS/ {print $2}' "/proc/$server/status") / 1024)) \
+            $((database / 1024))
+        kill -TERM "$server"
+        wait "$server" || true
+        server=
     done
-    ended=$(date +%s%N)
-    resident_kib=$(awk '/^VmRSS/ {print $2}' "/proc/$server/status")
-    echo "$round start: $(((ended - began) / 1000000)) ms, then $((resident_kib / 1024)) MiB resident"
-    kill -TERM "$server"
-    wait "$server" || true
-    server=
+}
+
+figures() {
+    "$program" figures --runs "$runs" --voices "$voices" --data-dir "$data/figures" "$@"
+}
+
+speech() {
+    figures --pace lockstep
+}
+
+latency() {
+    figures --pace real
+}
+
+[ $# -gt 0 ] || set -- frame call start speech
+for part in "$@"; do
+    case $part in
+        frame | call) ;;
+        start | speech | latency) cargo build --release --quiet --locked -p server ;;
+        *)
+            echo "bench: there is no part $part; see the head of scripts/bench.sh" >&2
+            exit 2
+            ;;
+    esac
+done
+printf 'bench: %s, %s cores, %s\n' "$(date -u +%F)" "$(nproc)" "$(rustc --version)"
+for part in "$@"; do
+    printf '\n== %s ==\n' "$part"
+    "$part"
 done
