@@ -26,6 +26,8 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
     // Its own data, so that a demonstration never mixes with an installation.
     config.general.data_dir = config.general.data_dir.join("demo");
     config.media.allow_lockstep = true;
+    // Done for this agency, before the call.
+    config.speech.prerender = false;
     let scenario = match &options.script {
         Some(file) => Scenario::load(file)?,
         None => Scenario::parse(SCENARIO, "demo", std::path::Path::new("."))?,
@@ -72,7 +74,6 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
 
 async fn demonstrate(studio: &Studio, scenario: &Scenario, options: &Demo) -> anyhow::Result<Report> {
     let Studio { running, agency, password, stage } = studio;
-    running.speech.prerender(&agency.name, &agency.agent_name, &agency.contact_name).await;
     say(&format!(
         "\n  {} is on the line at {}\n  Watch the call:  {}\n  Sign in with:    {}  /  {password}\n",
         agency.name,
@@ -84,6 +85,9 @@ async fn demonstrate(studio: &Studio, scenario: &Scenario, options: &Demo) -> an
         say(&format!("  On this machine {missing}"));
     }
     simulation::caller_can_speak()?;
+    // Time to open the page, used to get the agent's sentences ready.
+    say("The call begins in a few seconds.");
+    running.speech.prerender_for(&agency.name, &agency.agent_name, &agency.contact_name).await;
     let mut watcher = running.app.live.watch(agency.org_id);
     let printing = async {
         loop {

@@ -23,6 +23,7 @@ use crate::wiring::{database, server, simulation, studio};
 pub async fn run(mut config: Config, options: Figures) -> anyhow::Result<Exit> {
     config.general.data_dir = config.general.data_dir.join("figures");
     config.media.allow_lockstep = true;
+    config.speech.prerender = false;
     config.server.port = 0;
     let scenarios = load(&options.scenarios)?;
     simulation::caller_can_speak()?;
@@ -32,7 +33,7 @@ pub async fn run(mut config: Config, options: Figures) -> anyhow::Result<Exit> {
     studio
         .running
         .speech
-        .prerender(&studio.agency.name, &studio.agency.agent_name, &studio.agency.contact_name)
+        .prerender_for(&studio.agency.name, &studio.agency.agent_name, &studio.agency.contact_name)
         .await;
     let mut reports: Vec<Report> = Vec::new();
     for round in 0..options.runs {

@@ -105,6 +105,15 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         ..ApiSettings::default()
     };
     let router = api::router(ApiState::new(Arc::clone(&app), settings), Arc::clone(&edge));
+    if config.speech.prerender {
+        let (speech, stop) = (Arc::clone(&speech), drain.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = speech.prerender() => {}
+            }
+        });
+    }
     let jobs = Arc::clone(&app);
     tasks.spawn(async move {
         if let Err(error) = jobs.work_on_jobs().await {

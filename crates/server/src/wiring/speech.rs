@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use voice::chain::ChainSettings;
 use voice::chain::stt::SttChain;
 use voice::chain::tts::TtsChain;
+use voice::pipeline::phrases;
 
 use crate::config::Config;
 
@@ -66,14 +67,26 @@ impl Speech {
         }
     }
 
-    /// Renders what an agent says again and again, so that a call begins without waiting. Only the first voice
-    /// that is ready: the others serve when it fails, and then a moment's wait is the smaller evil.
-    pub async fn prerender(&self, business: &str, agent: &str, contact: &str) {
+    /// Renders the sentences that every agent of this process says: fillers and prompts first, they can't wait.
+    /// Takes some seconds; calls may be taken meanwhile.
+    pub async fn prerender(&self) {
+        let unfilled = agent_phrases::templates("{business}", "{agent}", "{contact}");
+        let common = unfilled.into_iter().filter(|sentence| !sentence.contains('{'));
+        self.render(phrases::all().into_iter().map(str::to_owned).chain(common)).await;
+    }
+
+    /// Renders what an agent of this name at this business says again and again.
+    pub async fn prerender_for(&self, business: &str, agent: &str, contact: &str) {
+        self.render(agent_phrases::fixed(business, agent, contact).into_iter()).await;
+    }
+
+    /// Only with the first voice that is ready: the others serve when it fails, and then a moment's wait is the
+    /// smaller evil.
+    async fn render(&self, sentences: impl Iterator<Item = String>) {
         let Some(cache) = self.caches.iter().find(|cache| cache.readiness() == Readiness::Ready) else {
             return;
         };
-        let requests: Vec<TtsRequest> = agent_phrases::fixed(business, agent, contact)
-            .into_iter()
+        let requests: Vec<TtsRequest> = sentences
             .map(|text| TtsRequest { text, voice: String::new(), language: "en-US".to_owned() })
             .collect();
         match cache.prerender(&requests).await {

@@ -29,6 +29,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
     config.server.host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     config.server.port = 0;
     config.media.allow_lockstep = true;
+    config.speech.prerender = false;
     config
 }
 
