@@ -76,7 +76,7 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
             "it's called {c}",
             "the company is called {c}",
         ] {
-            sentences.add(&fill(frame, &[("c", name)]));
+            sentences.add_often(&fill(frame, &[("c", name)]), OFTEN);
         }
     }
     add_names(&mut sentences);
@@ -108,6 +108,8 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
 /// Openings that each sentence is shown with; the openings take turns.
 const OPENINGS_OF_QUESTION: usize = 12;
 const OPENINGS_OF_REQUEST: usize = 3;
+/// How many times as often as another sentence a part of every talk is said, or the name of who is known.
+const OFTEN: usize = 4;
 
 /// The patterns of the language pack with the business's projects and services.
 fn add_requests(sentences: &mut Collected, sources: &Sources<'_>) {
@@ -144,7 +146,8 @@ fn add_requests(sentences: &mut Collected, sources: &Sources<'_>) {
     }
     for section in ["talk", "answers"] {
         for template in CALLER.get(section) {
-            sentences.add(&fill(template, &[("contact", contact), ("business", sources.business)]));
+            let text = fill(template, &[("contact", contact), ("business", sources.business)]);
+            sentences.add_often(&text, OFTEN);
         }
     }
     for opening in CALLER.get("openings") {
@@ -170,6 +173,15 @@ impl Collected {
             && self.seen.insert(plain.clone())
         {
             self.list.push(plain);
+        }
+    }
+
+    /// A sentence that is said so many times as often as others.
+    fn add_often(&mut self, text: &str, times: usize) {
+        self.add(text);
+        let plain = one_spelling(&words(text).join(" "));
+        if self.seen.contains(&plain) {
+            self.list.extend(std::iter::repeat_n(plain, times - 1));
         }
     }
 
@@ -330,7 +342,8 @@ fn add_numbers(sentences: &mut Collected) {
 fn add_addresses(sentences: &mut Collected, clients: &[String]) {
     let spelled = |name: &str| name.chars().map(String::from).collect::<Vec<_>>().join(" ");
     for (i, name) in FIRST_NAMES.iter().take(160).enumerate() {
-        let host = ["gmail", "yahoo", "outlook", "hotmail", "icloud"][i % 5];
+        // Most have the one, and are heard with it when in doubt.
+        let host = ["gmail", "yahoo", "gmail", "outlook", "gmail", "hotmail", "gmail", "icloud"][i % 8];
         let last = SURNAMES[(i * 11) % SURNAMES.len().max(1)];
         let whole = [
             format!("{} at gmail dot com", spelled(name)),
@@ -358,6 +371,21 @@ fn add_addresses(sentences: &mut Collected, clients: &[String]) {
     for name in clients {
         let name = words(name).join(" ");
         sentences.add(&format!("info at {name} dot com"));
+        // Who is known is likelier than any of the common names.
+        if let Some((first, last)) = name.split_once(' ').filter(|(_, last)| !last.contains(' ')) {
+            for host in ["gmail", "gmail", "outlook", "yahoo"] {
+                for address in [
+                    format!("{first} dot {last} at {host} dot com"),
+                    format!("{first} at {host} dot com"),
+                    format!("it's {first} dot {last} at {host} dot com"),
+                    format!("my email is {first} dot {last} at {host} dot com"),
+                ] {
+                    sentences.add_often(&address, OFTEN);
+                }
+            }
+            sentences.add_often(&format!("this is {first}"), OFTEN);
+            sentences.add_often(&format!("my name is {first}"), OFTEN);
+        }
     }
     for letter in 'a'..='z' {
         sentences.add(&format!("double {letter}"));

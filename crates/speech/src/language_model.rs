@@ -11,9 +11,11 @@ use std::fmt::Write as _;
 const DISCOUNT: f64 = 0.6;
 /// The count of a word that stands in the word list only.
 const WORD_COUNT: f64 = 0.5;
-/// The count of a single letter that stands in the word list only: letters are short, and a recogniser hears them
-/// everywhere if it may.
+/// The count of a single letter wherever nothing was seen before it: letters are short, and a recogniser hears
+/// them everywhere if it may.
 const LETTER_COUNT: f64 = 0.1;
+/// Letters that are words.
+const ARTICLES: [&str; 2] = ["a", "i"];
 /// The count of each pair of spelled letters, dictated digits or parts of amounts.
 const RUN_COUNT: f64 = 1.0;
 
@@ -98,8 +100,9 @@ impl LanguageModel {
         let mut ids = vec![0];
         ids.extend(words.iter().map(|word| self.id(word)));
         ids.push(1);
-        for &id in &ids[1..] {
-            *self.unigrams.entry(id).or_default() += 1.0;
+        for (&id, word) in ids[1..].iter().zip(words.iter().map(Some).chain([None])) {
+            let is_letter = word.is_some_and(|word| word.len() == 1 && !ARTICLES.contains(&word.as_str()));
+            *self.unigrams.entry(id).or_default() += if is_letter { LETTER_COUNT } else { 1.0 };
         }
         for pair in ids.windows(2) {
             *self.bigrams.entry(vec![pair[0]]).or_default().entry(pair[1]).or_default() += 1.0;

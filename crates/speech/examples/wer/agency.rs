@@ -212,12 +212,13 @@ pub(crate) fn product_vocabulary() -> Vocabulary {
 }
 
 /// The lines to be spoken, by kind.
-pub(crate) fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
+pub(crate) fn groups() -> Vec<(&'static str, Vec<String>)> {
+    let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
     vec![
-        ("closed", CLOSED.to_vec()),
-        ("open", OPEN.to_vec()),
-        ("letters", LETTERS.to_vec()),
-        ("digits", DIGITS.to_vec()),
-        ("noise", vec![""; 54]),
+        ("closed", own(&CLOSED)),
+        ("open", own(&OPEN)),
+        ("letters", own(&LETTERS)),
+        ("digits", own(&DIGITS)),
+        ("noise", vec![String::new(); 54]),
     ]
 }
