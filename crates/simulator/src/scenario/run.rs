@@ -298,6 +298,9 @@ fn describe(table: &StepTable) -> String {
 
 /// The words the caller's ear is prepared for: what is expected, what must not be heard, and what the agent may
 /// say otherwise. Without the distractors a recogniser would hear what it is told to expect.
+/// How often each sentence of the agent is shown to the model of the caller's ear.
+const SIGHTINGS: usize = 4;
+
 fn vocabulary(scenario: &Scenario, agent_phrases: &[String]) -> Vocabulary {
     let mut sentences: Vec<String> = agent_phrases
         .iter()
@@ -325,6 +328,10 @@ fn vocabulary(scenario: &Scenario, agent_phrases: &[String]) -> Vocabulary {
         digest.update(b"\n");
     }
     let key = digest.finish().as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    // An agent says its sentences to the letter, unlike a caller: a model made of single sightings would expect
+    // something else too often.
+    let sentences =
+        sentences.iter().flat_map(|sentence| std::iter::repeat_n(sentence.clone(), SIGHTINGS)).collect();
     Vocabulary { key, sentences, words }
 }
 
