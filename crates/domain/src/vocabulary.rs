@@ -42,6 +42,9 @@ pub fn build(sources: &Sources<'_>) -> Vocabulary {
             sentences.add(&format!("{lead_in} {question}"));
         }
         sentences.add_opened(question, OPENINGS_OF_QUESTION);
+        for variant in said_otherwise(question) {
+            sentences.add_opened(&variant, OPENINGS_OF_REQUEST);
+        }
     }
     add_requests(&mut sentences, sources);
     for name in [
@@ -111,6 +114,25 @@ const OPENINGS_OF_REQUEST: usize = 3;
 /// How many times as often as another sentence a part of every talk is said, or the name of who is known.
 const OFTEN: usize = 4;
 
+/// A question with the small words that callers put in.
+fn said_otherwise(question: &str) -> Vec<String> {
+    let plain = words(question).join(" ");
+    let mut variants = Vec::new();
+    for start in ["do you ", "can you ", "can i "] {
+        if let Some(rest) = plain.strip_prefix(start) {
+            variants.push(format!("{start}also {rest}"));
+        }
+    }
+    for thing in ["website", "logo", "brand"] {
+        let (one, another) = (format!(" a {thing} "), format!(" a new {thing} "));
+        let padded = format!("{plain} ");
+        if padded.contains(&one) {
+            variants.push(padded.replace(&one, &another).trim().to_owned());
+        }
+    }
+    variants
+}
+
 /// The patterns of the language pack with the business's projects and services.
 fn add_requests(sentences: &mut Collected, sources: &Sources<'_>) {
     let contact = sources.people.first().map_or("someone", String::as_str);
@@ -148,6 +170,9 @@ fn add_requests(sentences: &mut Collected, sources: &Sources<'_>) {
         for template in CALLER.get(section) {
             let text = fill(template, &[("contact", contact), ("business", sources.business)]);
             sentences.add_often(&text, OFTEN);
+            if section == "talk" {
+                sentences.add_opened(&text, 2);
+            }
         }
     }
     for opening in CALLER.get("openings") {
@@ -215,6 +240,7 @@ fn add_names(sentences: &mut Collected) {
         }
         if i % 5 == 0 {
             sentences.add(&format!("it's {first} {last}"));
+            sentences.add(&format!("it is {first} {last}"));
             sentences.add(&format!("actually my name is {first} {last}"));
             sentences.add(&format!("i'm {first} and i need a new website"));
         }
@@ -356,6 +382,7 @@ fn add_addresses(sentences: &mut Collected, clients: &[String]) {
         }
         if i % 4 == 0 {
             sentences.add(&format!("it's {}", whole[0]));
+            sentences.add(&format!("it is {}", whole[2]));
             sentences.add(&format!("my email is {}", whole[i % 3]));
             sentences.add(&format!("no it's {}", whole[0]));
         }
