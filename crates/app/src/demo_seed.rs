@@ -132,19 +132,20 @@ const DUE_DAYS: std::ops::RangeInclusive<i64> = -10..=40;
 /// What the agent may say of this agency, with many dates, addresses and numbers in it.
 fn samples(seed: &Seed, today: NaiveDate) -> Vec<String> {
     let projects: Vec<&SeedProject> = seed.clients.iter().flat_map(|client| &client.projects).collect();
+    let spoken = |email: &str| email.replace('@', " at ").replace('.', " dot ");
+    let amounts = [
+        "five one three five five five zero one seven seven",
+        "ten thousand dollars",
+        "fifteen thousand dollars",
+    ];
     let values: Vec<String> = seed
         .clients
         .iter()
-        .map(|client| client.email.replace('@', " at ").replace('.', " dot "))
-        .chain(
-            [
-                "gmail dot com",
-                "five one three five five five zero one seven seven",
-                "ten thousand dollars",
-                "fifteen thousand dollars",
-            ]
-            .map(str::to_owned),
-        )
+        .flat_map(|client| {
+            let person = client.person.to_lowercase().replace(' ', " dot ");
+            [spoken(&client.email), format!("{person} at gmail dot com")]
+        })
+        .chain(amounts.map(str::to_owned))
         .collect();
     let names = projects.iter().map(|project| project.name.as_str()).collect::<Vec<_>>();
     let choices: Vec<String> = names
