@@ -321,7 +321,9 @@ impl<'a> Talk<'a> {
     fn is_for_the_contact(&self, text: &str) -> bool {
         let Some(name) = self.plan.business.contact_name.as_deref().map(words) else { return false };
         let Some(first) = name.first() else { return false };
-        words(text).windows(2).any(|pair| matches!(pair[0].as_str(), "tell" | "ask" | "let") && pair[1] == *first)
+        words(text)
+            .windows(2)
+            .any(|pair| matches!(pair[0].as_str(), "tell" | "ask" | "let") && pair[1] == *first)
     }
 
     /// Says the last turn again.
