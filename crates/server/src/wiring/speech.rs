@@ -1,6 +1,7 @@
 //! The chains of transcribers and voices that the configuration asks for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::agent_phrases;
 use provider_traits::descriptor::Readiness;
@@ -22,6 +23,17 @@ use crate::config::Config;
 
 /// Audio kept of phrases, in bytes for each voice: about an hour and a half.
 const PHRASES_BYTES: u64 = 48 * 1024 * 1024;
+
+/// Deadlines of chains whose links all run on this machine. A program that is late because the machine is busy
+/// will be no quicker in another one's place, and a voice that changes in mid-call is worse than a second's wait,
+/// which a filler covers. (With 700 ms a machine at load 6 changed from flite to eSpeak within a call.)
+const LOCAL: ChainSettings = ChainSettings {
+    open: Duration::from_secs(2),
+    first_result: Duration::from_secs(2),
+    stall: Duration::from_secs(2),
+    last_link: Duration::from_secs(6),
+    rest: Duration::from_secs(10),
+};
 
 /// Speech of one process.
 pub struct Speech {
@@ -59,8 +71,8 @@ impl Speech {
             readiness.chain(caches.iter().map(TextToSpeech::readiness)).filter_map(remedied).collect();
         let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
         Self {
-            stt: Arc::new(SttChain::new(transcribers, ChainSettings::default(), tasks.clone())),
-            tts: Arc::new(TtsChain::new(voices, ChainSettings::default(), tasks.clone())),
+            stt: Arc::new(SttChain::new(transcribers, LOCAL, tasks.clone())),
+            tts: Arc::new(TtsChain::new(voices, LOCAL, tasks.clone())),
             vad: Arc::new(EarshotVad),
             caches,
             missing,
