@@ -169,7 +169,8 @@ async fn transcribe(
             let _gone = outputs.send(SttOutput::Failed(error)).await;
             return;
         }
-        if let Some(output) = output.filter(|output| fault != SttFault::Mute || matches!(output, SttOutput::Synced { .. }))
+        if let Some(output) =
+            output.filter(|output| fault != SttFault::Mute || matches!(output, SttOutput::Synced { .. }))
             && outputs.send(output).await.is_err()
         {
             return;
