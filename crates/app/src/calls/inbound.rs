@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::ids::{CallId, OrgId};
 use domain::phone::PhoneNumber;
+use provider_traits::descriptor::Readiness;
 use store::clients::ContactKind;
 use store::numbers::Route;
 use store::organizations::OrgStatus;
@@ -134,6 +135,15 @@ impl App {
             tracing::warn!(org.id = %org_id, call.id = %announced.call_id, "all lines are busy; the caller is asked for a message");
             let text = format!(
                 "Thank you for calling {}. All our lines are busy. Please leave a message after the tone, and we will call you back.",
+                business.name
+            );
+            return Ok(Answer::speak(text, true));
+        }
+        if let Readiness::Missing { what, remedy } = self.stt.readiness() {
+            // Better an honest message than an agent that can't hear.
+            tracing::error!(org.id = %org_id, call.id = %announced.call_id, %what, %remedy, "no transcriber is ready; the caller is asked for a message");
+            let text = format!(
+                "Thank you for calling {}. We can't take your call right now. Please leave a message after the tone, and we will call you back.",
                 business.name
             );
             return Ok(Answer::speak(text, true));
