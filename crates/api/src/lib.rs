@@ -4,6 +4,7 @@
 pub mod auth;
 mod byte_range;
 mod edge;
+mod etag;
 mod extract;
 mod health;
 mod openapi;

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::permissions::Permission;
+use domain::plans::{Feature, Limit};
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
@@ -50,6 +51,20 @@ pub enum ApiError {
     /// The signed-in person lacks the permission.
     #[error("permission {0} is missing")]
     Forbidden(Permission),
+    /// The plan does not have the feature.
+    #[error("the plan does not have {0}")]
+    PlanRequired(Feature),
+    /// The plan has only so much.
+    #[error("the plan allows {most} of {limit}")]
+    LimitReached {
+        /// Of what.
+        limit: Limit,
+        /// How much.
+        most: u64,
+    },
+    /// The organization is suspended.
+    #[error("the organization is suspended")]
+    Suspended,
     /// A browser request that did not come from our own pages.
     #[error("cross-site request")]
     CrossSite,
@@ -133,6 +148,24 @@ impl ApiError {
                 "forbidden",
                 "Not allowed",
                 format!("this needs the permission {permission}, which your role does not have"),
+            ),
+            Self::PlanRequired(feature) => (
+                S::FORBIDDEN,
+                "plan-required",
+                "Your plan does not include this",
+                format!("this needs the feature {feature}, which a higher plan has"),
+            ),
+            Self::LimitReached { limit, most } => (
+                S::FORBIDDEN,
+                "plan-required",
+                "Your plan does not include more",
+                format!("the plan allows {most} of {limit}"),
+            ),
+            Self::Suspended => (
+                S::FORBIDDEN,
+                "suspended",
+                "The organization is suspended",
+                "everything can be read, nothing can be changed until it is active again".to_owned(),
             ),
             Self::CrossSite => (
                 S::FORBIDDEN,
@@ -261,9 +294,16 @@ impl From<AppError> for ApiError {
             AppError::Invalid { field, message } => Self::field(field, message),
             AppError::TooMany { retry_after_s } => Self::TooMany { retry_after_s },
             AppError::WrongCredentials => Self::WrongCredentials,
+            AppError::OutOfDate => Self::OutOfDate,
+            AppError::Forbidden { permission } => Self::Forbidden(permission),
+            AppError::PlanRequired { feature } => Self::PlanRequired(feature),
+            AppError::LimitReached { limit, most } => Self::LimitReached { limit, most },
+            AppError::Suspended => Self::Suspended,
             AppError::Store(error) => error.into(),
             AppError::Provider(error) => Self::Unavailable(error.to_string()),
-            error @ (AppError::Spool { .. } | AppError::Bug(_)) => Self::Internal(error.to_string()),
+            error @ (AppError::Spool { .. } | AppError::Secret(_) | AppError::Bug(_)) => {
+                Self::Internal(error.to_string())
+            }
         }
     }
 }

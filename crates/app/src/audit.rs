@@ -3,22 +3,43 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use domain::ids::{OrgId, UserId};
+use domain::ids::{ApiKeyId, OrgId, UserId};
 use store::OrgTx;
 use store::audit::{Entry, record as append};
 
 use crate::error::AppError;
 use crate::runtime::App;
 
-/// A person acting for an organization.
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// A person.
+    Person(UserId),
+    /// A program with a key.
+    Key(ApiKeyId),
+    /// The system itself, or the operator at the machine's own command line.
+    System,
+}
+
+/// Somebody acting for an organization.
 #[derive(Debug, Clone, Copy)]
 pub struct Actor {
     /// The organization.
     pub org_id: OrgId,
-    /// The person.
-    pub user_id: UserId,
+    /// Where their rights come from: the same organization, or one above it.
+    pub home_org_id: OrgId,
+    /// Who.
+    pub who: Who,
     /// Where they sit.
     pub address: Option<IpAddr>,
+}
+
+impl Actor {
+    /// The system itself, at the organization.
+    #[must_use]
+    pub const fn system(org_id: OrgId) -> Self {
+        Self { org_id, home_org_id: org_id, who: Who::System, address: None }
+    }
 }
 
 /// Adds a line, in the transaction of what was done, so that neither exists without the other.
@@ -33,7 +54,15 @@ pub(crate) async fn record(
     let entry = Entry {
         id: app.ambient.new_id(),
         at: app.ambient.now(),
-        user_id: Some(actor.user_id),
+        user_id: match actor.who {
+            Who::Person(id) => Some(id),
+            Who::Key(_) | Who::System => None,
+        },
+        api_key_id: match actor.who {
+            Who::Key(id) => Some(id),
+            Who::Person(_) | Who::System => None,
+        },
+        home_org_id: actor.home_org_id,
         action: action.to_owned(),
         object: object.to_string(),
         ip: actor.address.map(|address| address.to_string()),

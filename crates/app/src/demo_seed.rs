@@ -248,6 +248,7 @@ impl App {
                     parent_id: None,
                     name: "StudioConnect".to_owned(),
                     status: OrgStatus::Active,
+                    plan_id: "enterprise".to_owned(),
                     profile: OrgProfile { contact_name: None, transfer_to: None, ..profile.clone() },
                     created_at: now,
                 };
@@ -262,6 +263,7 @@ impl App {
             parent_id: Some(platform),
             name: seed.business.name.clone(),
             status: OrgStatus::Active,
+            plan_id: "enterprise".to_owned(),
             profile,
             created_at: now,
         };

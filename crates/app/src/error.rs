@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use domain::permissions::Permission;
+use domain::plans::{Feature, Limit};
 use provider_traits::error::ProviderError;
 use store::StoreError;
+
+use crate::secrets::SecretError;
 
 /// A use case that did not work.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,35 @@ pub enum AppError {
         /// Seconds until the next may succeed.
         retry_after_s: u64,
     },
+    /// The change was based on an older version.
+    #[error("the version is out of date")]
+    OutOfDate,
+    /// The permission is missing.
+    #[error("permission {permission} is missing")]
+    Forbidden {
+        /// Which.
+        permission: Permission,
+    },
+    /// The plan of the organization does not have it.
+    #[error("the plan does not have {feature}")]
+    PlanRequired {
+        /// What is missing.
+        feature: Feature,
+    },
+    /// The plan has only so much of it.
+    #[error("the plan allows {most} of {limit}")]
+    LimitReached {
+        /// Of what.
+        limit: Limit,
+        /// How much.
+        most: u64,
+    },
+    /// A suspended organization changes nothing.
+    #[error("the organization is suspended")]
+    Suspended,
+    /// A secret could not be sealed or opened.
+    #[error("a stored secret is unusable: {0}")]
+    Secret(#[from] SecretError),
     /// The credentials are wrong. Says no more than that.
     #[error("the e-mail address or the password is wrong")]
     WrongCredentials,

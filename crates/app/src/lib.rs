@@ -2,6 +2,7 @@
 //!
 //! Whatever changes state goes through here. It knows no HTTP status and no SQL.
 
+pub mod access;
 pub mod agents;
 pub mod audit;
 pub mod auth;
@@ -16,6 +17,7 @@ pub mod leads;
 pub mod live;
 pub mod projects;
 mod runtime;
+pub mod secrets;
 mod ticket;
 mod vocabulary;
 

@@ -9,10 +9,12 @@ use domain::call_plan::Vocabulary;
 use domain::ids::{CallId, OrgId};
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
+use provider_traits::email::Email;
 use provider_traits::objects::Objects;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
 use provider_traits::vad::VoiceScorerFactory;
+use secrecy::SecretString;
 use store::Database;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -21,10 +23,15 @@ use tokio_util::task::TaskTracker;
 use crate::calls::recording::Spool;
 use crate::error::AppError;
 use crate::live::LiveBus;
+use crate::secrets::Envelope;
 
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
 pub struct AppSettings {
+    /// Where the world reaches this installation, without a slash at the end.
+    pub public_url: String,
+    /// Signs access tokens.
+    pub token_key: SecretString,
     /// Names this process in the records, so that its calls can be told from those of other nodes.
     pub node: String,
     /// Where recordings wait until a call is finished.
@@ -47,6 +54,10 @@ pub struct AppParts {
     pub ambient: Ambient,
     /// Recordings.
     pub objects: Arc<dyn Objects>,
+    /// E-mail.
+    pub email: Arc<dyn Email>,
+    /// Seals secrets that are stored.
+    pub secrets: Envelope,
     /// The chain of transcribers.
     pub stt: Arc<dyn SpeechToText>,
     /// The chain of voices.
@@ -78,6 +89,10 @@ pub struct App {
     pub live: LiveBus,
     /// Recordings.
     pub objects: Arc<dyn Objects>,
+    /// E-mail.
+    pub email: Arc<dyn Email>,
+    /// Seals secrets that are stored.
+    pub secrets: Envelope,
     pub(crate) stt: Arc<dyn SpeechToText>,
     pub(crate) tts: Arc<dyn TextToSpeech>,
     pub(crate) vad: Arc<dyn VoiceScorerFactory>,
@@ -107,6 +122,8 @@ impl App {
             ambient: parts.ambient,
             live: LiveBus::default(),
             objects: parts.objects,
+            email: parts.email,
+            secrets: parts.secrets,
             stt: parts.stt,
             tts: parts.tts,
             vad: parts.vad,

@@ -124,6 +124,26 @@ typed_ids! {
     ToolCallId = "tool";
     /// A message taken for the business.
     MessageId = "msg";
+    /// A role that an organization defined for itself.
+    RoleId = "role";
+    /// An invitation to join an organization.
+    InvitationId = "inv";
+    /// A program's key to the API.
+    ApiKeyId = "key";
+    /// An entry of the audit log.
+    AuditId = "audit";
+    /// A published or drafted version of an agent.
+    AgentVersionId = "ver";
+    /// A receiver of outgoing webhooks.
+    WebhookId = "hook";
+    /// An event that outgoing webhooks tell of.
+    WebhookEventId = "evt";
+    /// One event's way to one receiver.
+    DeliveryId = "dlv";
+    /// A domain or subdomain under which an organization is reached.
+    DomainId = "dom";
+    /// A client's verdict on a conversation or project.
+    SatisfactionId = "sat";
 }
 
 #[cfg(test)]

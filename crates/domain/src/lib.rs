@@ -19,6 +19,7 @@ pub mod leads;
 pub mod permissions;
 pub mod phantom_speech;
 pub mod phone;
+pub mod plans;
 pub mod projects;
 pub mod qualification;
 pub mod spoken_forms;

@@ -5,6 +5,7 @@
 pub mod ambient;
 pub mod brain;
 pub mod descriptor;
+pub mod email;
 pub mod error;
 pub mod objects;
 pub mod stt;

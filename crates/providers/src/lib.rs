@@ -1,4 +1,5 @@
 //! Every vendor, one file each: stateless, and without any knowledge of the database or a tenant.
 
+pub mod email;
 pub mod objects;
 pub mod twilio;

@@ -1,7 +1,7 @@
 //! The audit log: who did what to which object, from where. Appended to only.
 
 use chrono::{DateTime, Utc};
-use domain::ids::UserId;
+use domain::ids::{ApiKeyId, OrgId, UserId};
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -15,8 +15,12 @@ pub struct Entry {
     pub id: Uuid,
     /// When.
     pub at: DateTime<Utc>,
-    /// Who; `None` for the system itself.
+    /// Who, when it was a person.
     pub user_id: Option<UserId>,
+    /// Which key, when it was a program. Neither: the system itself.
+    pub api_key_id: Option<ApiKeyId>,
+    /// The organization that their rights came from.
+    pub home_org_id: OrgId,
     /// What, as `resource:action`.
     pub action: String,
     /// To which object: its id's text.
@@ -34,8 +38,8 @@ pub struct Entry {
 pub async fn record(tx: &mut OrgTx, entry: &Entry) -> Result<(), StoreError> {
     let (conn, org_id) = tx.parts();
     sqlx::query!(
-        r#"INSERT INTO audit_log (id, org_id, at, user_id, action, object, ip, detail)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"#,
+        r#"INSERT INTO audit_log (id, org_id, at, user_id, action, object, ip, detail, api_key_id, home_org_id)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         entry.id,
         org_id,
         entry.at,
@@ -44,6 +48,8 @@ pub async fn record(tx: &mut OrgTx, entry: &Entry) -> Result<(), StoreError> {
         entry.object,
         entry.ip,
         entry.detail,
+        entry.api_key_id.map(|id| id.0),
+        entry.home_org_id.0,
     )
     .execute(conn)
     .await?;
@@ -58,7 +64,7 @@ pub async fn list(tx: &mut OrgTx, behind: Option<Cursor>, limit: u32) -> Result<
     let (conn, org_id) = tx.parts();
     let (at, id) = split(behind);
     let rows = sqlx::query!(
-        r#"SELECT id, at, user_id, action, object, ip, detail
+        r#"SELECT id, at, user_id, action, object, ip, detail, api_key_id, home_org_id
            FROM audit_log
            WHERE org_id = $1
              AND (at, id) < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
@@ -77,6 +83,8 @@ pub async fn list(tx: &mut OrgTx, behind: Option<Cursor>, limit: u32) -> Result<
             id: row.id,
             at: row.at,
             user_id: row.user_id.map(UserId),
+            api_key_id: row.api_key_id.map(ApiKeyId),
+            home_org_id: OrgId(row.home_org_id.unwrap_or(org_id)),
             action: row.action,
             object: row.object,
             ip: row.ip,

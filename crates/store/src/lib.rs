@@ -20,6 +20,7 @@ pub mod migrate;
 pub mod numbers;
 pub mod organizations;
 pub mod page;
+pub mod plans;
 pub mod projects;
 pub mod sessions;
 #[cfg(feature = "testing")]

@@ -51,6 +51,10 @@ pub struct Organization {
     pub name: String,
     /// Where it stands.
     pub status: OrgStatus,
+    /// Its plan in the catalogue.
+    pub plan_id: String,
+    /// The version of the plan it is on.
+    pub plan_version: i32,
     /// The rest.
     pub profile: OrgProfile,
     /// When it came.
@@ -89,6 +93,8 @@ pub struct NewOrganization {
     pub name: String,
     /// Where it stands.
     pub status: OrgStatus,
+    /// Its plan in the catalogue, in the version that is offered now.
+    pub plan_id: String,
     /// The rest.
     pub profile: OrgProfile,
     /// Now.
@@ -108,6 +114,8 @@ struct Row {
     transfer_to: Option<String>,
     notification_email: Option<String>,
     settings: serde_json::Value,
+    plan_id: String,
+    plan_version: i32,
     created_at: DateTime<Utc>,
 }
 
@@ -121,6 +129,8 @@ impl TryFrom<Row> for Organization {
             parent_id: row.parent_id.map(OrgId),
             name: row.name,
             status: text::decode(&row.status)?,
+            plan_id: row.plan_id,
+            plan_version: row.plan_version,
             profile: OrgProfile {
                 timezone: row.timezone,
                 default_country: row.default_country,
@@ -144,7 +154,7 @@ pub async fn get(tx: &mut OrgTx) -> Result<Organization, StoreError> {
     sqlx::query_as!(
         Row,
         r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
-                  transfer_to, notification_email, settings, created_at
+                  transfer_to, notification_email, settings, plan_id, plan_version, created_at
            FROM organizations
            WHERE id = $1"#,
         org_id,
@@ -202,8 +212,9 @@ pub async fn insert(tx: &mut SystemTx, new: &NewOrganization) -> Result<(), Stor
     sqlx::query!(
         r#"INSERT INTO organizations
                (id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
-                transfer_to, notification_email, settings, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"#,
+                transfer_to, notification_email, settings, created_at, updated_at, plan_id, plan_version)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14,
+                   COALESCE((SELECT max(version) FROM plans WHERE id = $14 AND offered), 0))"#,
         new.id.0,
         text::encode(&new.kind)?,
         new.parent_id.map(|id| id.0),
@@ -217,10 +228,30 @@ pub async fn insert(tx: &mut SystemTx, new: &NewOrganization) -> Result<(), Stor
         new.profile.notification_email,
         new.profile.settings,
         new.created_at,
+        new.plan_id,
     )
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Any organization.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when there is no such organization.
+pub async fn find(tx: &mut SystemTx, id: OrgId) -> Result<Organization, StoreError> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
+                  transfer_to, notification_email, settings, plan_id, plan_version, created_at
+           FROM organizations
+           WHERE id = $1"#,
+        id.0,
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(StoreError::NotFound { noun: "organization" })?
+    .try_into()
 }
 
 /// The operator's own organization, once it was made.
@@ -247,7 +278,7 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
-                  transfer_to, notification_email, settings, created_at
+                  transfer_to, notification_email, settings, plan_id, plan_version, created_at
            FROM organizations
            WHERE kind = $1 AND id > $2
            ORDER BY id

@@ -4,13 +4,16 @@
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use app::audit::Actor;
-use app::auth::Identity;
+use app::audit::{Actor, Who};
+use app::auth::{Identity, Principal};
 use axum::extract::FromRequestParts;
+use axum::http::Method;
 use axum::http::request::Parts;
 use domain::ids::OrgId;
 use domain::permissions::Permission;
+use domain::plans::Feature;
 use store::OrgTx;
+use store::organizations::OrgStatus;
 
 use super::credentials;
 use crate::problem::ApiError;
@@ -39,13 +42,35 @@ macro_rules! needs {
 }
 
 needs! {
-    AgentsRead AgentsWrite
-    CallsListen CallsLive CallsRead
-    ClientsRead ClientsWrite
-    KnowledgeDelete KnowledgeRead KnowledgeWrite
-    LeadsRead LeadsWrite
-    MessagesRead
-    ProjectsRead ProjectsWrite
+    OrganizationRead OrganizationManage
+    BusinessesRead BusinessesCreate BusinessesSuspend
+    MembersRead MembersInvite MembersRemove
+    RolesManage
+    AgentsRead AgentsWrite AgentsDelete AgentsTest
+    NumbersRead NumbersManage
+    CallsRead CallsListen CallsLive CallsControl CallsDelete
+    ChatsRead ChatsReply
+    LeadsRead LeadsWrite LeadsExport LeadsDelete
+    LeadFlowWrite
+    MessagesRead MessagesWrite
+    ClientsRead ClientsWrite ClientsDelete
+    ProjectsRead ProjectsWrite ProjectsSync
+    IntegrationsRead IntegrationsManage
+    KnowledgeRead KnowledgeWrite KnowledgeDelete
+    NotificationsRead NotificationsWrite
+    AnalyticsRead
+    ReportsExport ReportsSchedule
+    SatisfactionRead
+    BillingRead BillingManage
+    UsageRead
+    BudgetsManage
+    ApiKeysManage
+    WebhooksManage
+    BrandingManage
+    DomainsManage
+    AuditRead
+    PrivacyExport PrivacyErase
+    PlatformOperate
 }
 
 /// A signed-in person acting for an organization, with the permission `N`.
@@ -72,10 +97,22 @@ impl<N: Needs> Tenant<N> {
         Ok(OrgTx::begin(&state.app.db, self.org_id()).await?)
     }
 
+    /// Demands a feature of the organization's plan.
+    ///
+    /// # Errors
+    /// `403 plan-required`.
+    pub fn require(&self, feature: Feature) -> Result<(), ApiError> {
+        Ok(self.identity.demand_feature(feature)?)
+    }
+
     /// Who acts, for the use cases and the audit log.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor { org_id: self.org_id(), user_id: self.identity.user.id, address: self.address }
+        let who = match &self.identity.principal {
+            Principal::Person { user, .. } => Who::Person(user.id),
+            Principal::Key { id, .. } => Who::Key(*id),
+        };
+        Actor { org_id: self.org_id(), home_org_id: self.identity.home_org_id, who, address: self.address }
     }
 }
 
@@ -86,6 +123,12 @@ impl<N: Needs> FromRequestParts<ApiState> for Tenant<N> {
         let SignedIn(identity) = SignedIn::from_request_parts(parts, state).await?;
         if !identity.permissions.has(N::PERMISSION) {
             return Err(ApiError::Forbidden(N::PERMISSION));
+        }
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        // Nothing is deleted and everything can be read; those above may set it right.
+        let stands_still = matches!(identity.org.status, OrgStatus::Suspended | OrgStatus::Closed);
+        if stands_still && !reads && !identity.acts_from_above() {
+            return Err(ApiError::Suspended);
         }
         let address = credentials::address(parts, &state.settings);
         Ok(Self { identity, address, needs: PhantomData })

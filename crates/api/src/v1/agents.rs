@@ -3,8 +3,7 @@
 use app::agents::{AgentChange, Changed};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::ids::AgentId;
 use domain::turn_taking::TurnTaking;
@@ -15,9 +14,17 @@ use utoipa::ToSchema;
 
 use super::page::Page;
 use crate::auth::tenant::{Tenant, needs};
+use crate::etag::{IfMatch, tagged};
 use crate::extract::{Id, ValidJson, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list_agents)).routes(routes!(get_agent, update_agent))
+}
 
 /// An agent.
 #[derive(Debug, Serialize, ToSchema)]
@@ -267,7 +274,7 @@ pub(crate) async fn get_agent(
     Id(id): Id<AgentId>,
 ) -> Result<Response, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    Ok(tagged(store::agents::get(&mut tx, id).await?))
+    Ok(shown(store::agents::get(&mut tx, id).await?))
 }
 
 /// Change an agent. Calls in progress keep what they began with.
@@ -294,7 +301,7 @@ pub(crate) async fn update_agent(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::AgentsWrite>,
     Id(id): Id<AgentId>,
-    headers: HeaderMap,
+    IfMatch(based_on): IfMatch,
     ValidJson(patch): ValidJson<AgentPatch>,
 ) -> Result<Response, ApiError> {
     if let Some(turn_taking) = &patch.turn_taking {
@@ -309,70 +316,19 @@ pub(crate) async fn update_agent(
         greeting_interruptible: patch.greeting_interruptible,
         turn_taking: patch.turn_taking.map(TurnTaking::from),
     };
-    let based_on = if_match(&headers)?;
     match app::agents::change(&_state.app, &tenant.actor(), id, based_on, change).await? {
-        Changed::Done(agent) => Ok(tagged(*agent)),
+        Changed::Done(agent) => Ok(shown(*agent)),
         Changed::OutOfDate => Err(ApiError::OutOfDate),
     }
 }
 
-/// The version of an agent is the moment of its last change.
-fn tag(updated_at: DateTime<Utc>) -> String {
-    format!("\"{:x}\"", updated_at.timestamp_micros())
-}
-
-fn tagged(agent: Agent) -> Response {
-    let tag = tag(agent.updated_at);
-    let mut response = Json(AgentView::from(agent)).into_response();
-    if let Ok(value) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, value);
-    }
-    response
-}
-
-/// What the change is based on; `None` for `*`.
-fn if_match(headers: &HeaderMap) -> Result<Option<DateTime<Utc>>, ApiError> {
-    let value = headers.get(header::IF_MATCH).ok_or(ApiError::IfMatchMissing)?;
-    let value = value.to_str().map_err(|_| ApiError::OutOfDate)?.trim();
-    if value == "*" {
-        return Ok(None);
-    }
-    // A tag that is not one of ours is none of the current version.
-    value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .and_then(|digits| i64::from_str_radix(digits, 16).ok())
-        .and_then(DateTime::from_timestamp_micros)
-        .map(Some)
-        .ok_or(ApiError::OutOfDate)
+fn shown(agent: Agent) -> Response {
+    tagged(agent.updated_at, Json(AgentView::from(agent)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tag_names_the_moment_it_was_made_of() {
-        let at = DateTime::from_timestamp_micros(1_800_000_000_123_456).expect("a valid time");
-        let mut headers = HeaderMap::new();
-        headers.insert(header::IF_MATCH, HeaderValue::from_str(&tag(at)).expect("a header value"));
-        assert!(matches!(if_match(&headers), Ok(Some(seen)) if seen == at));
-    }
-
-    #[test]
-    fn a_change_must_say_what_it_is_based_on() {
-        let check = |value: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            if let Some(value) = value {
-                headers.insert(header::IF_MATCH, HeaderValue::from_static(value));
-            }
-            if_match(&headers)
-        };
-        assert!(matches!(check(None), Err(ApiError::IfMatchMissing)));
-        assert!(matches!(check(Some("*")), Ok(None)));
-        assert!(matches!(check(Some("\"not ours\"")), Err(ApiError::OutOfDate)));
-        assert!(matches!(check(Some("W/\"1\"")), Err(ApiError::OutOfDate)));
-    }
 
     #[test]
     fn the_defaults_obey_the_documented_ranges() {

@@ -17,6 +17,13 @@ use crate::auth::tenant::SignedIn;
 use crate::extract::ValidJson;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out)).routes(routes!(get_me))
+}
 
 /// Who wants to sign in.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -48,8 +55,8 @@ pub struct Session {
 /// Who is signed in.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
-    /// The person.
-    user: UserView,
+    /// The person; `null` when a program asks with its key.
+    user: Option<UserView>,
     /// The organization they act for.
     organization: OrganizationView,
     /// Their role there: `owner`, `admin`, `manager`, `member` or `viewer`.
@@ -88,11 +95,11 @@ pub struct OrganizationView {
 impl From<Identity> for Me {
     fn from(identity: Identity) -> Self {
         Self {
-            user: UserView {
-                id: identity.user.id.to_string(),
-                email: identity.user.email,
-                name: identity.user.name,
-            },
+            user: identity.person().map(|user| UserView {
+                id: user.id.to_string(),
+                email: user.email.clone(),
+                name: user.name.clone(),
+            }),
             organization: OrganizationView { id: identity.org.id.to_string(), name: identity.org.name },
             role: identity.role,
             permissions: identity.permissions.iter().map(|p| p.name()).collect(),
@@ -135,7 +142,7 @@ pub(crate) async fn log_in(
     let body = Session {
         token: token.to_owned(),
         token_type: "Bearer",
-        expires_at: session.identity.expires_at,
+        expires_at: session.expires_at,
         me: session.identity.into(),
     };
     with_cookie(Json(body).into_response(), &cookie)

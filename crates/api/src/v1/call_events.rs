@@ -23,6 +23,13 @@ use crate::auth::tenant::{Tenant, needs};
 use crate::extract::Id;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(watch_call))
+}
 
 /// Entries read from the stored log at once.
 const CHUNK: u32 = 500;

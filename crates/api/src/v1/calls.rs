@@ -16,6 +16,13 @@ use crate::auth::tenant::{Tenant, needs};
 use crate::extract::{Id, ValidQuery};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list_calls)).routes(routes!(get_call))
+}
 
 /// Which calls are wanted.
 #[derive(Debug, Deserialize, Validate, IntoParams)]

@@ -16,6 +16,15 @@ use crate::auth::tenant::{Tenant, needs};
 use crate::extract::{Id, ValidJson, ValidQuery, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_clients, create_client))
+        .routes(routes!(get_client, update_client))
+}
 
 /// A client.
 #[derive(Debug, Serialize, ToSchema)]

@@ -16,6 +16,17 @@ use crate::auth::tenant::{Tenant, needs};
 use crate::extract::{Id, ValidJson, ValidQuery, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list_knowledge_entries, create_knowledge_entry)).routes(routes!(
+        get_knowledge_entry,
+        update_knowledge_entry,
+        delete_knowledge_entry
+    ))
+}
 
 /// A knowledge entry.
 #[derive(Debug, Serialize, ToSchema)]

@@ -10,6 +10,13 @@ use super::page::Page;
 use crate::auth::tenant::{Tenant, needs};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list_lead_questions))
+}
 
 /// A question of the lead flow.
 #[derive(Debug, Serialize, ToSchema)]

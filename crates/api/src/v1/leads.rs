@@ -17,6 +17,13 @@ use crate::auth::tenant::{Tenant, needs};
 use crate::extract::{Id, ValidJson, ValidQuery, clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list_leads)).routes(routes!(get_lead, update_lead))
+}
 
 /// A lead.
 #[derive(Debug, Serialize, ToSchema)]

@@ -16,6 +16,15 @@ use crate::auth::tenant::{Tenant, needs};
 use crate::extract::{Id, ValidJson, ValidQuery, clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_projects, create_project))
+        .routes(routes!(get_project, update_project))
+}
 
 /// Where a project stands.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]

@@ -16,6 +16,13 @@ use crate::byte_range::{Asked, asked};
 use crate::extract::Id;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The operations.
+pub(crate) fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(get_call_recording))
+}
 
 /// What is held in memory of a recording at once.
 const CHUNK_BYTES: u64 = 256 * 1024;

@@ -17,9 +17,7 @@ const fn later(env: &'static str, meaning: &'static str) -> Later {
 pub(super) const LATER: &[Later] = &[
     later("REDIS_URL", "sessions, bus and limits shared between nodes"),
     later("REDIS_HEALTH_CHECK_INTERVAL", "seconds between checks of Redis"),
-    later("JWT_SECRET", "signs tokens of widget visitors"),
     later("SESSION_SECRET", "signs browser sessions; this version's sessions are random and need no secret"),
-    later("ENCRYPTION_KEY", "encrypts vendor credentials in the database"),
     later("OPENAI_API_KEY", "OpenAI's brain, transcriber, voice and Realtime engine"),
     later("OPENAI_REALTIME_MODEL", "the model of the Realtime engine"),
     later("ELEVENLABS_API_KEY", "ElevenLabs agents, voice and transcriber"),

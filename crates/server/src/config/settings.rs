@@ -77,6 +77,20 @@ settings! {
         pong_timeout: Duration = "10s", env "WEBSOCKET_PONG_TIMEOUT", within "1s" "5m";
     }
 
+    /// Secrets of the installation itself. What is not set is drawn at the first start and kept in the folder
+    /// `keys` of the data folder; several nodes need the same ones.
+    Secrets in "secrets", prefix "secrets." {
+        /// Encrypts what is secret in the database (vendor credentials, second factors): at least 32 characters.
+        /// Without it those values can't be read again.
+        encryption_key: Option<SecretString> = "", env "ENCRYPTION_KEY";
+        /// Former encryption keys, separated by commas: they still open what they sealed, until
+        /// `studioconnect secrets rotate` has sealed it with the current one.
+        encryption_keys_old: Option<SecretString> = "", env "ENCRYPTION_KEYS_OLD";
+        /// Signs access tokens: at least 32 characters. A new one signs everybody's access token off; sessions
+        /// go on with their refresh token.
+        jwt_secret: Option<SecretString> = "", env "JWT_SECRET";
+    }
+
     /// Twilio, the telephone network.
     Twilio in "twilio", prefix "twilio." {
         /// The account.
@@ -161,6 +175,8 @@ pub struct Config {
     pub database: Database,
     /// The live audio of calls.
     pub media: Media,
+    /// Secrets of the installation itself.
+    pub secrets: Secrets,
     /// Twilio.
     pub twilio: Twilio,
     /// Recordings and documents.
@@ -178,12 +194,13 @@ pub struct Config {
 impl Config {
     /// The sections in the order of the documents.
     #[must_use]
-    pub fn sections() -> [Section; 10] {
+    pub fn sections() -> [Section; 11] {
         [
             General::SECTION,
             Server::SECTION,
             Database::SECTION,
             Media::SECTION,
+            Secrets::SECTION,
             Twilio::SECTION,
             Storage::SECTION,
             Speech::SECTION,
@@ -215,6 +232,7 @@ impl Config {
         let server = Server::read(values, problems);
         let database = Database::read(values, problems);
         let media = Media::read(values, problems);
+        let secrets = Secrets::read(values, problems);
         let twilio = Twilio::read(values, problems);
         let storage = Storage::read(values, problems);
         let speech = Speech::read(values, problems);
@@ -226,6 +244,7 @@ impl Config {
             server: server?,
             database: database?,
             media: media?,
+            secrets: secrets?,
             twilio: twilio?,
             storage: storage?,
             speech: speech?,

@@ -11,6 +11,7 @@ use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
 use app::{App, AppParts, AppSettings};
 use brain::rules::RulesBrain;
 use provider_traits::ambient::Ambient;
+use providers::email::outbox::Outbox;
 use providers::objects::local::LocalFolder;
 use providers::twilio::signature::SignatureVerifier;
 use secrecy::ExposeSecret;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::secrets;
 use super::speech::Speech;
 use crate::config::Config;
 
@@ -77,11 +79,17 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         db,
         ambient: Ambient::system(),
         objects: Arc::new(LocalFolder::open(&folder).context("could not open the folder for recordings")?),
+        email: Arc::new(
+            Outbox::open(&data_dir.join("outbox")).context("could not open the outbox for e-mail")?,
+        ),
+        secrets: secrets::envelope(config)?,
         stt: Arc::clone(&speech.stt),
         tts: Arc::clone(&speech.tts),
         vad: Arc::clone(&speech.vad),
         brain: Arc::new(RulesBrain::new(Ambient::system())),
         settings: AppSettings {
+            public_url: public_url.clone(),
+            token_key: secrets::token_key(config)?,
             node: node_name(data_dir)?,
             spool_dir: data_dir.join("spool"),
             allow_lockstep: config.media.allow_lockstep,

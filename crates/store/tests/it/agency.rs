@@ -65,6 +65,7 @@ pub(crate) async fn open() -> Agency {
             parent_id: parent,
             name: name.to_owned(),
             status: OrgStatus::Active,
+            plan_id: "enterprise".to_owned(),
             profile: profile(),
             created_at: minute(0),
         };

@@ -101,6 +101,8 @@ async fn the_audit_log_tells_the_newest_first() {
             id: id(u128::from(number)),
             at: minute(i64::from(number)),
             user_id: None,
+            api_key_id: None,
+            home_org_id: tx.org_id(),
             action: "agents:write".to_owned(),
             object: "agent_x".to_owned(),
             ip: None,

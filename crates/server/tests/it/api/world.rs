@@ -8,6 +8,7 @@ use std::time::Duration;
 use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
 use api::{ApiSettings, ApiState};
 use app::auth::passwords::hash_password;
+use app::secrets::Envelope;
 use app::{App, AppParts, AppSettings};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -164,11 +165,16 @@ impl World {
             db,
             ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
             objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
+            email: Arc::new(providers::email::outbox::Outbox::open(&folder.path().join("outbox")).unwrap()),
+            secrets: Envelope::new(&"a passphrase that is only used in tests".to_owned().into(), &[])
+                .unwrap(),
             stt: Arc::new(Mute),
             tts: Arc::new(Mute),
             vad: Arc::new(Mute),
             brain: Arc::new(Mute),
             settings: AppSettings {
+                public_url: "https://studio.example".to_owned(),
+                token_key: "a token key that is only used in tests".to_owned().into(),
                 node: "test".to_owned(),
                 spool_dir: folder.path().join("spool"),
                 allow_lockstep: false,
@@ -329,6 +335,7 @@ fn organization(id: OrgId, parent_id: Option<OrgId>, name: &str, now: DateTime<U
         parent_id,
         name: name.to_owned(),
         status: OrgStatus::Active,
+        plan_id: "enterprise".to_owned(),
         profile: OrgProfile {
             timezone: "America/New_York".to_owned(),
             default_country: "US".to_owned(),

@@ -3,20 +3,22 @@
 //! First cut: one opaque session token of twelve hours, kept as a hash and revocable. Short-lived access tokens
 //! with rotated refresh tokens, second factors, other hash formats and single sign-on come with the tenancy issue.
 
+pub mod identity;
 pub mod limits;
 pub mod passwords;
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{OrgId, SessionId, UserId};
-use domain::permissions::{PermissionSet, Role};
+use domain::ids::SessionId;
 use secrecy::{ExposeSecret, SecretString};
 use store::{OrgTx, SystemTx, sessions, users};
 
+pub use self::identity::{Identity, Organization, Person, Principal};
 use self::limits::LoginLimits;
 use self::passwords::password_matches;
-use crate::audit::{self, Actor};
+use crate::access::{self, Rights};
+use crate::audit::{self, Actor, Who};
 use crate::error::AppError;
 use crate::runtime::App;
 
@@ -43,45 +45,10 @@ pub struct SignIn {
 pub struct NewSession {
     /// The bearer token.
     pub token: SecretString,
+    /// When the session ends.
+    pub expires_at: DateTime<Utc>,
     /// Who is signed in.
     pub identity: Identity,
-}
-
-/// Who is signed in, for which organization, with what rights.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The session.
-    pub session_id: SessionId,
-    /// When it ends.
-    pub expires_at: DateTime<Utc>,
-    /// The person.
-    pub user: Person,
-    /// The organization.
-    pub org: Organization,
-    /// The role's name there.
-    pub role: String,
-    /// What the role allows.
-    pub permissions: PermissionSet,
-}
-
-/// A person, as shown to themselves.
-#[derive(Debug, Clone)]
-pub struct Person {
-    /// The person's id.
-    pub id: UserId,
-    /// The address they sign in with.
-    pub email: String,
-    /// Their name.
-    pub name: String,
-}
-
-/// An organization, as shown to its members.
-#[derive(Debug, Clone)]
-pub struct Organization {
-    /// The organization's id.
-    pub id: OrgId,
-    /// Its name.
-    pub name: String,
 }
 
 /// Checks the credentials and begins a session in the person's first organization.
@@ -131,22 +98,23 @@ pub async fn sign_in(app: &App, limits: &LoginLimits, try_: SignIn) -> Result<Ne
         },
     )
     .await?;
+    let rights = access::rights_of_person(&mut tx, user.id, membership.org_id).await?;
+    let rights = rights.ok_or(AppError::WrongCredentials)?;
     tx.commit().await?;
 
-    let identity = Identity {
-        session_id,
-        expires_at,
-        user: Person { id: user.id, email: user.email, name: user.name },
-        org: Organization { id: membership.org_id, name: membership.org_name },
-        permissions: permissions_of(&membership.role),
-        role: membership.role,
+    let person = Person { id: user.id, email: user.email, name: user.name };
+    let identity = identity_of(rights, person, session_id, expires_at);
+    let actor = Actor {
+        org_id: identity.org.id,
+        home_org_id: identity.home_org_id,
+        who: Who::Person(user.id),
+        address: try_.address,
     };
-    let actor = Actor { org_id: identity.org.id, user_id: identity.user.id, address: try_.address };
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
     audit::record(&mut tx, app, &actor, "session:begin", &session_id, serde_json::Value::Null).await?;
     tx.commit().await?;
-    tracing::info!(user.id = %actor.user_id, org.id = %actor.org_id, "somebody signed in");
-    Ok(NewSession { token, identity })
+    tracing::info!(user.id = %user.id, org.id = %actor.org_id, "somebody signed in");
+    Ok(NewSession { token, expires_at, identity })
 }
 
 /// Who a token belongs to, unless its session is over or the person has left the organization.
@@ -158,16 +126,24 @@ pub async fn identify(app: &App, token: &str) -> Result<Option<Identity>, AppErr
         return Ok(None);
     }
     let mut tx = SystemTx::begin(&app.db, "the session says which organization it is").await?;
-    let session = sessions::find(&mut tx, &token_hash(token), app.ambient.now()).await?;
+    let Some(session) = sessions::find(&mut tx, &token_hash(token), app.ambient.now()).await? else {
+        return Ok(None);
+    };
+    let rights = access::rights_of_person(&mut tx, session.user_id, session.org_id).await?;
     tx.commit().await?;
-    Ok(session.map(|session| Identity {
-        session_id: session.id,
-        expires_at: session.expires_at,
-        user: Person { id: session.user_id, email: session.email, name: session.name },
-        org: Organization { id: session.org_id, name: session.org_name },
-        permissions: permissions_of(&session.role),
-        role: session.role,
-    }))
+    let person = Person { id: session.user_id, email: session.email, name: session.name };
+    Ok(rights.map(|rights| identity_of(rights, person, session.id, session.expires_at)))
+}
+
+fn identity_of(rights: Rights, user: Person, session_id: SessionId, expires_at: DateTime<Utc>) -> Identity {
+    Identity {
+        principal: Principal::Person { session_id, expires_at, user },
+        org: rights.org,
+        home_org_id: rights.home_org_id,
+        role: rights.role,
+        permissions: rights.permissions,
+        entitlements: rights.entitlements,
+    }
 }
 
 /// Ends the session.
@@ -176,20 +152,11 @@ pub async fn identify(app: &App, token: &str) -> Result<Option<Identity>, AppErr
 /// Storage errors.
 pub async fn sign_out(app: &App, identity: &Identity) -> Result<(), AppError> {
     let mut tx = SystemTx::begin(&app.db, "a session belongs to a person, not to an organization").await?;
-    sessions::revoke(&mut tx, identity.session_id, app.ambient.now()).await?;
+    if let Principal::Person { session_id, .. } = identity.principal {
+        sessions::revoke(&mut tx, session_id, app.ambient.now()).await?;
+    }
     tx.commit().await?;
     Ok(())
-}
-
-/// A role that this version does not know allows nothing.
-fn permissions_of(role: &str) -> PermissionSet {
-    match role.parse::<Role>() {
-        Ok(role) => role.permissions(),
-        Err(_unknown) => {
-            tracing::warn!(role, "a member has a role that is not known and may do nothing");
-            PermissionSet::default()
-        }
-    }
 }
 
 async fn verify(
@@ -247,11 +214,5 @@ mod tests {
         for text in ["", "scs_", "scs_zz", "Bearer x", &format!("scs_{}", "g".repeat(64))] {
             assert!(!looks_like_a_token(text), "{text}");
         }
-    }
-
-    #[test]
-    fn an_unknown_role_allows_nothing() {
-        assert_eq!(permissions_of("emperor"), PermissionSet::default());
-        assert_eq!(permissions_of("owner"), Role::Owner.permissions());
     }
 }

@@ -1,0 +1,3 @@
+//! Ways to send e-mail.
+
+pub mod outbox;
