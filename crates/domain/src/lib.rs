@@ -11,6 +11,7 @@ pub mod email;
 pub mod end_of_turn;
 pub mod expected_answer;
 pub mod greeting;
+pub mod hours;
 pub mod ids;
 pub mod intents;
 pub mod knowledge;

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod call_events;
 pub mod calls;
 pub mod clients;
+pub mod hours;
 pub mod knowledge;
 pub mod lead_questions;
 pub mod leads;
