@@ -10,6 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement};
 
 use crate::auth::credentials::COOKIE;
+use crate::problem::declare_media_type;
 
 /// Names the permission of an operation, next to those of people: anybody may.
 pub(crate) const PUBLIC: &str = "public";
@@ -55,6 +56,7 @@ pub(crate) fn complete(mut api: OpenApi) -> OpenApi {
         ))),
     );
     for operation in api.paths.paths.values_mut().flat_map(operations_mut) {
+        declare_media_type(operation);
         if permission(operation).is_none()
             && operation.tags.as_ref().is_some_and(|t| t.iter().any(|t| t == "voice"))
         {

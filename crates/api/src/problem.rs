@@ -11,6 +11,11 @@ use domain::plans::{Feature, Limit};
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, RefOr};
+
+/// How problems travel.
+const MEDIA_TYPE: &str = "application/problem+json";
 
 /// What went wrong, as an RFC 9457 document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -276,12 +281,27 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Says of every documented problem that it travels as `application/problem+json`.
+pub(crate) fn declare_media_type(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        let is_problem = |content: &RefOr<Content>| {
+            let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content else { return false };
+            schema.ref_location.ends_with("/Problem")
+        };
+        if response.content.get("application/json").is_some_and(is_problem)
+            && let Some(content) = response.content.shift_remove("application/json")
+        {
+            response.content.insert(MEDIA_TYPE.to_owned(), content);
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();
-        let media_type = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         response
     }
 }

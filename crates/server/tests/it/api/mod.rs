@@ -6,7 +6,7 @@ mod calls;
 mod configuration;
 mod edge;
 mod leads;
-mod operations;
+mod matrix;
 mod recordings;
 mod sessions;
 mod world;

@@ -139,7 +139,19 @@ pub(crate) struct Agency {
     pub(crate) lead: LeadId,
     pub(crate) entry: KnowledgeId,
     pub(crate) call: CallId,
-    number: NumberId,
+    pub(crate) number: NumberId,
+}
+
+impl Agency {
+    /// The message that a caller left.
+    pub(crate) fn message(&self) -> MessageId {
+        MessageId(self.entry.0)
+    }
+
+    /// The one question that prospects are asked.
+    pub(crate) fn question(&self) -> QuestionId {
+        QuestionId(self.entry.0)
+    }
 }
 
 /// The database, the use cases and the router of a test.
@@ -198,6 +210,11 @@ impl World {
 
     /// Founds an agency. `digit` keeps the numbers of two agencies apart.
     pub(crate) async fn agency(&self, name: &str, digit: u8) -> Agency {
+        self.agency_in(name, digit, OrgStatus::Active).await
+    }
+
+    /// Founds an agency that stands where it is said to stand.
+    pub(crate) async fn agency_in(&self, name: &str, digit: u8, status: OrgStatus) -> Agency {
         let id = |_: &str| self.app.ambient.new_id();
         let now = self.app.ambient.now();
         let org = OrgId(id("org"));
@@ -206,13 +223,18 @@ impl World {
             Some(platform) => platform,
             None => {
                 let platform = OrgId(id("platform"));
-                store::organizations::insert(&mut tx, &organization(platform, None, "Platform", now))
-                    .await
-                    .unwrap();
+                store::organizations::insert(
+                    &mut tx,
+                    &organization(platform, None, "Platform", OrgStatus::Active, now),
+                )
+                .await
+                .unwrap();
                 platform
             }
         };
-        store::organizations::insert(&mut tx, &organization(org, Some(platform), name, now)).await.unwrap();
+        store::organizations::insert(&mut tx, &organization(org, Some(platform), name, status, now))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
 
         let agency = Agency {
@@ -291,6 +313,17 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// Sends a request as it is; of an answer that goes on for ever only its head is read.
+    pub(crate) async fn send_briefly(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.open(request).await.into_parts();
+        let endless = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let body = match endless {
+            true => Bytes::from_static(b": an event stream"),
+            false => axum::body::to_bytes(body, 64 << 20).await.unwrap(),
+        };
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
         self.send(request("GET", path, token, &[], None)).await
     }
@@ -328,13 +361,19 @@ pub(crate) fn request(
     .unwrap()
 }
 
-fn organization(id: OrgId, parent_id: Option<OrgId>, name: &str, now: DateTime<Utc>) -> NewOrganization {
+fn organization(
+    id: OrgId,
+    parent_id: Option<OrgId>,
+    name: &str,
+    status: OrgStatus,
+    now: DateTime<Utc>,
+) -> NewOrganization {
     NewOrganization {
         id,
         kind: if parent_id.is_some() { OrgKind::Business } else { OrgKind::Platform },
         parent_id,
         name: name.to_owned(),
-        status: OrgStatus::Active,
+        status,
         plan_id: "enterprise".to_owned(),
         profile: OrgProfile {
             timezone: "America/New_York".to_owned(),
@@ -399,7 +438,7 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
     };
     store::knowledge::insert(tx, agency.entry, &content, now).await.unwrap();
     let question = LeadQuestion {
-        id: QuestionId(agency.entry.0),
+        id: agency.question(),
         text: "What is your name?".to_owned(),
         label: "Name".to_owned(),
         answer_type: AnswerType::Name,
@@ -422,7 +461,7 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
     };
     store::leads::capture::save_answer(tx, &conversation, &answer, now).await.unwrap();
     let message = store::messages::Message {
-        id: MessageId(agency.entry.0),
+        id: agency.message(),
         call_id: Some(agency.call),
         from_name: Some("Maria Lopez".to_owned()),
         reply_to: None,
