@@ -10,6 +10,7 @@ use domain::call_plan::{CallPlan, KnownClient};
 use domain::ids::{ClientId, LeadId, MessageId, ProjectId};
 use domain::knowledge;
 use domain::leads::{LeadAnswer, Priority};
+use domain::webhooks::EventType;
 use provider_traits::tools::{ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError, Tools};
 use store::StoreError;
 use store::clients::ContactKind;
@@ -19,6 +20,7 @@ use store::projects::Project;
 use store::tx::OrgTx;
 
 use crate::runtime::App;
+use crate::webhooks;
 
 /// Candidates that the full-text search hands to the ranking.
 const CANDIDATES: u32 = 24;
@@ -41,6 +43,18 @@ impl CallTools {
     /// The recognised client on the line; strangers have no projects.
     fn client(&self) -> Result<ClientId, ToolError> {
         self.plan.caller.client.as_ref().map(|client| client.id).ok_or(ToolError::NotAllowed)
+    }
+
+    /// Tells receivers of webhooks about a lead.
+    async fn tell_of_lead(
+        &self,
+        tx: &mut OrgTx,
+        kind: EventType,
+        id: LeadId,
+        key: &str,
+    ) -> Result<(), ToolError> {
+        let lead = store::leads::get(tx, id).await.map_err(failed)?;
+        webhooks::publish(tx, &self.app, kind, key, webhooks::lead(&lead)).await.map_err(failed)
     }
 
     fn speakable(&self, project: Project) -> SpokenProject {
@@ -139,6 +153,10 @@ impl Tools for CallTools {
             .await
             .map_err(failed)?;
         store::calls::life::set_lead(&mut tx, self.plan.call_id, lead).await.map_err(failed)?;
+        if lead == conversation.new_lead {
+            // Further answers are told together, when the call is over.
+            self.tell_of_lead(&mut tx, EventType::LeadCreated, lead, &lead.to_string()).await?;
+        }
         tx.commit().await.map_err(failed)?;
         Ok(lead)
     }
@@ -148,6 +166,10 @@ impl Tools for CallTools {
         let lead = capture::finish(&mut tx, self.plan.call_id, complete, priority, self.app.ambient.now())
             .await
             .map_err(failed)?;
+        if priority == Priority::Urgent {
+            let key = format!("{lead}:{}", self.plan.call_id);
+            self.tell_of_lead(&mut tx, EventType::LeadUrgent, lead, &key).await?;
+        }
         tx.commit().await.map_err(failed)?;
         Ok(lead)
     }
@@ -174,6 +196,10 @@ impl Tools for CallTools {
             created_at: self.app.ambient.now(),
         };
         store::messages::insert(&mut tx, &message).await.map_err(failed)?;
+        let data = webhooks::message(&message);
+        webhooks::publish(&mut tx, &self.app, EventType::MessageTaken, &id.to_string(), data)
+            .await
+            .map_err(failed)?;
         tx.commit().await.map_err(failed)?;
         Ok(id)
     }

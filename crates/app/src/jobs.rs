@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::ids::{CallId, OrgId};
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::finish;
 use crate::error::AppError;
 use crate::runtime::App;
+use crate::webhooks::jobs::{DeliverWebhooks, PruneWebhookLog, TellWebhookDisabled};
 
 /// Jobs worked on at once by one process.
 const CONCURRENCY: usize = 4;
@@ -48,7 +49,7 @@ impl TaskHandler for FinishCall {
 
 /// The use cases as the job runner carries them.
 #[derive(Clone)]
-struct UseCases(Arc<App>);
+pub(crate) struct UseCases(pub(crate) Arc<App>);
 
 impl fmt::Debug for UseCases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,9 +64,16 @@ impl App {
     /// [`AppError::Bug`] with what the runner said when it could not start or broke.
     pub async fn work_on_jobs(self: Arc<Self>) -> Result<(), AppError> {
         let drain = self.drain.clone();
+        let prune_webhook_log = Cron::daily_at::<PruneWebhookLog>(3, 20)
+            .map(|cron| cron.payload_value(serde_json::json!({})))
+            .map_err(|error| AppError::Bug(format!("a job's time can't be read: {error}")))?;
         let worker = store::jobs::worker_options(&self.db)
             .concurrency(CONCURRENCY)
             .define_job::<FinishCall>()
+            .define_job::<DeliverWebhooks>()
+            .define_job::<TellWebhookDisabled>()
+            .define_job::<PruneWebhookLog>()
+            .with_cron(prune_webhook_log)
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()

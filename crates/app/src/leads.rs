@@ -2,12 +2,14 @@
 
 use domain::ids::LeadId;
 use domain::leads::Priority;
+use domain::webhooks::EventType;
 use store::leads::{self, Lead, LeadStatus};
 use store::{OrgTx, StoreError};
 
 use crate::audit::Actor;
 use crate::error::AppError;
 use crate::runtime::App;
+use crate::webhooks;
 
 /// What to change of a lead; `None` leaves a field as it is, `Some(None)` empties it.
 #[derive(Debug, Default)]
@@ -34,6 +36,12 @@ pub async fn change(app: &App, actor: &Actor, id: LeadId, change: LeadChange) ->
     let written = leads::update(&mut tx, id, status, priority, notes.as_deref(), app.ambient.now()).await;
     written.map_err(explain)?;
     let lead = leads::get(&mut tx, id).await?;
+    // Each change is a fact of its own.
+    let key = format!("{id}:{}", app.ambient.new_id());
+    webhooks::publish(&mut tx, app, EventType::LeadUpdated, &key, webhooks::lead(&lead)).await?;
+    if lead.priority == Priority::Urgent && before.priority != Priority::Urgent {
+        webhooks::publish(&mut tx, app, EventType::LeadUrgent, &key, webhooks::lead(&lead)).await?;
+    }
     tx.commit().await?;
     Ok(lead)
 }

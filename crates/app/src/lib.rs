@@ -20,5 +20,6 @@ mod runtime;
 pub mod secrets;
 mod ticket;
 mod vocabulary;
+pub mod webhooks;
 
 pub use runtime::{App, AppParts, AppSettings};

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use domain::ids::{ClientId, ProjectId};
+use domain::webhooks::EventType;
 use store::projects::{self, Project, ProjectFacts};
 use store::{OrgTx, StoreError};
 
@@ -9,6 +10,7 @@ use crate::audit::Actor;
 use crate::error::AppError;
 use crate::knowledge::forget_vocabulary;
 use crate::runtime::App;
+use crate::webhooks;
 
 /// What a person enters of a project.
 #[derive(Debug)]
@@ -96,6 +98,8 @@ pub async fn change(
     };
     projects::update(&mut tx, id, &facts, app.ambient.now()).await.map_err(explain)?;
     let project = projects::get(&mut tx, id).await?;
+    let key = format!("{id}:{}", app.ambient.new_id());
+    webhooks::publish(&mut tx, app, EventType::ProjectUpdated, &key, webhooks::project(&project)).await?;
     tx.commit().await?;
     forget_vocabulary(app, actor.org_id);
     Ok(project)

@@ -10,6 +10,7 @@ use domain::ids::{CallId, OrgId};
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
 use provider_traits::email::Email;
+use provider_traits::http_sender::HttpSender;
 use provider_traits::objects::Objects;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
@@ -24,6 +25,7 @@ use crate::calls::recording::Spool;
 use crate::error::AppError;
 use crate::live::LiveBus;
 use crate::secrets::Envelope;
+use crate::webhooks::Outgoing;
 
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ pub struct AppParts {
     pub objects: Arc<dyn Objects>,
     /// E-mail.
     pub email: Arc<dyn Email>,
+    /// Requests to addresses that customers chose.
+    pub http: Arc<dyn HttpSender>,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
     /// The chain of transcribers.
@@ -91,6 +95,9 @@ pub struct App {
     pub objects: Arc<dyn Objects>,
     /// E-mail.
     pub email: Arc<dyn Email>,
+    /// Requests to addresses that customers chose.
+    pub(crate) http: Arc<dyn HttpSender>,
+    pub(crate) outgoing: Outgoing,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
     pub(crate) stt: Arc<dyn SpeechToText>,
@@ -123,6 +130,8 @@ impl App {
             live: LiveBus::default(),
             objects: parts.objects,
             email: parts.email,
+            http: parts.http,
+            outgoing: Outgoing::default(),
             secrets: parts.secrets,
             stt: parts.stt,
             tts: parts.tts,

@@ -28,4 +28,5 @@ pub mod turn_taking;
 pub mod turns;
 pub mod urgency;
 pub mod vocabulary;
+pub mod webhooks;
 pub mod words;

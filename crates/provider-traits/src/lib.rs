@@ -7,6 +7,7 @@ pub mod brain;
 pub mod descriptor;
 pub mod email;
 pub mod error;
+pub mod http_sender;
 pub mod objects;
 pub mod stt;
 pub mod tools;

@@ -2,4 +2,5 @@
 
 pub mod email;
 pub mod objects;
+pub mod safe_http;
 pub mod twilio;

@@ -29,6 +29,7 @@ mod text;
 pub mod tx;
 pub mod users;
 pub mod webhook_receipts;
+pub mod webhooks;
 
 pub use database::Database;
 pub use error::StoreError;

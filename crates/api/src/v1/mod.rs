@@ -13,6 +13,7 @@ pub mod messages;
 pub mod page;
 pub mod projects;
 pub mod recordings;
+pub mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -32,4 +33,5 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(messages::router())
         .merge(projects::router())
         .merge(recordings::router())
+        .merge(webhooks::router())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::call_log::{CallEvent, EndReason, EventKind};
 use domain::ids::{CallId, OrgId};
+use domain::webhooks::EventType;
 use store::calls::events::MAX_EVENTS;
 use store::calls::finalize::Outcome;
 use store::jobs::NewJob;
@@ -17,6 +18,7 @@ use crate::error::AppError;
 use crate::jobs::FinishCall;
 use crate::live::LiveEvent;
 use crate::runtime::App;
+use crate::webhooks;
 
 /// How often a process says that a call is still alive.
 pub(crate) const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
@@ -73,7 +75,9 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId) -> Result<(
         tool_calls: record.tool_calls,
         finalized_at: now,
     };
-    store::calls::finalize::finalize(&mut tx, call_id, &outcome).await?;
+    if store::calls::finalize::finalize(&mut tx, call_id, &outcome).await? {
+        tell(&mut tx, app, call_id).await?;
+    }
     tx.commit().await?;
     if let Some(event) = added {
         app.live.publish(LiveEvent { org_id, call_id, event });
@@ -83,6 +87,24 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId) -> Result<(
         duration_ms = outcome.duration_ms, turns = outcome.turns.len(), "call is over"
     );
     Ok(())
+}
+
+/// Tells receivers of webhooks that the call is over, and what became of its lead.
+async fn tell(tx: &mut OrgTx, app: &App, call_id: CallId) -> Result<(), AppError> {
+    let call = store::calls::get(tx, call_id).await?;
+    let data = webhooks::call(&call);
+    webhooks::publish(tx, app, EventType::CallEnded, &call_id.to_string(), data).await?;
+    let Some(lead_id) = call.lead_id else { return Ok(()) };
+    match store::leads::get(tx, lead_id).await {
+        Ok(lead) => {
+            let key = format!("{lead_id}:{call_id}");
+            let data = webhooks::lead(&lead);
+            Ok(webhooks::publish(tx, app, EventType::LeadUpdated, &key, data).await?)
+        }
+        // It was deleted meanwhile.
+        Err(store::StoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn read_log(tx: &mut OrgTx, call_id: CallId) -> Result<Vec<CallEvent>, AppError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::call_log::{CallEvent, EndReason, EventKind};
 use domain::call_plan::CallPlan;
 use domain::ids::{CallId, OrgId};
+use domain::webhooks::EventType;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use crate::calls::{finish, recorder};
 use crate::conversation_tools::CallTools;
 use crate::error::AppError;
 use crate::runtime::App;
-use crate::ticket;
+use crate::{ticket, webhooks};
 use store::tx::{OrgTx, SystemTx};
 
 /// Log entries that may wait for the writer. Beyond it they wait inside the session.
@@ -114,6 +115,12 @@ impl App {
         let open =
             store::calls::life::mark_answered(&mut tx, call_id, &self.settings.node, self.ambient.now())
                 .await?;
+        if open {
+            let call = store::calls::get(&mut tx, call_id).await?;
+            // A stream that connects again is still the same call.
+            let key = call_id.to_string();
+            webhooks::publish(&mut tx, self, EventType::CallStarted, &key, webhooks::call(&call)).await?;
+        }
         tx.commit().await?;
         if !open {
             return Err(AppError::Conflict { reason: "the call is over already".to_owned() });

@@ -3,6 +3,7 @@
 use domain::call_log::EndReason;
 use domain::ids::{CallId, MessageId, OrgId};
 use domain::leads::Priority;
+use domain::webhooks::EventType;
 use store::calls::CallStatus;
 use store::calls::life::StatusReport;
 use store::tx::{OrgTx, SystemTx};
@@ -11,6 +12,7 @@ use voice::session::Outcome;
 
 use crate::error::AppError;
 use crate::runtime::App;
+use crate::webhooks;
 
 /// Name of the carrier's webhooks among the receipts.
 const RECEIPTS: &str = "twilio";
@@ -187,6 +189,8 @@ impl App {
             created_at: self.ambient.now(),
         };
         store::messages::insert(&mut tx, &message).await?;
+        let (key, data) = (message.id.to_string(), webhooks::message(&message));
+        webhooks::publish(&mut tx, self, EventType::MessageTaken, &key, data).await?;
         Ok(tx.commit().await?)
     }
 

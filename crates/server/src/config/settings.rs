@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    DatabaseSsl, DatabaseUrl, LogFilter, LogFormat, SiteUrl, SiteUrls, StorageProvider, SttOrder, TtsOrder,
-    TwilioAccountSid,
+    DatabaseSsl, DatabaseUrl, LogFilter, LogFormat, Networks, SiteUrl, SiteUrls, StorageProvider, SttOrder,
+    TtsOrder, TwilioAccountSid,
 };
 use super::value::SettingValue;
 
@@ -108,6 +108,16 @@ settings! {
         require_signature: bool = "false";
     }
 
+    /// Webhooks to the addresses that organizations enter.
+    Webhooks in "webhooks", prefix "webhooks." {
+        /// Whether `http://` is acceptable, too. For laboratories: whoever is in between reads and changes events.
+        allow_insecure: bool = "false";
+        /// Own networks that webhooks may reach, at any port, such as `10.20.0.0/16`. Without it only public
+        /// addresses are reached: every organization could otherwise have this machine send requests into the
+        /// network that it stands in.
+        allowed_networks: Networks = "";
+    }
+
     /// Recordings and documents.
     Storage in "storage", prefix "storage." {
         /// Where recordings are kept.
@@ -179,6 +189,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Twilio.
     pub twilio: Twilio,
+    /// Webhooks to the addresses that organizations enter.
+    pub webhooks: Webhooks,
     /// Recordings and documents.
     pub storage: Storage,
     /// Speech on this machine.
@@ -194,7 +206,7 @@ pub struct Config {
 impl Config {
     /// The sections in the order of the documents.
     #[must_use]
-    pub fn sections() -> [Section; 11] {
+    pub fn sections() -> [Section; 12] {
         [
             General::SECTION,
             Server::SECTION,
@@ -202,6 +214,7 @@ impl Config {
             Media::SECTION,
             Secrets::SECTION,
             Twilio::SECTION,
+            Webhooks::SECTION,
             Storage::SECTION,
             Speech::SECTION,
             Retention::SECTION,
@@ -234,6 +247,7 @@ impl Config {
         let media = Media::read(values, problems);
         let secrets = Secrets::read(values, problems);
         let twilio = Twilio::read(values, problems);
+        let webhooks = Webhooks::read(values, problems);
         let storage = Storage::read(values, problems);
         let speech = Speech::read(values, problems);
         let retention = Retention::read(values, problems);
@@ -246,6 +260,7 @@ impl Config {
             media: media?,
             secrets: secrets?,
             twilio: twilio?,
+            webhooks: webhooks?,
             storage: storage?,
             speech: speech?,
             retention: retention?,

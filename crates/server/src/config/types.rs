@@ -1,5 +1,6 @@
 //! Types of single settings: choices, addresses, sizes, vendor ids.
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 use super::value::{SettingValue, Shape};
@@ -127,6 +128,24 @@ impl SettingValue for SiteUrls {
     fn parse(text: &str) -> Option<Self> {
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
         words.map(SiteUrl::parse).collect::<Option<_>>().map(Self)
+    }
+}
+
+/// A list of networks; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks(pub Vec<IpNet>);
+
+impl SettingValue for Networks {
+    const SHAPE: Shape = Shape::List;
+    const OPTIONAL: bool = true;
+
+    fn allowed() -> String {
+        "a list of networks such as 10.20.0.0/16 or fd12:3456::/32, or nothing".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        words.map(|word| word.parse().ok()).collect::<Option<_>>().map(Self)
     }
 }
 

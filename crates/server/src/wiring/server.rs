@@ -13,6 +13,7 @@ use brain::rules::RulesBrain;
 use provider_traits::ambient::Ambient;
 use providers::email::outbox::Outbox;
 use providers::objects::local::LocalFolder;
+use providers::safe_http::{Patience, Policy, SafeHttp};
 use providers::twilio::signature::SignatureVerifier;
 use secrecy::ExposeSecret;
 use store::Database;
@@ -82,6 +83,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         email: Arc::new(
             Outbox::open(&data_dir.join("outbox")).context("could not open the outbox for e-mail")?,
         ),
+        http: Arc::new(safe_http(config)?),
         secrets: secrets::envelope(config)?,
         stt: Arc::clone(&speech.stt),
         tts: Arc::clone(&speech.tts),
@@ -129,6 +131,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         }
     });
     tasks.spawn(Arc::clone(&app).sweep_calls());
+    tasks.spawn(Arc::clone(&app).deliver_webhooks());
     let stop = stop_listening.clone();
     tasks.spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -145,6 +148,16 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         }
     });
     Ok(RunningServer { address, public_url, app, edge, speech, drain, stop_listening, tasks })
+}
+
+/// What sends webhooks to the addresses that organizations enter.
+fn safe_http(config: &Config) -> anyhow::Result<SafeHttp> {
+    let policy = Policy {
+        allow_insecure: config.webhooks.allow_insecure,
+        allowed_networks: config.webhooks.allowed_networks.0.clone(),
+    };
+    SafeHttp::new(policy, Patience::default())
+        .context("the certificates that this machine trusts could not be read: install ca-certificates")
 }
 
 fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSettings> {

@@ -29,6 +29,7 @@ use provider_traits::stt::{SpeechToText, SttConfig, SttStream};
 use provider_traits::tools::Tools;
 use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice};
 use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
+use providers::safe_http::{Patience, Policy, SafeHttp};
 use serde_json::Value;
 use store::organizations::{NewOrganization, OrgKind, OrgProfile, OrgStatus};
 use store::users::User;
@@ -173,11 +174,13 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
         let drain = CancellationToken::new();
+        let http = SafeHttp::new(laboratory(), Patience::default()).unwrap();
         let app = App::new(AppParts {
             db,
             ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
             objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
             email: Arc::new(providers::email::outbox::Outbox::open(&folder.path().join("outbox")).unwrap()),
+            http: Arc::new(http),
             secrets: Envelope::new(&"a passphrase that is only used in tests".to_owned().into(), &[])
                 .unwrap(),
             stt: Arc::new(Mute),
@@ -335,6 +338,11 @@ impl World {
     pub(crate) async fn patch(&self, path: &str, token: &str, body: &Value) -> Answer {
         self.send(request("PATCH", path, Some(token), &[], Some(body))).await
     }
+}
+
+/// Receivers of tests listen on this machine.
+fn laboratory() -> Policy {
+    Policy { allow_insecure: true, allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] }
 }
 
 /// Builds a request.
