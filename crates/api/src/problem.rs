@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use app::error::AppError;
 use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::permissions::Permission;
-use domain::plans::{Feature, Limit};
+use domain::plans::{Feature, Limit, Need, lowest_with};
 use serde::Serialize;
-use store::StoreError;
+use store::{StoreError, SystemTx};
 use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr};
@@ -17,8 +19,10 @@ use utoipa::openapi::{Content, RefOr};
 /// How problems travel.
 const MEDIA_TYPE: &str = "application/problem+json";
 
+use crate::state::ApiState;
+
 /// What went wrong, as an RFC 9457 document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// Stable name of the kind of problem, `urn:studioconnect:problem:<name>`.
     #[serde(rename = "type")]
@@ -36,6 +40,18 @@ pub struct Problem {
     /// Field by field, what is wrong with it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, String>,
+    /// The feature that the plan does not have (`plan-required`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "client_recognition")]
+    pub feature: Option<String>,
+    /// What the plan has only so much of (`plan-required`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "lead_questions")]
+    pub limit: Option<String>,
+    /// The lowest plan that has it (`plan-required`); absent when none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "enterprise")]
+    pub plan: Option<String>,
 }
 
 /// A request that can't be answered as asked.
@@ -249,12 +265,47 @@ impl From<ApiError> for Problem {
             title: title.to_owned(),
             status: status.as_u16(),
             detail,
+            feature: match &error {
+                ApiError::PlanRequired(feature) => Some(feature.name().to_owned()),
+                _ => None,
+            },
+            limit: match &error {
+                ApiError::LimitReached { limit, .. } => Some(limit.name().to_owned()),
+                _ => None,
+            },
+            // Only the catalogue knows; `plan_named` asks it.
+            plan: None,
             errors: match error {
                 ApiError::Invalid(errors) => errors,
                 _ => BTreeMap::new(),
             },
         }
     }
+}
+
+/// Travels with a refusal by the plan, until `plan_named` has found the plan that would have it.
+#[derive(Debug, Clone)]
+struct Refused {
+    need: Need,
+    problem: Problem,
+}
+
+/// Names the lowest plan that has what a request was refused for.
+pub(crate) async fn plan_named(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let Some(Refused { need, mut problem }) = response.extensions_mut().remove::<Refused>() else {
+        return response;
+    };
+    let catalogue = async {
+        let mut tx = SystemTx::begin(&state.app.db, "the offer is public").await?;
+        store::plans::list_offered(&mut tx).await
+    };
+    match catalogue.await {
+        Ok(catalogue) => problem.plan = lowest_with(&catalogue, need).map(|plan| plan.id().to_owned()),
+        // The refusal stands without the name.
+        Err(error) => tracing::warn!(%error, "the plan that has it could not be looked up"),
+    }
+    problem.into_response()
 }
 
 impl IntoResponse for ApiError {
@@ -271,11 +322,21 @@ impl IntoResponse for ApiError {
             Self::Unauthenticated => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
             _ => None,
         };
-        let mut response = Problem::from(self).into_response();
+        let need = match &self {
+            Self::PlanRequired(feature) => Some(Need::Feature(*feature)),
+            Self::LimitReached { limit, most } => Some(Need::More { limit: *limit, than: *most }),
+            _ => None,
+        };
+        let problem = Problem::from(self);
+        let refused = need.map(|need| Refused { need, problem: problem.clone() });
+        let mut response = problem.into_response();
         if let Some((name, value)) = extra
             && let Ok(value) = HeaderValue::from_str(&value)
         {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(refused) = refused {
+            response.extensions_mut().insert(refused);
         }
         response
     }

@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::edge;
-use crate::problem::ApiError;
+use crate::problem::{ApiError, plan_named};
 use crate::state::{ApiSettings, ApiState};
 use crate::voice::edge::VoiceEdge;
 use crate::voice::media::root_alias;
@@ -33,6 +33,7 @@ pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
         .merge(pages::router())
         .fallback(async || ApiError::NotFound("page"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(middleware::from_fn_with_state(state.clone(), plan_named))
         .layer(axum::Extension(document))
         .layer(middleware::from_fn_with_state(state.clone(), edge::same_site))
         .layer(middleware::from_fn_with_state(voice, root_alias))

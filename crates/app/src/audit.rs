@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use domain::ids::{ApiKeyId, OrgId, UserId};
-use store::OrgTx;
-use store::audit::{Entry, record as append};
+use store::audit::{Entry, append_to, record as append};
+use store::{OrgTx, SystemTx};
 
 use crate::error::AppError;
 use crate::runtime::App;
@@ -51,7 +51,45 @@ pub(crate) async fn record(
     object: &impl fmt::Display,
     detail: serde_json::Value,
 ) -> Result<(), AppError> {
-    let entry = Entry {
+    Ok(append(tx, &entry(app, actor, action, object, detail)).await?)
+}
+
+/// Adds a line to the log of a certain organization, where the system works across organizations.
+pub(crate) async fn record_in(
+    tx: &mut SystemTx,
+    app: &App,
+    actor: &Actor,
+    org_id: OrgId,
+    action: &str,
+    object: &impl fmt::Display,
+    detail: serde_json::Value,
+) -> Result<(), AppError> {
+    Ok(append_to(tx, org_id, &entry(app, actor, action, object, detail)).await?)
+}
+
+/// Adds a line about an organization to the actor's log and to its own: both can see what was done to it from above.
+pub(crate) async fn record_in_both(
+    tx: &mut SystemTx,
+    app: &App,
+    actor: &Actor,
+    other: OrgId,
+    action: &str,
+    detail: serde_json::Value,
+) -> Result<(), AppError> {
+    for org_id in [actor.org_id, other] {
+        record_in(tx, app, actor, org_id, action, &other, detail.clone()).await?;
+    }
+    Ok(())
+}
+
+fn entry(
+    app: &App,
+    actor: &Actor,
+    action: &str,
+    object: &impl fmt::Display,
+    detail: serde_json::Value,
+) -> Entry {
+    Entry {
         id: app.ambient.new_id(),
         at: app.ambient.now(),
         user_id: match actor.who {
@@ -67,6 +105,5 @@ pub(crate) async fn record(
         object: object.to_string(),
         ip: actor.address.map(|address| address.to_string()),
         detail,
-    };
-    Ok(append(tx, &entry).await?)
+    }
 }

@@ -15,6 +15,8 @@ mod jobs;
 pub mod knowledge;
 pub mod leads;
 pub mod live;
+pub mod organizations;
+pub mod plans;
 pub mod projects;
 mod runtime;
 pub mod secrets;

@@ -185,9 +185,142 @@ impl Entitlements {
     }
 }
 
+/// A row of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The order in which plans are offered; a higher one has more.
+    pub rank: i32,
+    /// The name on screens.
+    pub name: String,
+    /// A sentence about it.
+    pub description: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Minor units of the currency.
+    pub price_per_month_minor: i64,
+    /// Millionths of the currency's unit for a minute beyond those included; `None`: there are none to be had.
+    pub overage_per_minute_micro: Option<i64>,
+    /// Millionths of the currency's unit for an API request beyond those included.
+    pub overage_per_api_request_micro: Option<i64>,
+    /// Whether it can be chosen.
+    pub offered: bool,
+    /// What it entitles to; holds its id and version.
+    pub entitlements: Entitlements,
+}
+
+impl Plan {
+    /// Its id in the catalogue, such as `pro`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.entitlements.plan
+    }
+
+    /// Whether it has the feature or allows more than `most` of the limit.
+    #[must_use]
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Feature(feature) => self.entitlements.allows(feature),
+            Need::More { limit, than } => self.entitlements.limit(limit).is_none_or(|most| most > than),
+        }
+    }
+}
+
+/// What a refused request would have needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A feature.
+    Feature(Feature),
+    /// More of something.
+    More {
+        /// Of what.
+        limit: Limit,
+        /// The most that the present plan allows.
+        than: u64,
+    },
+}
+
+/// The lowest plan on offer that has it.
+#[must_use]
+pub fn lowest_with(catalogue: &[Plan], need: Need) -> Option<&Plan> {
+    catalogue.iter().filter(|plan| plan.offered && plan.has(need)).min_by_key(|plan| plan.rank)
+}
+
+/// Something that an organization has more of than a plan allows, and that would have to go before it could change to
+/// that plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are {used} of {limit}, and the plan allows {most}")]
+pub struct Obstacle {
+    /// Of what.
+    pub limit: Limit,
+    /// How much there is.
+    pub used: u64,
+    /// How much the plan allows.
+    pub most: u64,
+}
+
+/// What stands in the way of a change to a plan. Only what is stored counts: what happens over time (minutes, requests,
+/// calls at once) simply meets the new limit from then on.
+#[must_use]
+pub fn obstacles(wanted: &Entitlements, used: &BTreeMap<Limit, u64>) -> Vec<Obstacle> {
+    [Limit::LeadQuestions, Limit::ProjectTools]
+        .into_iter()
+        .filter_map(|limit| {
+            let (used, most) = (used.get(&limit).copied().unwrap_or_default(), wanted.limit(limit)?);
+            (used > most).then_some(Obstacle { limit, used, most })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plan(id: &str, rank: i32, features: &[&str], questions: Option<u64>, offered: bool) -> Plan {
+        Plan {
+            rank,
+            name: id.to_owned(),
+            description: String::new(),
+            currency: "USD".to_owned(),
+            price_per_month_minor: 0,
+            overage_per_minute_micro: None,
+            overage_per_api_request_micro: None,
+            offered,
+            entitlements: Entitlements::of_row(
+                id,
+                1,
+                features.iter().copied(),
+                questions.map(|most| ("lead_questions", most)),
+            ),
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_lowest_plan_on_offer_that_has_it() {
+        let catalogue = [
+            plan("large", 4, &["digest", "faq"], None, true),
+            plan("old", 2, &["digest"], Some(8), false),
+            plan("middle", 3, &["faq", "digest"], Some(10), true),
+            plan("small", 1, &["faq"], Some(5), true),
+        ];
+        let check =
+            |need, expect| assert_eq!(lowest_with(&catalogue, need).map(Plan::id), expect, "{need:?}");
+        check(Need::Feature(Feature::Digest), Some("middle"));
+        check(Need::Feature(Feature::Faq), Some("small"));
+        check(Need::Feature(Feature::ScopeGuard), None);
+        let more = |than| Need::More { limit: Limit::LeadQuestions, than };
+        check(more(5), Some("middle"));
+        check(more(10), Some("large"));
+    }
+
+    #[test]
+    fn what_is_stored_stands_in_the_way_of_a_smaller_plan() {
+        let small = plan("small", 1, &[], Some(5), true).entitlements;
+        let used = |count| BTreeMap::from([(Limit::LeadQuestions, count), (Limit::ConcurrentCalls, 99)]);
+        assert_eq!(obstacles(&small, &used(5)), []);
+        let found = obstacles(&small, &used(6));
+        assert_eq!(found, [Obstacle { limit: Limit::LeadQuestions, used: 6, most: 5 }]);
+        assert_eq!(found[0].to_string(), "there are 6 of lead_questions, and the plan allows 5");
+    }
 
     #[test]
     fn a_row_entitles_to_what_it_names_and_nothing_else() {

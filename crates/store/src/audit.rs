@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::page::{Cursor, Page, rows_for, split};
-use crate::tx::OrgTx;
+use crate::tx::{InTransaction, OrgTx, SystemTx};
 
 /// An entry.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +36,24 @@ pub struct Entry {
 /// # Errors
 /// [`StoreError::Conflict`] by `audit_log_pkey` when the id is used.
 pub async fn record(tx: &mut OrgTx, entry: &Entry) -> Result<(), StoreError> {
-    let (conn, org_id) = tx.parts();
+    let org_id = tx.org_id();
+    insert(tx, org_id, entry).await
+}
+
+/// Adds an entry to the log of a certain organization, where the system works across organizations.
+///
+/// # Errors
+/// As [`record`]; [`StoreError::Conflict`] by `audit_log_org_fkey` when there is no such organization.
+pub async fn append_to(tx: &mut SystemTx, org_id: OrgId, entry: &Entry) -> Result<(), StoreError> {
+    insert(tx, org_id, entry).await
+}
+
+async fn insert(tx: &mut impl InTransaction, org_id: OrgId, entry: &Entry) -> Result<(), StoreError> {
     sqlx::query!(
         r#"INSERT INTO audit_log (id, org_id, at, user_id, action, object, ip, detail, api_key_id, home_org_id)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         entry.id,
-        org_id,
+        org_id.0,
         entry.at,
         entry.user_id.map(|id| id.0),
         entry.action,
@@ -51,7 +63,7 @@ pub async fn record(tx: &mut OrgTx, entry: &Entry) -> Result<(), StoreError> {
         entry.api_key_id.map(|id| id.0),
         entry.home_org_id.0,
     )
-    .execute(conn)
+    .execute(tx.connection())
     .await?;
     Ok(())
 }

@@ -1,42 +1,16 @@
 //! Organizations: the tenants themselves.
 
+pub mod below;
+
 use chrono::{DateTime, Utc};
 use domain::ids::OrgId;
-use serde::{Deserialize, Serialize};
+pub use domain::organizations::{OrgKind, OrgStatus};
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::page::{Page, rows_for};
 use crate::text;
 use crate::tx::{OrgTx, SystemTx};
-
-/// What a tenant is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrgKind {
-    /// The operator; exactly one.
-    Platform,
-    /// A reseller.
-    Partner,
-    /// An agency that uses the service.
-    Business,
-}
-
-/// Where a tenant stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrgStatus {
-    /// Trying it out.
-    Trial,
-    /// In good order.
-    Active,
-    /// A payment is late; everything works.
-    PastDue,
-    /// Agents only take messages.
-    Suspended,
-    /// Gone; kept for the records.
-    Closed,
-}
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,10 +29,42 @@ pub struct Organization {
     pub plan_id: String,
     /// The version of the plan it is on.
     pub plan_version: i32,
-    /// The rest.
+    /// What it says of itself.
     pub profile: OrgProfile,
+    /// More of what it says of itself.
+    pub details: OrgDetails,
+    /// Since when and why it stands where it stands.
+    pub standing: Standing,
+    /// When its set-up was complete.
+    pub onboarded_at: Option<DateTime<Utc>>,
     /// When it came.
     pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Since when and why a tenant stands where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// When the trial ends, for one that is trying it out.
+    pub trial_ends_at: Option<DateTime<Utc>>,
+    /// Why, in the words of whoever decided it; empty when nobody said.
+    pub reason: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// More of what a tenant may change of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrgDetails {
+    /// BCP 47.
+    pub locale: String,
+    /// When it is open; `None` means that nobody said, and then it always is.
+    pub business_hours: Option<serde_json::Value>,
+    /// E.164 number for notifications.
+    pub notification_phone: Option<String>,
+    /// The domain that links and pages are under.
+    pub primary_domain: Option<String>,
 }
 
 /// What a tenant may change of itself.
@@ -116,7 +122,16 @@ struct Row {
     settings: serde_json::Value,
     plan_id: String,
     plan_version: i32,
+    locale: String,
+    business_hours: Option<serde_json::Value>,
+    notification_phone: Option<String>,
+    primary_domain: Option<String>,
+    trial_ends_at: Option<DateTime<Utc>>,
+    status_reason: String,
+    status_changed_at: DateTime<Utc>,
+    onboarded_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
 }
 
 impl TryFrom<Row> for Organization {
@@ -140,7 +155,20 @@ impl TryFrom<Row> for Organization {
                 notification_email: row.notification_email,
                 settings: row.settings,
             },
+            details: OrgDetails {
+                locale: row.locale,
+                business_hours: row.business_hours,
+                notification_phone: row.notification_phone,
+                primary_domain: row.primary_domain,
+            },
+            standing: Standing {
+                trial_ends_at: row.trial_ends_at,
+                reason: row.status_reason,
+                since: row.status_changed_at,
+            },
+            onboarded_at: row.onboarded_at,
             created_at: row.created_at,
+            updated_at: row.updated_at,
         })
     }
 }
@@ -154,7 +182,9 @@ pub async fn get(tx: &mut OrgTx) -> Result<Organization, StoreError> {
     sqlx::query_as!(
         Row,
         r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
-                  transfer_to, notification_email, settings, plan_id, plan_version, created_at
+                  transfer_to, notification_email, settings, plan_id, plan_version, locale, business_hours,
+                  notification_phone, primary_domain, trial_ends_at, status_reason, status_changed_at, onboarded_at,
+                  created_at, updated_at
            FROM organizations
            WHERE id = $1"#,
         org_id,
@@ -204,6 +234,49 @@ pub async fn update(
     if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "organization" }) } else { Ok(()) }
 }
 
+/// Changes more of the transaction's own organization.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when it is gone.
+pub async fn update_details(
+    tx: &mut OrgTx,
+    details: &OrgDetails,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        r#"UPDATE organizations
+           SET locale = $2,
+               business_hours = $3,
+               notification_phone = $4,
+               primary_domain = $5,
+               updated_at = $6
+           WHERE id = $1"#,
+        org_id,
+        details.locale,
+        details.business_hours,
+        details.notification_phone,
+        details.primary_domain,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "organization" }) } else { Ok(()) }
+}
+
+/// Keeps the transaction's own organization as it is until the transaction ends, and says when it was last changed.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when it is gone.
+pub async fn lock(tx: &mut OrgTx) -> Result<DateTime<Utc>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    // Rows that point to it can go on being written.
+    sqlx::query_scalar!("SELECT updated_at FROM organizations WHERE id = $1 FOR NO KEY UPDATE", org_id)
+        .fetch_optional(conn)
+        .await?
+        .ok_or(StoreError::NotFound { noun: "organization" })
+}
+
 /// Makes a tenant.
 ///
 /// # Errors
@@ -243,7 +316,9 @@ pub async fn find(tx: &mut SystemTx, id: OrgId) -> Result<Organization, StoreErr
     sqlx::query_as!(
         Row,
         r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
-                  transfer_to, notification_email, settings, plan_id, plan_version, created_at
+                  transfer_to, notification_email, settings, plan_id, plan_version, locale, business_hours,
+                  notification_phone, primary_domain, trial_ends_at, status_reason, status_changed_at, onboarded_at,
+                  created_at, updated_at
            FROM organizations
            WHERE id = $1"#,
         id.0,
@@ -278,7 +353,9 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id, kind, parent_id, name, status, timezone, default_country, currency, contact_name,
-                  transfer_to, notification_email, settings, plan_id, plan_version, created_at
+                  transfer_to, notification_email, settings, plan_id, plan_version, locale, business_hours,
+                  notification_phone, primary_domain, trial_ends_at, status_reason, status_changed_at, onboarded_at,
+                  created_at, updated_at
            FROM organizations
            WHERE kind = $1 AND id > $2
            ORDER BY id

@@ -76,6 +76,10 @@ impl SystemTx {
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         &mut self.tx
     }
+
+    pub(crate) fn into_org(self, org_id: OrgId) -> OrgTx {
+        OrgTx { tx: self.tx, org_id }
+    }
 }
 
 /// Either kind of transaction, for what both may do.

@@ -10,7 +10,9 @@ pub mod knowledge;
 pub mod lead_questions;
 pub mod leads;
 pub mod messages;
+pub mod organizations;
 pub mod page;
+pub mod plans;
 pub mod projects;
 pub mod recordings;
 pub mod webhooks;
@@ -31,6 +33,8 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(lead_questions::router())
         .merge(leads::router())
         .merge(messages::router())
+        .merge(organizations::router())
+        .merge(plans::router())
         .merge(projects::router())
         .merge(recordings::router())
         .merge(webhooks::router())

@@ -1,6 +1,5 @@
 //! Who is let in: requests whose signature fits, or programs of this machine when there is no carrier account.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -96,7 +95,7 @@ impl IntoResponse for Refusal {
             title: title.to_owned(),
             status: status.as_u16(),
             detail: self.to_string(),
-            errors: BTreeMap::new(),
+            ..Problem::default()
         };
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();

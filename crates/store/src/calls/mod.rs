@@ -3,6 +3,7 @@
 pub mod events;
 pub mod finalize;
 pub mod life;
+pub mod lines;
 pub mod tickets;
 pub mod turns;
 
