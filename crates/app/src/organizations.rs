@@ -6,6 +6,7 @@ pub mod trials;
 
 use chrono::{DateTime, Utc};
 use domain::email::EmailAddress;
+use domain::hours::BusinessHours;
 use domain::organizations::{MOST_CALL_MINUTES, OrgSettings, SETTINGS_VERSION};
 use domain::phone::PhoneNumber;
 use domain::regions::{Country, Currency, Locale, TimeZone};
@@ -38,7 +39,7 @@ pub struct OrganizationChange {
     /// Country of numbers without country code.
     pub default_country: Option<Country>,
     /// When it is open.
-    pub business_hours: Option<Option<serde_json::Value>>,
+    pub business_hours: Option<Option<BusinessHours>>,
     /// Where notifications go.
     pub notification_email: Option<Option<EmailAddress>>,
     /// The number that notifications go to, in any notation.
@@ -120,6 +121,10 @@ fn apply(mut org: Organization, change: OrganizationChange) -> Result<Organizati
         details.locale = locale.into();
     }
     if let Some(hours) = change.business_hours {
+        if let Some(problem) = hours.as_ref().and_then(|hours| hours.problems().into_iter().next()) {
+            let message = format!("{}: {}", problem.field, problem.message);
+            return Err(AppError::Invalid { field: "business_hours", message });
+        }
         details.business_hours = hours;
     }
     if let Some(domain) = change.primary_domain {

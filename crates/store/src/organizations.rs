@@ -3,6 +3,7 @@
 pub mod below;
 
 use chrono::{DateTime, Utc};
+use domain::hours::BusinessHours;
 use domain::ids::OrgId;
 pub use domain::organizations::{OrgKind, OrgStatus};
 use uuid::Uuid;
@@ -60,7 +61,7 @@ pub struct OrgDetails {
     /// BCP 47.
     pub locale: String,
     /// When it is open; `None` means that nobody said, and then it always is.
-    pub business_hours: Option<serde_json::Value>,
+    pub business_hours: Option<BusinessHours>,
     /// E.164 number for notifications.
     pub notification_phone: Option<String>,
     /// The domain that links and pages are under.
@@ -157,7 +158,7 @@ impl TryFrom<Row> for Organization {
             },
             details: OrgDetails {
                 locale: row.locale,
-                business_hours: row.business_hours,
+                business_hours: row.business_hours.map(text::from_json).transpose()?,
                 notification_phone: row.notification_phone,
                 primary_domain: row.primary_domain,
             },
@@ -254,7 +255,7 @@ pub async fn update_details(
            WHERE id = $1"#,
         org_id,
         details.locale,
-        details.business_hours,
+        details.business_hours.as_ref().map(text::to_json).transpose()?,
         details.notification_phone,
         details.primary_domain,
         now,

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::hours::BusinessHoursView;
 use crate::auth::tenant::{Tenant, needs};
 use crate::etag::{IfMatch, tagged};
 use crate::extract::{ValidJson, clearable, required};
@@ -142,8 +143,7 @@ pub struct OrganizationView {
     #[schema(example = "US")]
     default_country: String,
     /// When it is open; `null` means that nobody said, and then it always is.
-    #[schema(value_type = Option<Object>)]
-    business_hours: Option<serde_json::Value>,
+    business_hours: Option<BusinessHoursView>,
     /// The domain that links and pages are under.
     #[schema(example = "phone.aurora.example")]
     primary_domain: Option<String>,
@@ -254,7 +254,7 @@ impl TryFrom<Organization> for OrganizationView {
             locale: details.locale,
             currency: profile.currency,
             default_country: profile.default_country,
-            business_hours: details.business_hours,
+            business_hours: details.business_hours.map(BusinessHoursView::from),
             primary_domain: details.primary_domain,
             notification_email: profile.notification_email,
             notification_phone: details.notification_phone,
@@ -298,6 +298,11 @@ pub struct OrganizationPatch {
     #[garde(skip)]
     #[schema(value_type = Option<String>, nullable = false, example = "US")]
     default_country: Option<Country>,
+    /// When it is open; `null`: always.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(skip)]
+    #[schema(value_type = Option<BusinessHoursView>)]
+    business_hours: Option<Option<BusinessHoursView>>,
     /// Where notifications go.
     #[serde(default, deserialize_with = "clearable")]
     #[garde(skip)]
@@ -366,13 +371,18 @@ pub(crate) async fn update_organization(
     IfMatch(based_on): IfMatch,
     ValidJson(patch): ValidJson<OrganizationPatch>,
 ) -> Result<Response, ApiError> {
+    let business_hours = match patch.business_hours {
+        Some(Some(hours)) => Some(Some(hours.checked("business_hours")?)),
+        Some(None) => Some(None),
+        None => None,
+    };
     let change = OrganizationChange {
         name: patch.name,
         timezone: patch.timezone,
         locale: patch.locale,
         currency: patch.currency,
         default_country: patch.default_country,
-        business_hours: None,
+        business_hours,
         notification_email: patch.notification_email,
         notification_phone: patch.notification_phone,
         contact_name: patch.contact_name,
