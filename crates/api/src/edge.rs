@@ -18,7 +18,7 @@ use crate::state::{ApiSettings, ApiState};
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A handler that has not begun to answer by then is cut off. Streams and sockets begin at once.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What pages of ours may load: themselves. Recordings are played from the same origin.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -58,10 +58,14 @@ fn request_id(headers: &HeaderMap, ambient: &Ambient) -> HeaderValue {
 pub(crate) async fn deadline(request: Request, next: Next) -> Response {
     match tokio::time::timeout(DEADLINE, next.run(request)).await {
         Ok(response) => response,
-        Err(_elapsed) => {
-            ApiError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs())).into_response()
-        }
+        Err(_elapsed) => too_late(),
     }
+}
+
+/// Answers for a handler that took too long.
+#[must_use]
+pub(crate) fn too_late() -> Response {
+    ApiError::Unavailable(format!("no answer within {} s", DEADLINE.as_secs())).into_response()
 }
 
 /// Answers for a handler that panicked.

@@ -113,9 +113,20 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Query(value) = Query::<T>::from_request_parts(parts, state)
             .await
-            .map_err(|rejection| ApiError::field("query", rejection.body_text()))?;
+            .map_err(|rejection| query_error(&rejection.body_text()))?;
         check(&value)?;
         Ok(Self(value))
+    }
+}
+
+/// Says which parameter could not be read: axum writes it before the cause.
+fn query_error(text: &str) -> ApiError {
+    let cause = text.rsplit_once("query string: ").map_or(text, |(_, cause)| cause);
+    match cause.split_once(": ") {
+        Some((name, cause)) if name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
+            ApiError::field(name, cause)
+        }
+        _ => ApiError::field("query", cause),
     }
 }
 

@@ -3,17 +3,22 @@
 
 pub mod auth;
 mod byte_range;
+mod contract;
+mod docs_page;
 mod edge;
 mod etag;
 mod extract;
 mod health;
+mod idempotency;
 mod openapi;
 mod pages;
 pub mod problem;
+mod rate_limit;
 mod router;
 pub mod state;
 pub mod v1;
 pub mod voice;
 
+pub use openapi::Document;
 pub use router::{document, router};
-pub use state::{ApiSettings, ApiState};
+pub use state::{ApiSettings, ApiState, RequestLimits};

@@ -122,6 +122,32 @@ pub enum ApiError {
         /// Seconds until the next may succeed.
         retry_after_s: u64,
     },
+    /// More requests than allowed.
+    #[error("rate limited: {reason}")]
+    RateLimited {
+        /// Seconds until the next is let through.
+        retry_after_s: u64,
+        /// Whose limit it is, in plain words.
+        reason: String,
+    },
+    /// Nothing that `Accept` names can be answered.
+    #[error("not acceptable: answers are {produces}")]
+    NotAcceptable {
+        /// The media types that can.
+        produces: String,
+    },
+    /// Path and query are too long.
+    #[error("the address is too long")]
+    UriTooLong,
+    /// The same request with the same idempotency key is being worked on.
+    #[error("the request is being worked on")]
+    RequestInProgress {
+        /// Seconds after which its answer may be there.
+        retry_after_s: u64,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// Something we depend on is away; trying again later helps.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -241,6 +267,37 @@ impl ApiError {
                 "Too many attempts",
                 format!("try again in {retry_after_s} seconds"),
             ),
+            Self::RateLimited { retry_after_s, reason } => (
+                S::TOO_MANY_REQUESTS,
+                "rate-limited",
+                "Too many requests",
+                format!("{reason}; try again in {retry_after_s} seconds"),
+            ),
+            Self::NotAcceptable { produces } => (
+                S::NOT_ACCEPTABLE,
+                "not-acceptable",
+                "Can't be answered in that form",
+                format!("this operation answers {produces}; name it in `Accept` or leave the header out"),
+            ),
+            Self::UriTooLong => (
+                S::URI_TOO_LONG,
+                "uri-too-long",
+                "The address is too long",
+                "path and query may have 8192 bytes".to_owned(),
+            ),
+            Self::RequestInProgress { .. } => (
+                S::CONFLICT,
+                "idempotency-in-progress",
+                "The request is being worked on",
+                "the same request with this `Idempotency-Key` has no answer yet; try again in a moment"
+                    .to_owned(),
+            ),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key was used for another request",
+                "use a new key for each request; repeat a request exactly with its own key".to_owned(),
+            ),
             Self::Unavailable(_) => (
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -316,7 +373,11 @@ impl IntoResponse for ApiError {
             _ => {}
         }
         let extra = match &self {
-            Self::TooMany { retry_after_s } => Some((header::RETRY_AFTER, retry_after_s.to_string())),
+            Self::TooMany { retry_after_s }
+            | Self::RateLimited { retry_after_s, .. }
+            | Self::RequestInProgress { retry_after_s } => {
+                Some((header::RETRY_AFTER, retry_after_s.to_string()))
+            }
             Self::Unavailable(_) => Some((header::RETRY_AFTER, "2".to_owned())),
             Self::BadRange { size } => Some((header::CONTENT_RANGE, format!("bytes */{size}"))),
             Self::Unauthenticated => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),

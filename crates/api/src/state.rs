@@ -6,6 +6,15 @@ use app::App;
 use app::auth::limits::LoginLimits;
 use axum::http::HeaderValue;
 
+/// Most requests in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// From one address.
+    pub per_address: u32,
+    /// From one address, of those that change something without a sign-in (signing in is one of them).
+    pub by_strangers: u32,
+}
+
 /// Settings of the edge, decided by the server's configuration.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -19,6 +28,8 @@ pub struct ApiSettings {
     pub cors_origins: Vec<HeaderValue>,
     /// Most event streams at once; beyond it `503`.
     pub max_connections: usize,
+    /// Most requests in a minute.
+    pub requests: RequestLimits,
 }
 
 impl Default for ApiSettings {
@@ -29,6 +40,8 @@ impl Default for ApiSettings {
             trust_proxy: false,
             cors_origins: Vec::new(),
             max_connections: 500,
+            // Out of the way; the server's configuration has limits that fit a server.
+            requests: RequestLimits { per_address: 1_000_000, by_strangers: 1_000_000 },
         }
     }
 }

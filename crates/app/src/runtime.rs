@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::calls::recording::Spool;
 use crate::error::AppError;
 use crate::live::LiveBus;
+use crate::rate_limits::{ApiUsage, DatabaseCounts};
 use crate::secrets::Envelope;
 use crate::webhooks::Outgoing;
 
@@ -100,6 +101,8 @@ pub struct App {
     pub(crate) outgoing: Outgoing,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
+    /// Requests of programs, counted for the plan.
+    pub api_usage: ApiUsage,
     pub(crate) stt: Arc<dyn SpeechToText>,
     pub(crate) tts: Arc<dyn TextToSpeech>,
     pub(crate) vad: Arc<dyn VoiceScorerFactory>,
@@ -125,6 +128,7 @@ impl App {
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
         Ok(Arc::new(Self {
             spool: Spool::open(parts.settings.spool_dir.clone())?,
+            api_usage: ApiUsage::new(Arc::new(DatabaseCounts::new(parts.db.clone()))),
             db: parts.db,
             ambient: parts.ambient,
             live: LiveBus::default(),

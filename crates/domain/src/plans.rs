@@ -135,6 +135,8 @@ pub struct Entitlements {
     pub plan: String,
     /// The version of the catalogue's row.
     pub version: i32,
+    /// Whether requests to the API above the plan's number are charged for instead of refused.
+    pub charges_api_requests: bool,
     features: BTreeSet<Feature>,
     limits: BTreeMap<Limit, u64>,
 }
@@ -151,6 +153,7 @@ impl Entitlements {
         Self {
             plan: plan.to_owned(),
             version,
+            charges_api_requests: false,
             features: features.into_iter().filter_map(|name| name.parse().ok()).collect(),
             limits: limits.into_iter().filter_map(|(name, most)| Some((name.parse().ok()?, most))).collect(),
         }
@@ -162,9 +165,16 @@ impl Entitlements {
         Self {
             plan: "unlimited".to_owned(),
             version: 1,
+            charges_api_requests: false,
             features: Feature::ALL.iter().copied().collect(),
             limits: BTreeMap::new(),
         }
+    }
+
+    /// The same, with requests to the API above the plan's number charged for (or not).
+    #[must_use]
+    pub fn charging_api_requests(self, charges_api_requests: bool) -> Self {
+        Self { charges_api_requests, ..self }
     }
 
     /// Whether the plan has the feature.

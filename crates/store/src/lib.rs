@@ -11,6 +11,7 @@ pub mod clients;
 pub mod database;
 pub mod embedded;
 pub mod error;
+pub mod idempotency;
 pub mod jobs;
 pub mod knowledge;
 pub mod lead_questions;
@@ -22,6 +23,7 @@ pub mod organizations;
 pub mod page;
 pub mod plans;
 pub mod projects;
+pub mod rate_limits;
 pub mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;

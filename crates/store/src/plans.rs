@@ -16,6 +16,7 @@ struct Row {
     plan_version: i32,
     features: Vec<String>,
     limits: Json<HashMap<String, u64>>,
+    charges_api_requests: bool,
 }
 
 impl TryFrom<Row> for Entitlements {
@@ -28,7 +29,8 @@ impl TryFrom<Row> for Entitlements {
         }
         let features = row.features.iter().map(String::as_str);
         let limits = row.limits.0.iter().map(|(name, most)| (name.as_str(), *most));
-        Ok(Self::of_row(&row.plan_id, row.plan_version, features, limits))
+        let entitlements = Self::of_row(&row.plan_id, row.plan_version, features, limits);
+        Ok(entitlements.charging_api_requests(row.charges_api_requests))
     }
 }
 
@@ -59,7 +61,8 @@ async fn entitlements_of(
     sqlx::query_as!(
         Row,
         r#"SELECT o.kind, p.id AS plan_id, p.version AS plan_version, p.features,
-                  p.limits AS "limits: Json<HashMap<String, u64>>"
+                  p.limits AS "limits: Json<HashMap<String, u64>>",
+                  p.overage_per_api_request_micro IS NOT NULL AS "charges_api_requests!"
            FROM organizations o
            JOIN plans p ON p.id = o.plan_id AND p.version = o.plan_version
            WHERE o.id = $1"#,

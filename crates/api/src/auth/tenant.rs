@@ -135,6 +135,10 @@ impl<N: Needs> FromRequestParts<ApiState> for Tenant<N> {
     }
 }
 
+/// Who asks, when the edge has found out already. Put among a request's extensions, so that it is looked up once.
+#[derive(Debug, Clone)]
+pub(crate) struct Known(pub(crate) Identity);
+
 /// A signed-in person, whatever their rights.
 #[derive(Debug)]
 pub struct SignedIn(pub Identity);
@@ -143,6 +147,9 @@ impl FromRequestParts<ApiState> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        if let Some(Known(identity)) = parts.extensions.get() {
+            return Ok(Self(identity.clone()));
+        }
         let token = match credentials::bearer(&parts.headers) {
             Some(token) => token.to_owned(),
             None => credentials::cookie(&parts.headers).ok_or(ApiError::Unauthenticated)?,

@@ -160,6 +160,17 @@ settings! {
         answer_within: Duration = "3s", within "500ms" "12s";
         /// Most event streams of browsers at once; further ones are answered with 503.
         event_streams: usize = "1000", within "1" "100000";
+        /// Most connections at once; further ones wait until one is closed.
+        connections: usize = "10000", within "10" "1000000";
+        /// A connection whose request line and headers are not complete by then is closed. It is also how long an
+        /// idle connection is kept.
+        header_timeout: Duration = "30s", within "1s" "5m";
+        /// Most requests that one address may make in a minute; an office behind one address shares it. The
+        /// carrier's webhooks are not counted.
+        requests_per_minute: u32 = "1200", within "1" "100000000";
+        /// Most requests in a minute that one address may make to change something without being signed in:
+        /// signing in, resetting a password, accepting an invitation.
+        sign_in_requests_per_minute: u32 = "60", within "1" "100000000";
     }
 
     /// Log lines, written to standard error.

@@ -1,6 +1,7 @@
 //! Putting the program together: which provider serves which trait, and in which order things start and stop.
 
 pub mod database;
+pub mod listener;
 pub mod secrets;
 pub mod server;
 pub mod simulation;

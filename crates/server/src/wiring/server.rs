@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use api::state::{ApiSettings, ApiState};
+use api::state::{ApiSettings, ApiState, RequestLimits};
 use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
 use app::{App, AppParts, AppSettings};
 use brain::rules::RulesBrain;
@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::listener::ConnectionLimits;
 use super::secrets;
 use super::speech::Speech;
 use crate::config::Config;
@@ -112,6 +113,10 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         trust_proxy: config.server.trust_proxy,
         cors_origins: origins(config)?,
         max_connections: config.limits.event_streams,
+        requests: RequestLimits {
+            per_address: config.limits.requests_per_minute,
+            by_strangers: config.limits.sign_in_requests_per_minute,
+        },
         ..ApiSettings::default()
     };
     let router = api::router(ApiState::new(Arc::clone(&app), settings), Arc::clone(&edge));
@@ -132,21 +137,12 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
     });
     tasks.spawn(Arc::clone(&app).sweep_calls());
     tasks.spawn(Arc::clone(&app).deliver_webhooks());
-    let stop = stop_listening.clone();
-    tasks.spawn(async move {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            // Frames of 20 ms must not wait for each other.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
-        });
-        let served =
-            axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await });
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the listener broke");
-        }
-    });
+    tasks.spawn(Arc::clone(&app).keep_count_of_requests(stop_listening.clone()));
+    let connections = ConnectionLimits {
+        connections: config.limits.connections,
+        header_timeout: config.limits.header_timeout,
+    };
+    tasks.spawn(super::listener::serve(listener, router, connections, stop_listening.clone(), tasks.clone()));
     Ok(RunningServer { address, public_url, app, edge, speech, drain, stop_listening, tasks })
 }
 

@@ -56,7 +56,7 @@ async fn filters_narrow_the_list_and_wrong_ones_are_named() {
         ("limit=0", "limit"),
         ("limit=1000", "limit"),
         ("cursor=nonsense", "cursor"),
-        ("status=gone", "query"),
+        ("status=gone", "status"),
     ] {
         let answer = world.get(&format!("/api/v1/calls?{query}"), Some(&token)).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");

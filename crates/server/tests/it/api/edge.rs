@@ -100,3 +100,85 @@ async fn the_document_is_served_as_it_is_checked_in() {
     assert_eq!(served, serde_json::to_value(api::document()).unwrap());
     assert_eq!(served["openapi"], "3.1.0");
 }
+
+#[tokio::test]
+async fn a_request_must_fit_the_document() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "owner").await;
+    let unknown = world.get("/api/v1/clients?limit=5&page=2", Some(&token)).await;
+    assert_eq!((unknown.status, unknown.problem().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "invalid"));
+    let told = unknown.json()["errors"]["page"].as_str().unwrap().to_owned();
+    assert!(told.contains("limit"), "{told}");
+    let wrong = world.get("/api/v1/clients?limit=many", Some(&token)).await;
+    assert!(wrong.json()["errors"]["limit"].is_string(), "{wrong:?}");
+
+    let accept = async |accept: &str| {
+        let headers = [("accept", accept)];
+        world.send(request("GET", "/api/v1/clients", Some(&token), &headers, None)).await
+    };
+    assert_eq!(accept("text/html, */*;q=0.1").await.status, StatusCode::OK);
+    let refused = accept("text/csv").await;
+    assert_eq!((refused.status, refused.problem().as_str()), (StatusCode::NOT_ACCEPTABLE, "not-acceptable"));
+
+    let long = world.get(&format!("/api/v1/clients?q={}", "x".repeat(9_000)), Some(&token)).await;
+    assert_eq!((long.status, long.problem().as_str()), (StatusCode::URI_TOO_LONG, "uri-too-long"));
+}
+
+#[tokio::test]
+async fn methods_are_answered_as_http_has_it() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let token = world.sign_in_as(&agency, "owner").await;
+    let send =
+        async |method: &str, path: &str| world.send(request(method, path, Some(&token), &[], None)).await;
+    let wrong = send("DELETE", "/api/v1/clients").await;
+    assert_eq!((wrong.status, wrong.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD,POST"));
+    let options = send("OPTIONS", "/api/v1/clients").await;
+    assert_eq!((options.status, options.header("allow")), (StatusCode::NO_CONTENT, "GET,HEAD,POST"));
+    assert_eq!(send("OPTIONS", "/api/v1/nothing").await.status, StatusCode::NOT_FOUND);
+    let (head, get) = (send("HEAD", "/api/v1/clients").await, send("GET", "/api/v1/clients").await);
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.header("content-length"), get.body.len().to_string());
+
+    let slash = send("GET", "/api/v1/clients/?limit=5").await;
+    assert_eq!(
+        (slash.status, slash.header("location")),
+        (StatusCode::PERMANENT_REDIRECT, "/api/v1/clients?limit=5")
+    );
+    for elsewhere in ["//evil.example/", "/api//evil.example/", "/nowhere/"] {
+        assert_eq!(send("GET", elsewhere).await.status, StatusCode::NOT_FOUND, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn long_answers_are_compressed_for_who_can_read_it() {
+    let world = World::new().await;
+    let ask = async |path: &str, encoding: &str| {
+        let answer = world.send(request("GET", path, None, &[("accept-encoding", encoding)], None)).await;
+        (answer.header("content-encoding").to_owned(), answer.body.len())
+    };
+    let (encoding, size) = ask("/api/openapi.json", "gzip, br").await;
+    let (plain, full) = ask("/api/openapi.json", "identity").await;
+    assert_eq!((encoding.as_str(), plain.as_str()), ("gzip", ""));
+    assert!(size * 4 < full, "{size} of {full}");
+    assert_eq!(ask("/health", "gzip").await.0, "", "too short to be worth it");
+}
+
+#[tokio::test]
+async fn another_origins_page_may_send_and_read_our_headers() {
+    let origin = "https://app.example";
+    let settings = api::ApiSettings { cors_origins: vec![origin.parse().unwrap()], ..Default::default() };
+    let world = World::with(settings).await;
+    let headers = [("origin", origin), ("access-control-request-method", "POST")];
+    let preflight = world.send(request("OPTIONS", "/api/v1/leads", None, &headers, None)).await;
+    let allowed = preflight.header("access-control-allow-headers").to_owned();
+    for name in ["idempotency-key", "x-organization-id", "x-csrf-token", "if-match", "authorization"] {
+        assert!(allowed.contains(name), "{name}: {allowed}");
+    }
+    let answer = world.send(request("GET", "/api/v1/leads", None, &headers[..1], None)).await;
+    let exposed = answer.header("access-control-expose-headers").to_owned();
+    for name in ["ratelimit-remaining", "etag", "location", "x-request-id", "retry-after"] {
+        assert!(exposed.contains(name), "{name}: {exposed}");
+    }
+}

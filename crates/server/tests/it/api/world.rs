@@ -213,11 +213,20 @@ impl World {
 
     /// Founds an agency. `digit` keeps the numbers of two agencies apart.
     pub(crate) async fn agency(&self, name: &str, digit: u8) -> Agency {
-        self.agency_in(name, digit, OrgStatus::Active).await
+        self.founded(name, digit, OrgStatus::Active, "enterprise").await
     }
 
     /// Founds an agency that stands where it is said to stand.
     pub(crate) async fn agency_in(&self, name: &str, digit: u8, status: OrgStatus) -> Agency {
+        self.founded(name, digit, status, "enterprise").await
+    }
+
+    /// Founds an agency on a plan of the catalogue.
+    pub(crate) async fn agency_on(&self, plan: &str, name: &str, digit: u8) -> Agency {
+        self.founded(name, digit, OrgStatus::Active, plan).await
+    }
+
+    async fn founded(&self, name: &str, digit: u8, status: OrgStatus, plan: &str) -> Agency {
         let id = |_: &str| self.app.ambient.new_id();
         let now = self.app.ambient.now();
         let org = OrgId(id("org"));
@@ -235,9 +244,11 @@ impl World {
                 platform
             }
         };
-        store::organizations::insert(&mut tx, &organization(org, Some(platform), name, status, now))
-            .await
-            .unwrap();
+        let business = NewOrganization {
+            plan_id: plan.to_owned(),
+            ..organization(org, Some(platform), name, status, now)
+        };
+        store::organizations::insert(&mut tx, &business).await.unwrap();
         tx.commit().await.unwrap();
 
         let agency = Agency {

@@ -1,0 +1,43 @@
+//! What the groups of operations are about, for readers of the document.
+
+/// Each tag with its description, in the order of the reference.
+pub(super) const TAGS: &[(&str, &str)] = &[
+    (
+        "auth",
+        "Signing in and out, refreshing a session, second factors, single sign-on, forgotten passwords.",
+    ),
+    ("account", "The signed-in person: name, address, password, sessions, second factor."),
+    ("sessions", "Where a person is signed in, and ending it."),
+    ("organization", "The organization itself: profile, hours, settings, what its plan entitles it to."),
+    ("organizations", "The organizations below one's own: partners and businesses."),
+    ("onboarding", "The checklist of a new business, computed from what is really there."),
+    ("plans", "The catalogue of plans."),
+    ("branding", "Name, logo, colours and sender of an organization."),
+    ("domains", "Host names of an organization, and proving that they are its own."),
+    ("members", "The people of an organization."),
+    ("roles", "What people may do: templates and roles of one's own."),
+    ("permissions", "The catalogue of permissions."),
+    ("invitations", "Inviting people, and accepting."),
+    ("api-keys", "Keys for programs."),
+    ("audit-log", "Who did what, from where."),
+    ("agents", "The voices that answer: drafts, versions, publishing and rolling back."),
+    ("numbers", "Phone numbers and what a caller gets at which hour."),
+    ("lead-questions", "What the agent asks people who are interested."),
+    ("knowledge", "Questions and answers that the agent knows."),
+    ("clients", "The customers of the business, and what they are recognised by."),
+    ("projects", "What the business works on for its clients."),
+    ("leads", "People who became interested during a call."),
+    ("calls", "Calls with their turns, events, recordings, and calls as they happen."),
+    ("messages", "Messages that callers left."),
+    ("satisfaction", "What clients say of the service."),
+    ("notification-settings", "Who is told of what, and how."),
+    ("webhooks", "Telling other programs what happens: endpoints, deliveries, replays."),
+    ("settings", "What is set for a whole organization."),
+    (
+        "compat",
+        "Paths of the older documents, kept for programs written for them. New programs use `/api/v1`.",
+    ),
+    ("voice", "Where the telephone carrier meets the server. Not for other programs."),
+    ("health", "Whether the server is well."),
+    ("meta", "The description of the API itself."),
+];
