@@ -15,6 +15,7 @@ mod pages;
 pub mod problem;
 mod rate_limit;
 mod router;
+mod spreadsheet;
 pub mod state;
 pub mod v1;
 pub mod voice;

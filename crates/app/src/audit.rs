@@ -4,9 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use domain::ids::{ApiKeyId, OrgId, UserId};
+use provider_traits::ambient::Ambient;
 use store::audit::{Entry, append_to, record as append};
 use store::{OrgTx, SystemTx};
 
+use crate::auth::identity::{Identity, Principal};
 use crate::error::AppError;
 use crate::runtime::App;
 
@@ -35,6 +37,16 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Whoever asks, from where they ask.
+    #[must_use]
+    pub fn of(identity: &Identity, address: Option<IpAddr>) -> Self {
+        let who = match &identity.principal {
+            Principal::Person { user, .. } => Who::Person(user.id),
+            Principal::Key { id, .. } => Who::Key(*id),
+        };
+        Self { org_id: identity.org.id, home_org_id: identity.home_org_id, who, address }
+    }
+
     /// The system itself, at the organization.
     #[must_use]
     pub const fn system(org_id: OrgId) -> Self {
@@ -51,7 +63,19 @@ pub(crate) async fn record(
     object: &impl fmt::Display,
     detail: serde_json::Value,
 ) -> Result<(), AppError> {
-    Ok(append(tx, &entry(app, actor, action, object, detail)).await?)
+    Ok(append(tx, &entry(&app.ambient, actor, action, object, detail)).await?)
+}
+
+/// The same from a transaction across organizations; the line goes to the actor's organization.
+pub(crate) async fn record_by_system(
+    tx: &mut SystemTx,
+    ambient: &Ambient,
+    actor: &Actor,
+    action: &str,
+    object: &impl fmt::Display,
+    detail: serde_json::Value,
+) -> Result<(), AppError> {
+    Ok(append_to(tx, actor.org_id, &entry(ambient, actor, action, object, detail)).await?)
 }
 
 /// Adds a line to the log of a certain organization, where the system works across organizations.
@@ -64,7 +88,7 @@ pub(crate) async fn record_in(
     object: &impl fmt::Display,
     detail: serde_json::Value,
 ) -> Result<(), AppError> {
-    Ok(append_to(tx, org_id, &entry(app, actor, action, object, detail)).await?)
+    Ok(append_to(tx, org_id, &entry(&app.ambient, actor, action, object, detail)).await?)
 }
 
 /// Adds a line about an organization to the actor's log and to its own: both can see what was done to it from above.
@@ -83,15 +107,15 @@ pub(crate) async fn record_in_both(
 }
 
 fn entry(
-    app: &App,
+    ambient: &Ambient,
     actor: &Actor,
     action: &str,
     object: &impl fmt::Display,
     detail: serde_json::Value,
 ) -> Entry {
     Entry {
-        id: app.ambient.new_id(),
-        at: app.ambient.now(),
+        id: ambient.new_id(),
+        at: ambient.now(),
         user_id: match actor.who {
             Who::Person(id) => Some(id),
             Who::Key(_) | Who::System => None,

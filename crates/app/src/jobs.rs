@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::ids::{CallId, OrgId};
-use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
+use crate::audit_log::ForgetOldEntries;
 use crate::calls::finish;
 use crate::error::AppError;
+use crate::invitations::letter::SendInvitation;
 use crate::runtime::App;
 use crate::webhooks::jobs::{DeliverWebhooks, PruneWebhookLog, TellWebhookDisabled};
 
@@ -64,16 +66,18 @@ impl App {
     /// [`AppError::Bug`] with what the runner said when it could not start or broke.
     pub async fn work_on_jobs(self: Arc<Self>) -> Result<(), AppError> {
         let drain = self.drain.clone();
-        let prune_webhook_log = Cron::daily_at::<PruneWebhookLog>(3, 20)
-            .map(|cron| cron.payload_value(serde_json::json!({})))
-            .map_err(|error| AppError::Bug(format!("a job's time can't be read: {error}")))?;
+        let prune_webhook_log = daily::<PruneWebhookLog>(3, 20)?;
+        let forget_old_entries = daily::<ForgetOldEntries>(3, 17)?;
         let worker = store::jobs::worker_options(&self.db)
             .concurrency(CONCURRENCY)
             .define_job::<FinishCall>()
             .define_job::<DeliverWebhooks>()
             .define_job::<TellWebhookDisabled>()
             .define_job::<PruneWebhookLog>()
+            .define_job::<SendInvitation>()
+            .define_job::<ForgetOldEntries>()
             .with_cron(prune_webhook_log)
+            .with_cron(forget_old_entries)
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()
@@ -81,4 +85,11 @@ impl App {
             .map_err(|error| AppError::Bug(format!("the job runner did not start: {error}")))?;
         worker.run().await.map_err(|error| AppError::Bug(format!("the job runner broke: {error}")))
     }
+}
+
+/// A job that runs every day at a time (UTC) and is told nothing.
+fn daily<T: TaskHandler>(hour: u32, minute: u32) -> Result<CronBuilder<T>, AppError> {
+    Cron::daily_at::<T>(hour, minute)
+        .map(|cron| cron.payload_value(serde_json::json!({})))
+        .map_err(|error| AppError::Bug(format!("the time of a daily job is none: {error}")))
 }

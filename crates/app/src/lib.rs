@@ -4,7 +4,9 @@
 
 pub mod access;
 pub mod agents;
+pub mod api_keys;
 pub mod audit;
+pub mod audit_log;
 pub mod auth;
 pub mod calls;
 pub mod clients;
@@ -12,17 +14,21 @@ mod conversation_tools;
 pub mod demo_seed;
 pub mod error;
 pub mod idempotency;
+pub mod invitations;
 mod jobs;
 pub mod knowledge;
 pub mod leads;
 pub mod live;
+pub mod members;
 pub mod organizations;
 pub mod plans;
 pub mod projects;
 pub mod rate_limits;
+pub mod roles;
 mod runtime;
 pub mod secrets;
 mod ticket;
+mod tokens;
 mod vocabulary;
 pub mod webhooks;
 

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api_keys::uses::KeyUses;
 use crate::calls::recording::Spool;
 use crate::error::AppError;
 use crate::live::LiveBus;
@@ -117,6 +118,7 @@ pub struct App {
     active: Mutex<HashMap<CallId, ActiveCall>>,
     /// Calls whose caller is to be connected with a number, until the carrier asks.
     pub(crate) transfers: Mutex<HashMap<CallId, String>>,
+    pub(crate) key_uses: KeyUses,
     pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
 }
 
@@ -146,6 +148,7 @@ impl App {
             drain: parts.drain,
             active: Mutex::default(),
             transfers: Mutex::default(),
+            key_uses: KeyUses::default(),
             vocabularies: Mutex::default(),
         }))
     }

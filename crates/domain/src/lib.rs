@@ -25,6 +25,7 @@ pub mod plans;
 pub mod projects;
 pub mod qualification;
 pub mod regions;
+pub mod roles;
 pub mod spoken_forms;
 pub mod turn_taking;
 pub mod turns;

@@ -1,9 +1,11 @@
-//! What a person may do: named permissions and the roles that bundle them.
+//! What may be done: named permissions and sets of them. [`crate::roles`] bundles them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use crate::roles::Role;
 
 /// A text that names no permission, or no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,11 +16,11 @@ pub struct UnknownName {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
         /// One allowed action, `resource:action`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Permission {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])* $variant,)*
         }
 
         impl Permission {
@@ -32,6 +34,14 @@ macro_rules! permissions {
                     $(Self::$variant => $name,)*
                 }
             }
+
+            /// What it allows, in a sentence.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc),*).trim_ascii(),)*
+                }
+            }
         }
     };
 }
@@ -39,13 +49,13 @@ macro_rules! permissions {
 permissions! {
     /// See the organization's profile and settings.
     OrganizationRead = "organization:read";
-    /// Change them.
+    /// Change the organization's profile and settings.
     OrganizationManage = "organization:manage";
     /// See child businesses.
     BusinessesRead = "businesses:read";
     /// Create child businesses.
     BusinessesCreate = "businesses:create";
-    /// Suspend child businesses.
+    /// Suspend and close child businesses, set them free again, change their plan.
     BusinessesSuspend = "businesses:suspend";
     /// See who belongs to the organization.
     MembersRead = "members:read";
@@ -119,7 +129,7 @@ permissions! {
     KnowledgeDelete = "knowledge:delete";
     /// See who is notified of what.
     NotificationsRead = "notifications:read";
-    /// Change it.
+    /// Change who is notified of what.
     NotificationsWrite = "notifications:write";
     /// See analytics.
     AnalyticsRead = "analytics:read";
@@ -186,6 +196,29 @@ impl<'de> Deserialize<'de> for Permission {
 pub struct PermissionSet(u128);
 
 impl PermissionSet {
+    /// Every permission there is.
+    #[must_use]
+    pub fn all() -> Self {
+        Permission::ALL.iter().copied().collect()
+    }
+
+    /// What can be done inside a business: all but what concerns child organizations and the machine.
+    #[must_use]
+    pub fn of_a_business() -> Self {
+        Role::Owner.permissions()
+    }
+
+    /// The set of what is named; names that this version does not know allow nothing.
+    pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        names.into_iter().filter_map(|name| name.parse::<Permission>().ok()).collect()
+    }
+
+    /// The names of the members.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        self.iter().map(Permission::name).collect()
+    }
+
     /// Whether the set has the permission.
     #[must_use]
     pub const fn has(self, permission: Permission) -> bool {
@@ -204,6 +237,42 @@ impl PermissionSet {
         Self(self.0 & !(1 << permission as u32))
     }
 
+    /// What is in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in this one and not in the other.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether everything in the other is in this one.
+    #[must_use]
+    pub const fn covers(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What only looks.
+    #[must_use]
+    pub fn reading(self) -> Self {
+        self.iter().filter(|permission| permission.name().ends_with(":read")).collect()
+    }
+
     /// The members, in the order of [`Permission::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.iter().copied().filter(move |&p| self.has(p))
@@ -214,133 +283,6 @@ impl FromIterator<Permission> for PermissionSet {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
         permissions.into_iter().fold(Self::default(), Self::with)
     }
-}
-
-/// A role template of a business. Custom roles are sets of the same permissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything in the business, and the one who pays.
-    Owner,
-    /// Everything but money and the irrevocable.
-    Admin,
-    /// Runs the daily work: configures agents, sees the figures.
-    Manager,
-    /// Works with calls, leads, clients and projects.
-    Member,
-    /// Looks, changes nothing.
-    Viewer,
-}
-
-impl Role {
-    /// Every role there is, strongest first. Each may do all that the following ones may.
-    pub const ALL: &'static [Self] = &[Self::Owner, Self::Admin, Self::Manager, Self::Member, Self::Viewer];
-
-    /// The name in the API and in records.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Manager => "manager",
-            Self::Member => "member",
-            Self::Viewer => "viewer",
-        }
-    }
-
-    /// What the role may do.
-    #[must_use]
-    pub fn permissions(self) -> PermissionSet {
-        Permission::ALL.iter().copied().filter(|&p| weakest_role_with(p).is_some_and(|r| self <= r)).collect()
-    }
-}
-
-impl PartialOrd for Role {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// Stronger roles come first: `Owner < Viewer`.
-impl Ord for Role {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (*self as u8).cmp(&(*other as u8))
-    }
-}
-
-impl FromStr for Role {
-    type Err = UnknownName;
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        Self::ALL.iter().copied().find(|r| r.name() == name).ok_or(UnknownName { what: "role" })
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The table of the templates: the least role that has a permission; `None` for what no role inside a
-/// business has.
-const fn weakest_role_with(permission: Permission) -> Option<Role> {
-    use Permission as P;
-    Some(match permission {
-        P::OrganizationRead
-        | P::AgentsRead
-        | P::NumbersRead
-        | P::CallsRead
-        | P::ChatsRead
-        | P::LeadsRead
-        | P::MessagesRead
-        | P::ClientsRead
-        | P::ProjectsRead
-        | P::KnowledgeRead
-        | P::AnalyticsRead
-        | P::SatisfactionRead => Role::Viewer,
-        P::MembersRead
-        | P::CallsListen
-        | P::CallsLive
-        | P::ChatsReply
-        | P::LeadsWrite
-        | P::MessagesWrite
-        | P::ClientsWrite
-        | P::ProjectsWrite
-        | P::ProjectsSync
-        | P::NotificationsRead => Role::Member,
-        P::AgentsWrite
-        | P::AgentsTest
-        | P::CallsControl
-        | P::LeadsExport
-        | P::LeadFlowWrite
-        | P::KnowledgeWrite
-        | P::KnowledgeDelete
-        | P::IntegrationsRead
-        | P::NotificationsWrite
-        | P::ReportsExport
-        | P::ReportsSchedule
-        | P::UsageRead => Role::Manager,
-        P::OrganizationManage
-        | P::MembersInvite
-        | P::MembersRemove
-        | P::RolesManage
-        | P::AgentsDelete
-        | P::NumbersManage
-        | P::CallsDelete
-        | P::LeadsDelete
-        | P::ClientsDelete
-        | P::IntegrationsManage
-        | P::BillingRead
-        | P::ApiKeysManage
-        | P::WebhooksManage
-        | P::BrandingManage
-        | P::DomainsManage
-        | P::AuditRead
-        | P::PrivacyExport => Role::Admin,
-        P::BillingManage | P::BudgetsManage | P::PrivacyErase => Role::Owner,
-        // Kept for partners and the platform; a business has no children and does not run the machine.
-        P::BusinessesRead | P::BusinessesCreate | P::BusinessesSuspend | P::PlatformOperate => return None,
-    })
 }
 
 #[cfg(test)]
@@ -368,26 +310,26 @@ mod tests {
     }
 
     #[test]
-    fn a_stronger_role_may_all_that_a_weaker_one_may() {
-        for pair in Role::ALL.windows(2) {
-            let (stronger, weaker) = (pair[0].permissions(), pair[1].permissions());
-            assert!(weaker.iter().all(|p| stronger.has(p)), "{} over {}", pair[0], pair[1]);
-            assert_ne!(stronger, weaker);
-        }
+    fn sets_are_joined_and_compared() {
+        let read: PermissionSet = [Permission::CallsRead, Permission::LeadsRead].into_iter().collect();
+        let write: PermissionSet = [Permission::LeadsRead, Permission::LeadsWrite].into_iter().collect();
+        assert_eq!(read.intersection(write).names(), ["leads:read"]);
+        assert_eq!(read.union(write).names(), ["calls:read", "leads:read", "leads:write"]);
+        assert_eq!(write.minus(read).names(), ["leads:write"]);
+        assert!(read.union(write).covers(write) && !read.covers(write));
+        assert!(read.covers(PermissionSet::default()) && PermissionSet::default().is_empty());
+        assert_eq!(write.reading().names(), ["leads:read"]);
+        assert_eq!(PermissionSet::of_names(["leads:read", "leads:conquer"]).names(), ["leads:read"]);
+        assert_eq!(PermissionSet::all().names().len(), Permission::ALL.len());
     }
 
     #[test]
-    fn a_viewer_changes_nothing_and_hears_no_recording() {
-        let viewer = Role::Viewer.permissions();
-        assert!(viewer.iter().all(|p| p.name().ends_with(":read")));
-        assert!(!viewer.has(Permission::CallsListen));
-    }
-
-    #[test]
-    fn no_role_of_a_business_reaches_beyond_it() {
-        for role in Role::ALL {
-            assert!(!role.permissions().has(Permission::PlatformOperate));
-            assert!(!role.permissions().has(Permission::BusinessesRead));
+    fn every_permission_is_described_in_a_sentence_of_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        for permission in Permission::ALL {
+            let text = permission.description();
+            assert!(text.ends_with('.') && text.starts_with(char::is_uppercase), "{permission}: {text:?}");
+            assert!(seen.insert(text), "{permission}: {text:?} is said twice");
         }
     }
 }

@@ -4,7 +4,9 @@
 //! why it must see more. Three belts hold tenants apart: these types, the `org_id` in every statement, and
 //! row-level security under roles that can't bypass it. One module per noun; no use case, no HTTP status.
 
+pub mod access;
 pub mod agents;
+pub mod api_keys;
 pub mod audit;
 pub mod calls;
 pub mod clients;
@@ -12,10 +14,12 @@ pub mod database;
 pub mod embedded;
 pub mod error;
 pub mod idempotency;
+pub mod invitations;
 pub mod jobs;
 pub mod knowledge;
 pub mod lead_questions;
 pub mod leads;
+pub mod members;
 pub mod messages;
 pub mod migrate;
 pub mod numbers;
@@ -24,6 +28,7 @@ pub mod page;
 pub mod plans;
 pub mod projects;
 pub mod rate_limits;
+pub mod roles;
 pub mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -107,7 +107,7 @@ pub async fn set_member(tx: &mut SystemTx, org_id: OrgId, id: UserId, role: &str
     sqlx::query!(
         r#"INSERT INTO members (org_id, user_id, role)
            VALUES ($1, $2, $3)
-           ON CONFLICT ON CONSTRAINT members_pkey DO UPDATE SET role = EXCLUDED.role"#,
+           ON CONFLICT ON CONSTRAINT members_pkey DO UPDATE SET role = EXCLUDED.role, role_id = NULL"#,
         org_id.0,
         id.0,
         role,

@@ -4,8 +4,8 @@
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use app::audit::{Actor, Who};
-use app::auth::{Identity, Principal};
+use app::audit::Actor;
+use app::auth::Identity;
 use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -108,11 +108,7 @@ impl<N: Needs> Tenant<N> {
     /// Who acts, for the use cases and the audit log.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        let who = match &self.identity.principal {
-            Principal::Person { user, .. } => Who::Person(user.id),
-            Principal::Key { id, .. } => Who::Key(*id),
-        };
-        Actor { org_id: self.org_id(), home_org_id: self.identity.home_org_id, who, address: self.address }
+        Actor::of(&self.identity, self.address)
     }
 }
 

@@ -1,20 +1,26 @@
 //! Version 1 of the API: one module per noun. Additive changes only.
 
 pub mod agents;
+pub mod api_keys;
+pub mod audit_log;
 pub mod auth;
 pub mod call_events;
 pub mod calls;
 pub mod clients;
 pub mod hours;
+pub mod invitations;
 pub mod knowledge;
 pub mod lead_questions;
 pub mod leads;
+pub mod members;
 pub mod messages;
 pub mod organizations;
 pub mod page;
+pub mod permissions;
 pub mod plans;
 pub mod projects;
 pub mod recordings;
+pub mod roles;
 pub mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -25,17 +31,23 @@ use crate::state::ApiState;
 pub fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(agents::router())
+        .merge(api_keys::router())
+        .merge(audit_log::router())
         .merge(auth::router())
         .merge(call_events::router())
         .merge(calls::router())
         .merge(clients::router())
+        .merge(invitations::router())
         .merge(knowledge::router())
         .merge(lead_questions::router())
         .merge(leads::router())
+        .merge(members::router())
         .merge(messages::router())
         .merge(organizations::router())
         .merge(plans::router())
+        .merge(permissions::router())
         .merge(projects::router())
         .merge(recordings::router())
         .merge(webhooks::router())
+        .merge(roles::router())
 }

@@ -23,6 +23,8 @@ pub struct Identity {
     pub role: String,
     /// What is allowed.
     pub permissions: PermissionSet,
+    /// What is allowed in the organizations below this one.
+    pub child_permissions: PermissionSet,
     /// What the organization's plan allows.
     pub entitlements: Arc<Entitlements>,
 }
@@ -104,5 +106,20 @@ impl Identity {
     /// [`AppError::PlanRequired`].
     pub fn demand_feature(&self, feature: Feature) -> Result<(), AppError> {
         if self.entitlements.allows(feature) { Ok(()) } else { Err(AppError::PlanRequired { feature }) }
+    }
+
+    /// Demands that everything that is handed on to somebody else is the asker's own: nobody gives what they don't
+    /// have. The same holds for taking it away from somebody.
+    ///
+    /// # Errors
+    /// [`AppError::Forbidden`] with the first permission that is missing.
+    pub fn demand_all(
+        &self,
+        permissions: PermissionSet,
+        child_permissions: PermissionSet,
+    ) -> Result<(), AppError> {
+        let missing = permissions.minus(self.permissions).iter().next();
+        let missing = missing.or_else(|| child_permissions.minus(self.child_permissions).iter().next());
+        missing.map_or(Ok(()), |permission| Err(AppError::Forbidden { permission }))
     }
 }

@@ -142,6 +142,7 @@ fn identity_of(rights: Rights, user: Person, session_id: SessionId, expires_at: 
         home_org_id: rights.home_org_id,
         role: rights.role,
         permissions: rights.permissions,
+        child_permissions: rights.child_permissions,
         entitlements: rights.entitlements,
     }
 }

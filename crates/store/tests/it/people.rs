@@ -110,6 +110,6 @@ async fn the_audit_log_tells_the_newest_first() {
         };
         audit::record(&mut tx, &entry).await.expect("an entry");
     }
-    let page = audit::list(&mut tx, None, 1).await.expect("a page");
-    assert_eq!((page.items[0].id, page.has_more), (id(2), true));
+    let page = audit::list(&mut tx, &audit::Filter::default(), None, 1).await.expect("a page");
+    assert_eq!((page.items[0].entry.id, page.has_more), (id(2), true));
 }
