@@ -86,7 +86,6 @@ pub async fn append_to(tx: &mut SystemTx, org_id: OrgId, entry: &Entry) -> Resul
 }
 
 async fn insert(tx: &mut impl InTransaction, org_id: OrgId, entry: &Entry) -> Result<(), StoreError> {
-    let org_id = org_id.0;
     sqlx::query!(
         r#"INSERT INTO audit_log (id, org_id, at, user_id, action, object, ip, detail, api_key_id, home_org_id)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
