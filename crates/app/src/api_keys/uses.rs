@@ -68,7 +68,7 @@ mod tests {
     fn a_use_is_noted_once_a_minute_and_key() {
         let uses = KeyUses::default();
         let (one, other) = (ApiKeyId(Uuid::from_u128(1)), ApiKeyId(Uuid::from_u128(2)));
-        let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("a time");
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).expect("a time");
         assert!(uses.is_due(one, at(0)));
         assert!(uses.is_due(other, at(1)));
         assert!(!uses.is_due(one, at(59)));
