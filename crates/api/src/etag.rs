@@ -4,7 +4,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
@@ -19,6 +19,15 @@ pub(crate) fn tagged(updated_at: DateTime<Utc>, body: impl IntoResponse) -> Resp
     let mut response = body.into_response();
     if let Ok(value) = HeaderValue::from_str(&tag(updated_at)) {
         response.headers_mut().insert(header::ETAG, value);
+    }
+    response
+}
+
+/// The answer to a creation: `201`, and where the new thing is found.
+pub(crate) fn created_at(path: &str, mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(value) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(header::LOCATION, value);
     }
     response
 }

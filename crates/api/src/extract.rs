@@ -89,7 +89,7 @@ fn field_error(path: &str, cause: &serde_json::Error) -> ApiError {
     ApiError::field(&field, message)
 }
 
-fn check<T: Validate<Context = ()>>(value: &T) -> Result<(), ApiError> {
+pub(crate) fn check<T: Validate<Context = ()>>(value: &T) -> Result<(), ApiError> {
     value.validate().map_err(|report| {
         let mut errors = BTreeMap::new();
         for (path, error) in report.iter() {

@@ -10,7 +10,7 @@ use domain::spoken_forms::speak;
 use domain::turn_taking::TurnTaking;
 use serde::Deserialize;
 use store::agents::AgentSettings;
-use store::clients::{Contact, ContactKind};
+use store::clients::{ClientFacts, Contact, ContactKind};
 use store::knowledge::{EntryContent, Visibility};
 use store::numbers::Number;
 use store::organizations::{NewOrganization, OrgKind, OrgProfile, OrgStatus};
@@ -338,18 +338,16 @@ impl App {
         };
         let contacts =
             [contact(ContactKind::Phone, &client.phone), contact(ContactKind::Email, &client.email)];
-        store::clients::insert(tx, client_id, &client.name, "", &contacts, now).await?;
+        let facts =
+            ClientFacts { name: client.name.clone(), contacts: contacts.to_vec(), ..ClientFacts::default() };
+        store::clients::insert(tx, client_id, &facts, now).await?;
         for project in &client.projects {
             let facts = ProjectFacts {
-                client_id,
-                name: project.name.clone(),
                 aliases: project.aliases.clone(),
-                status: project.status.clone(),
                 last_update: project.last_update.clone(),
                 next_milestone: project.next_milestone.clone(),
                 due_on: project.due_in_days.map(|days| (now + Duration::days(days)).date_naive()),
-                provider: None,
-                synced_at: None,
+                ..ProjectFacts::named(client_id, &project.name, &project.status)
             };
             store::projects::insert(tx, ProjectId(self.ambient.new_id()), &facts, now).await?;
         }

@@ -49,6 +49,28 @@ impl TaskHandler for FinishCall {
     }
 }
 
+/// Removes an object that nothing points to any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DeleteObject {
+    /// Its key.
+    pub(crate) key: String,
+}
+
+impl DeleteObject {
+    pub(crate) const TASK: &str = "delete_object";
+}
+
+impl TaskHandler for DeleteObject {
+    const IDENTIFIER: &'static str = Self::TASK;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(UseCases(app)) = context.get_ext::<UseCases>() else {
+            return Err("the job runner has no use cases".to_owned());
+        };
+        app.objects.delete(&self.key).await.map_err(|error| error.to_string())
+    }
+}
+
 /// The use cases as the job runner carries them.
 #[derive(Clone)]
 pub(crate) struct UseCases(pub(crate) Arc<App>);
@@ -78,6 +100,7 @@ impl App {
             .define_job::<ForgetOldEntries>()
             .with_cron(prune_webhook_log)
             .with_cron(forget_old_entries)
+            .define_job::<DeleteObject>()
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()

@@ -2,13 +2,16 @@
 
 use std::sync::PoisonError;
 
+use chrono::{DateTime, Utc};
 use domain::ids::{KnowledgeId, OrgId};
+use serde_json::json;
 use store::OrgTx;
 use store::knowledge::{self, Entry, EntryContent, Visibility};
 
 use crate::audit::{self, Actor};
 use crate::error::AppError;
 use crate::runtime::App;
+use crate::version;
 
 /// What to change of an entry; `None` leaves a field as it is.
 #[derive(Debug, Default)]
@@ -34,22 +37,43 @@ pub async fn create(app: &App, actor: &Actor, content: &EntryContent) -> Result<
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
     knowledge::insert(&mut tx, id, content, app.ambient.now()).await?;
     let entry = knowledge::get(&mut tx, id).await?;
+    let detail = json!({ "question": content.question });
+    audit::record(&mut tx, app, actor, "knowledge:create", &id, detail).await?;
     tx.commit().await?;
     forget_vocabulary(app, actor.org_id);
     Ok(entry)
 }
 
-/// Changes an entry.
+/// Enters many entries at once, all or none. The next call knows them.
 ///
 /// # Errors
-/// Not found; storage errors.
+/// Storage errors.
+pub async fn import(app: &App, actor: &Actor, entries: &[EntryContent]) -> Result<(), AppError> {
+    let now = app.ambient.now();
+    let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    for content in entries {
+        knowledge::insert(&mut tx, KnowledgeId(app.ambient.new_id()), content, now).await?;
+    }
+    let detail = json!({ "entries": entries.len() });
+    audit::record(&mut tx, app, actor, "knowledge:import", &actor.org_id, detail).await?;
+    tx.commit().await?;
+    forget_vocabulary(app, actor.org_id);
+    Ok(())
+}
+
+/// Changes an entry, if it is still as the asker saw it (`based_on` is the `updated_at` of what they saw).
+///
+/// # Errors
+/// Not found; [`AppError::OutOfDate`]; storage errors.
 pub async fn change(
     app: &App,
     actor: &Actor,
     id: KnowledgeId,
+    based_on: Option<DateTime<Utc>>,
     change: EntryChange,
 ) -> Result<Entry, AppError> {
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    version::demand(based_on, knowledge::lock(&mut tx, id).await?)?;
     let before = knowledge::get(&mut tx, id).await?.content;
     let content = EntryContent {
         category: change.category.unwrap_or(before.category),
@@ -60,6 +84,8 @@ pub async fn change(
     };
     knowledge::update(&mut tx, id, &content, app.ambient.now()).await?;
     let entry = knowledge::get(&mut tx, id).await?;
+    let detail = json!({ "question": content.question });
+    audit::record(&mut tx, app, actor, "knowledge:update", &id, detail).await?;
     tx.commit().await?;
     forget_vocabulary(app, actor.org_id);
     Ok(entry)
@@ -73,11 +99,21 @@ pub async fn delete(app: &App, actor: &Actor, id: KnowledgeId) -> Result<(), App
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
     let entry = knowledge::get(&mut tx, id).await?;
     knowledge::delete(&mut tx, id).await?;
-    let detail = serde_json::json!({ "question": entry.content.question });
+    let detail = json!({ "question": entry.content.question });
     audit::record(&mut tx, app, actor, "knowledge:delete", &id, detail).await?;
     tx.commit().await?;
     forget_vocabulary(app, actor.org_id);
     Ok(())
+}
+
+/// Fetches entries from a Google Drive folder now.
+///
+/// # Errors
+/// [`AppError::Conflict`]: no folder can be connected yet.
+pub fn sync_drive() -> Result<(), AppError> {
+    let reason =
+        "no Google Drive folder is connected: connect one before fetching knowledge from it".to_owned();
+    Err(AppError::Conflict { reason })
 }
 
 /// What callers of this business are expected to say is worked out anew for the next call.

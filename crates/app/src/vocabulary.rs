@@ -8,6 +8,9 @@ use domain::ids::OrgId;
 use domain::leads::LeadQuestion;
 use domain::vocabulary::{self, Sources};
 use provider_traits::stt::SttConfig;
+use store::clients::{ClientFilter, ClientSort, ClientVisibility};
+use store::page::Wanted;
+use store::projects::{ProjectFilter, ProjectSort};
 use store::tx::OrgTx;
 use tokio::time::Instant;
 
@@ -74,8 +77,13 @@ impl App {
         let business = store::organizations::get(&mut tx).await?;
         let entries = store::knowledge::all_spoken(&mut tx).await?;
         let lead_questions = store::lead_questions::list(&mut tx).await?;
-        let clients = store::clients::list(&mut tx, None, None, MAX_NAMES).await?.items;
-        let projects = store::projects::list(&mut tx, None, None, MAX_NAMES).await?.items;
+        let newest = Wanted::first(ClientSort::CreatedAt, MAX_NAMES);
+        let known =
+            ClientFilter { visibility: Some(ClientVisibility::Recognised), ..ClientFilter::default() };
+        let clients = store::clients::list(&mut tx, &known, &newest).await?.items;
+        let newest = Wanted::first(ProjectSort::CreatedAt, MAX_NAMES);
+        let current = ProjectFilter { archived: Some(false), ..ProjectFilter::default() };
+        let projects = store::projects::list(&mut tx, &current, &newest).await?.items;
         let agents = store::agents::list(&mut tx).await?;
         let people = business
             .profile
@@ -86,8 +94,8 @@ impl App {
         let mut known: Vec<String> = clients
             .into_iter()
             .flat_map(|client| {
-                let persons = client.contacts.into_iter().filter_map(|contact| contact.person);
-                std::iter::once(client.name).chain(persons)
+                let persons = client.facts.contacts.into_iter().filter_map(|contact| contact.person);
+                std::iter::once(client.facts.name).chain(persons)
             })
             .collect();
         known.sort();

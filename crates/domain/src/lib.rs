@@ -26,6 +26,7 @@ pub mod projects;
 pub mod qualification;
 pub mod regions;
 pub mod roles;
+pub mod satisfaction;
 pub mod spoken_forms;
 pub mod turn_taking;
 pub mod turns;

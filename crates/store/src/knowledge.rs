@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::page::{Page, rows_for};
+use crate::page::{
+    Column, Listed, MAX_PAGE, SortKey, Source, Span, Wanted, fetch, push_contains, push_equal, push_ids,
+};
 use crate::text;
 use crate::tx::OrgTx;
 
@@ -62,6 +64,7 @@ pub struct Candidate {
     pub rank: f32,
 }
 
+#[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
     category: String,
@@ -90,6 +93,57 @@ impl TryFrom<Row> for Entry {
             updated_at: row.updated_at,
         })
     }
+}
+
+/// What a list of entries can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntrySort {
+    /// When it was entered.
+    CreatedAt,
+    /// When it was last changed.
+    UpdatedAt,
+    /// The question, without case.
+    Question,
+}
+
+impl SortKey for EntrySort {
+    fn column(self) -> Column {
+        match self {
+            Self::CreatedAt => Column::time("created_at"),
+            Self::UpdatedAt => Column::time("updated_at"),
+            Self::Question => Column::text("question_key"),
+        }
+    }
+}
+
+/// What to look for in a list of entries.
+#[derive(Debug, Clone, Default)]
+pub struct EntryFilter {
+    /// Only these.
+    pub ids: Option<Vec<KnowledgeId>>,
+    /// Only those whose question or answer contains this.
+    pub contains: Option<String>,
+    /// Only those under this heading.
+    pub category: Option<String>,
+    /// Only those that these people may hear.
+    pub visibility: Option<Visibility>,
+    /// Only those entered in this span.
+    pub created: Span,
+}
+
+const LIST: Source = Source {
+    columns: "id, category, question, variants, answer, visibility, created_at, updated_at",
+    from: "knowledge_entries",
+    id: "id",
+};
+
+/// A heading and how many entries stand under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category {
+    /// The heading; empty for those without.
+    pub name: String,
+    /// How many.
+    pub entries: u64,
 }
 
 /// Entries that hold any of the terms, best first. A term of several words must be held whole; terms of stop
@@ -164,35 +218,73 @@ pub async fn get(tx: &mut OrgTx, id: KnowledgeId) -> Result<Entry, StoreError> {
     .try_into()
 }
 
-/// Entries whose question contains `search`, newest first, older than `before`.
+/// Holds an entry until the end of the transaction and tells when it was last changed.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn lock(tx: &mut OrgTx, id: KnowledgeId) -> Result<DateTime<Utc>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query_scalar!(
+        "SELECT updated_at FROM knowledge_entries WHERE org_id = $1 AND id = $2 FOR UPDATE",
+        org_id,
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::NotFound { noun: "knowledge entry" })
+}
+
+/// Entries that meet the filter.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn list(
     tx: &mut OrgTx,
-    search: Option<&str>,
-    before: Option<KnowledgeId>,
-    limit: u32,
-) -> Result<Page<Entry>, StoreError> {
+    filter: &EntryFilter,
+    wanted: &Wanted<EntrySort>,
+) -> Result<Listed<Entry>, StoreError> {
     let (conn, org_id) = tx.parts();
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT id, category, question, variants, answer, visibility, created_at, updated_at
+    let visibility = filter.visibility.as_ref().map(text::encode).transpose()?;
+    let ids = filter.ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>());
+    fetch(
+        conn,
+        &LIST,
+        wanted,
+        |query| {
+            query.push("org_id = ").push_bind(org_id);
+            push_ids(query, "id", ids.clone());
+            push_equal(query, "category", filter.category.clone());
+            push_equal(query, "visibility", visibility.clone());
+            push_contains(query, &["question", "answer"], filter.contains.as_deref());
+            filter.created.push(query, "created_at");
+        },
+        |row: Row| row.try_into(),
+    )
+    .await
+}
+
+/// The headings in use, in alphabetical order, at most 200.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn categories(tx: &mut OrgTx) -> Result<Vec<Category>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let rows = sqlx::query!(
+        r#"SELECT category, count(*) AS "entries!"
            FROM knowledge_entries
            WHERE org_id = $1
-             AND id < $2
-             AND ($3::text IS NULL OR position(lower($3) IN lower(question)) > 0)
-           ORDER BY id DESC
-           LIMIT $4"#,
+           GROUP BY category
+           ORDER BY category
+           LIMIT $2"#,
         org_id,
-        before.map_or(Uuid::max(), |id| id.0),
-        search,
-        rows_for(limit),
+        i64::from(MAX_PAGE),
     )
     .fetch_all(conn)
     .await?;
-    let items = rows.into_iter().map(Entry::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::cut(items, limit))
+    Ok(rows
+        .into_iter()
+        .map(|row| Category { name: row.category, entries: row.entries.unsigned_abs() })
+        .collect())
 }
 
 /// The entries that callers may ask about, for the transcriber's vocabulary; the 2,000 oldest at most.
@@ -263,7 +355,7 @@ pub async fn update(
                variants = $5,
                answer = $6,
                visibility = $7,
-               updated_at = $8
+               updated_at = GREATEST($8, updated_at + interval '1 microsecond')
            WHERE org_id = $1 AND id = $2"#,
         org_id,
         id.0,

@@ -24,11 +24,13 @@ pub mod messages;
 pub mod migrate;
 pub mod numbers;
 pub mod organizations;
+pub mod overview;
 pub mod page;
 pub mod plans;
 pub mod projects;
 pub mod rate_limits;
 pub mod roles;
+pub mod satisfaction;
 pub mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -37,6 +39,7 @@ pub mod tx;
 pub mod users;
 pub mod webhook_receipts;
 pub mod webhooks;
+pub mod widget_configs;
 
 pub use database::Database;
 pub use error::StoreError;

@@ -2,18 +2,21 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use domain::call_log::{CallEvent, EventKind, LatencyParts};
-use domain::ids::{AgentId, CallId, ClientId};
+use domain::ids::{AgentId, CallId, ClientId, LeadId, NumberId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use store::SystemTx;
 use store::calls::turns::{ToolCall, Turn, TurnKind};
-use store::calls::{Call, CallFilter, CallStatus, Direction};
+use store::calls::{Call, CallFilter, CallSort, CallStatus, Direction};
+use store::page::{Listed, Span};
 use utoipa::{IntoParams, ToSchema};
 
-use super::page::{Page, PageQuery};
+use super::page::{Ids, List, ListParams, Listing, Page, moment, orders};
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{Id, ValidQuery};
+use crate::extract::Id;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,32 +24,106 @@ use utoipa_axum::routes;
 
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list_calls)).routes(routes!(get_call))
+    OpenApiRouter::new().routes(routes!(list_calls)).routes(routes!(get_call, delete_call))
+}
+
+orders! {
+    /// How calls are ordered.
+    CallOrder of CallSort:
+    StartedAt "started_at", StartedAtDown "-started_at" => CallSort::StartedAt;
 }
 
 /// Which calls are wanted.
-#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[derive(Debug, Serialize, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CallsQuery {
+    /// The order; `-started_at` when left out.
+    #[garde(skip)]
+    #[param(inline)]
+    sort: Option<CallOrder>,
+    /// Only these, separated by commas; at most 100.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "call_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    ids: Option<Ids<CallId>>,
+    /// Only calls in which somebody said all these words in one turn.
+    #[garde(length(chars, max = 200))]
+    #[param(max_length = 200, example = "opening hours")]
+    q: Option<String>,
     /// Only calls that stand there.
     #[garde(skip)]
     #[param(value_type = Option<String>, example = "completed",
         pattern = "^(ringing|in_progress|completed|no_answer|busy|failed|canceled)$")]
     status: Option<CallStatus>,
+    /// Only calls that came in, or only those that went out.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, pattern = "^(inbound|outbound)$")]
+    direction: Option<Direction>,
     /// Only calls of this client.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, example = "client_01jd5z6q2mf3vr4c9s8e7t6k5h")]
     client_id: Option<ClientId>,
     /// Only calls that this agent answered.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, example = "agent_01jd5z6q2mf3vr4c9s8e7t6k5h")]
     agent_id: Option<AgentId>,
-    /// Only calls that came in at this moment or later.
+    /// Only calls to this number of the business.
     #[garde(skip)]
+    #[param(value_type = Option<String>, example = "num_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    number_id: Option<NumberId>,
+    /// Only calls that this lead came of.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    lead_id: Option<LeadId>,
+    /// Only calls from this number (E.164).
+    #[garde(length(chars, max = 20))]
+    #[param(max_length = 20, example = "+15135550142")]
+    caller: Option<String>,
+    /// Only calls about this, such as `status_update`.
+    #[garde(length(chars, max = 100))]
+    #[param(max_length = 100)]
+    intent: Option<String>,
+    /// Only calls at least so urgent.
+    #[garde(range(max = 10))]
+    #[param(minimum = 0, maximum = 10)]
+    urgency_min: Option<u8>,
+    /// Only calls with a recording, or only those without.
+    #[garde(skip)]
+    has_recording: Option<bool>,
+    /// Only calls that came in at this moment or later.
+    #[garde(custom(moment))]
     from: Option<DateTime<Utc>>,
     /// Only calls that came in before this moment.
-    #[garde(skip)]
+    #[garde(custom(moment))]
     to: Option<DateTime<Utc>>,
+}
+
+impl Listing for CallsQuery {
+    const NOUN: &'static str = "calls";
+    type Order = CallOrder;
+
+    fn order(&self) -> Option<CallOrder> {
+        self.sort
+    }
+}
+
+impl From<&CallsQuery> for CallFilter {
+    fn from(query: &CallsQuery) -> Self {
+        Self {
+            ids: query.ids.as_ref().map(|ids| ids.0.clone()),
+            status: query.status,
+            direction: query.direction,
+            client_id: query.client_id,
+            agent_id: query.agent_id,
+            number_id: query.number_id,
+            lead_id: query.lead_id,
+            from_number: query.caller.clone(),
+            intent: query.intent.clone(),
+            urgency_min: query.urgency_min,
+            has_recording: query.has_recording,
+            started: Span { from: query.from, until: query.to },
+        }
+    }
 }
 
 /// A call, as lists show it. Times in milliseconds are media time: from the beginning of its audio.
@@ -308,11 +385,11 @@ impl From<ToolCall> for ToolCallView {
     }
 }
 
-/// List calls, newest first.
+/// List calls.
 #[utoipa::path(
     get, path = "/api/v1/calls", operation_id = "list_calls", tag = "calls",
     extensions(("x-permission" = json!("calls:read"))),
-    params(CallsQuery, PageQuery),
+    params(CallsQuery, ListParams),
     responses(
         (status = 200, description = "A page of calls", body = Page<CallView>),
         (status = 401, description = "Nobody is signed in", body = Problem),
@@ -323,19 +400,27 @@ impl From<ToolCall> for ToolCallView {
 pub(crate) async fn list_calls(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::CallsRead>,
-    ValidQuery(query): ValidQuery<CallsQuery>,
-    ValidQuery(page): ValidQuery<PageQuery>,
+    list: List<CallsQuery>,
 ) -> Result<Json<Page<CallView>>, ApiError> {
-    let filter = CallFilter {
-        status: query.status,
-        client_id: query.client_id,
-        agent_id: query.agent_id,
-        since: query.from,
-        until: query.to,
+    let filter = CallFilter::from(&list.filter);
+    let words = list.filter.q.as_deref().map(str::trim).filter(|words| !words.is_empty());
+    let calls = match words {
+        Some(words) => {
+            let why = "the index of transcripts is closed to a tenant's role";
+            let mut tx = SystemTx::begin(&_state.app.db, why).await?;
+            let found =
+                store::calls::search::find(&mut tx, tenant.org_id(), words, &filter, &list.wanted).await?;
+            drop(tx);
+            let mut tx = tenant.begin(&_state).await?;
+            let items = store::calls::of_ids(&mut tx, &found.items, &list.wanted).await?;
+            Listed { items, next: found.next, total: found.total }
+        }
+        None => {
+            let mut tx = tenant.begin(&_state).await?;
+            store::calls::list(&mut tx, &filter, &list.wanted).await?
+        }
     };
-    let mut tx = tenant.begin(&_state).await?;
-    let calls = store::calls::list(&mut tx, &filter, page.behind()?, page.limit()).await?;
-    Ok(Json(Page::of(calls, |call| call.cursor().to_string(), CallView::from)))
+    Ok(Json(list.page(calls, CallView::from)))
 }
 
 /// Get a call with everything that is known of it.
@@ -368,4 +453,26 @@ pub(crate) async fn get_call(
         tool_calls: tool_calls.into_iter().map(ToolCallView::from).collect(),
         events: events.into_iter().filter(|e| !matches!(e.kind, EventKind::CallerPartial { .. })).collect(),
     }))
+}
+
+/// Delete a call with its transcript, its log and its recording. Leads and messages that came of it stay.
+#[utoipa::path(
+    delete, path = "/api/v1/calls/{id}", operation_id = "delete_call", tag = "calls",
+    extensions(("x-permission" = json!("calls:delete"))),
+    params(("id" = String, Path, description = "The call", example = "call_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
+        (status = 404, description = "There is no such call", body = Problem),
+        (status = 409, description = "It goes on, or its record is not finished yet", body = Problem),
+    ),
+)]
+pub(crate) async fn delete_call(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::CallsDelete>,
+    Id(id): Id<CallId>,
+) -> Result<StatusCode, ApiError> {
+    app::calls::delete::delete(&_state.app, &tenant.actor(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -4,16 +4,20 @@ use app::knowledge::EntryChange;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::ids::KnowledgeId;
+use domain::plans::Feature;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::knowledge::{Entry, EntryContent, Visibility};
-use utoipa::ToSchema;
+use store::knowledge::{Category, Entry, EntryContent, EntryFilter, EntrySort, Visibility};
+use store::page::Span;
+use utoipa::{IntoParams, ToSchema};
 
-use super::page::{Page, PageQuery, SearchQuery};
+use super::page::{Ids, List, ListParams, Listing, Page, moment, orders};
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{Id, ValidJson, ValidQuery, required};
+use crate::etag::{IfMatch, created_at, tagged};
+use crate::extract::{Id, ValidJson, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,11 +25,10 @@ use utoipa_axum::routes;
 
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list_knowledge_entries, create_knowledge_entry)).routes(routes!(
-        get_knowledge_entry,
-        update_knowledge_entry,
-        delete_knowledge_entry
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(list_knowledge_entries, create_knowledge_entry))
+        .routes(routes!(get_knowledge_entry, update_knowledge_entry, delete_knowledge_entry))
+        .routes(routes!(list_knowledge_categories))
 }
 
 /// A knowledge entry.
@@ -99,6 +102,18 @@ pub struct NewKnowledgeEntry {
     visibility: Visibility,
 }
 
+impl From<NewKnowledgeEntry> for EntryContent {
+    fn from(new: NewKnowledgeEntry) -> Self {
+        Self {
+            category: new.category.trim().to_owned(),
+            question: new.question,
+            variants: new.variants,
+            answer: new.answer,
+            visibility: new.visibility,
+        }
+    }
+}
+
 fn public() -> Visibility {
     Visibility::Public
 }
@@ -134,38 +149,136 @@ pub struct KnowledgeEntryPatch {
     visibility: Option<Visibility>,
 }
 
-/// List knowledge entries, newest first.
+orders! {
+    /// How entries are ordered.
+    EntryOrder of EntrySort:
+    CreatedAt "created_at", CreatedAtDown "-created_at" => EntrySort::CreatedAt;
+    UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => EntrySort::UpdatedAt;
+    Question "question", QuestionDown "-question" => EntrySort::Question;
+}
+
+/// Which entries are wanted.
+#[derive(Debug, Serialize, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EntriesQuery {
+    /// The order; `-created_at` when left out.
+    #[garde(skip)]
+    #[param(inline)]
+    sort: Option<EntryOrder>,
+    /// Only these, separated by commas; at most 100.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "know_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    ids: Option<Ids<KnowledgeId>>,
+    /// Only entries whose question or answer contains this, in whatever case.
+    #[garde(length(chars, max = 200))]
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Only entries under this heading.
+    #[garde(length(chars, max = 200))]
+    #[param(max_length = 200)]
+    category: Option<String>,
+    /// Only `public` entries, those for `clients`, or `internal` ones.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, pattern = "^(public|clients|internal)$")]
+    visibility: Option<Visibility>,
+    /// Only entries entered at this moment or later.
+    #[garde(custom(moment))]
+    created_after: Option<DateTime<Utc>>,
+    /// Only entries entered before this moment.
+    #[garde(custom(moment))]
+    created_before: Option<DateTime<Utc>>,
+}
+
+impl Listing for EntriesQuery {
+    const NOUN: &'static str = "knowledge-entries";
+    type Order = EntryOrder;
+
+    fn order(&self) -> Option<EntryOrder> {
+        self.sort
+    }
+}
+
+impl From<&EntriesQuery> for EntryFilter {
+    fn from(query: &EntriesQuery) -> Self {
+        Self {
+            ids: query.ids.as_ref().map(|ids| ids.0.clone()),
+            contains: query.q.clone(),
+            category: query.category.clone(),
+            visibility: query.visibility,
+            created: Span { from: query.created_after, until: query.created_before },
+        }
+    }
+}
+
+/// A heading of the knowledge base.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KnowledgeCategory)]
+pub struct CategoryView {
+    /// The heading; empty for entries without one.
+    #[schema(example = "Opening hours")]
+    name: String,
+    /// How many entries stand under it.
+    entries: u64,
+}
+
+impl From<Category> for CategoryView {
+    fn from(category: Category) -> Self {
+        Self { name: category.name, entries: category.entries }
+    }
+}
+
+/// List the headings in use, in alphabetical order; at most 200.
+#[utoipa::path(
+    get, path = "/api/v1/knowledge-categories", operation_id = "list_knowledge_categories", tag = "knowledge",
+    extensions(("x-permission" = json!("knowledge:read"))),
+    responses(
+        (status = 200, description = "The headings", body = Page<CategoryView>),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan has no knowledge management", body = Problem),
+    ),
+)]
+pub(crate) async fn list_knowledge_categories(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::KnowledgeRead>,
+) -> Result<Json<Page<CategoryView>>, ApiError> {
+    let mut tx = tenant.begin(&_state).await?;
+    let categories = store::knowledge::categories(&mut tx).await?;
+    Ok(Json(Page::whole(categories.into_iter().map(CategoryView::from).collect())))
+}
+
+/// List knowledge entries.
 #[utoipa::path(
     get, path = "/api/v1/knowledge-entries", operation_id = "list_knowledge_entries", tag = "knowledge",
     extensions(("x-permission" = json!("knowledge:read"))),
-    params(SearchQuery, PageQuery),
+    params(EntriesQuery, ListParams),
     responses(
         (status = 200, description = "A page of entries", body = Page<EntryView>),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan has no knowledge management", body = Problem),
         (status = 422, description = "A parameter is invalid", body = Problem),
     ),
 )]
 pub(crate) async fn list_knowledge_entries(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::KnowledgeRead>,
-    ValidQuery(search): ValidQuery<SearchQuery>,
-    ValidQuery(page): ValidQuery<PageQuery>,
+    list: List<EntriesQuery>,
 ) -> Result<Json<Page<EntryView>>, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    let entries = store::knowledge::list(&mut tx, search.q(), page.behind()?, page.limit()).await?;
-    Ok(Json(Page::of(entries, |entry| entry.id.to_string(), EntryView::from)))
+    let entries = store::knowledge::list(&mut tx, &(&list.filter).into(), &list.wanted).await?;
+    Ok(Json(list.page(entries, EntryView::from)))
 }
 
-/// Get a knowledge entry.
+/// Get a knowledge entry. The `ETag` names this version of it.
 #[utoipa::path(
     get, path = "/api/v1/knowledge-entries/{id}", operation_id = "get_knowledge_entry", tag = "knowledge",
     extensions(("x-permission" = json!("knowledge:read"))),
     params(("id" = String, Path, description = "The entry", example = "know_01jd5z6q2mf3vr4c9s8e7t6k5h")),
     responses(
-        (status = 200, description = "The entry", body = EntryView),
+        (status = 200, description = "The entry", body = EntryView,
+            headers(("ETag" = String, description = "This version, for `If-Match`"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan has no knowledge management", body = Problem),
         (status = 404, description = "There is no such entry", body = Problem),
     ),
 )]
@@ -173,9 +286,9 @@ pub(crate) async fn get_knowledge_entry(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::KnowledgeRead>,
     Id(id): Id<KnowledgeId>,
-) -> Result<Json<EntryView>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    Ok(Json(store::knowledge::get(&mut tx, id).await?.into()))
+    Ok(shown(store::knowledge::get(&mut tx, id).await?))
 }
 
 /// Enter a knowledge entry. The next call knows it.
@@ -185,9 +298,12 @@ pub(crate) async fn get_knowledge_entry(
     request_body(content = NewKnowledgeEntry, example = json!({"question": "What are your opening hours?",
         "variants": ["When are you open?"], "answer": "We are open Monday to Friday, nine to six."})),
     responses(
-        (status = 201, description = "The entry", body = EntryView),
+        (status = 201, description = "The entry", body = EntryView,
+            headers(
+            ("ETag" = String, description = "This version, for `If-Match`"),
+            ("Location" = String, description = "Where it is found"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan has no knowledge management", body = Problem),
         (status = 422, description = "Fields are invalid", body = Problem),
     ),
 )]
@@ -195,38 +311,41 @@ pub(crate) async fn create_knowledge_entry(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::KnowledgeWrite>,
     ValidJson(new): ValidJson<NewKnowledgeEntry>,
-) -> Result<(StatusCode, Json<EntryView>), ApiError> {
-    let content = EntryContent {
-        category: new.category,
-        question: new.question,
-        variants: new.variants,
-        answer: new.answer,
-        visibility: new.visibility,
-    };
-    let created = app::knowledge::create(&_state.app, &tenant.actor(), &content).await?;
-    Ok((StatusCode::CREATED, Json(created.into())))
+) -> Result<Response, ApiError> {
+    tenant.require(Feature::KnowledgeManagement)?;
+    let created = app::knowledge::create(&_state.app, &tenant.actor(), &new.into()).await?;
+    let path = format!("/api/v1/knowledge-entries/{}", created.id);
+    Ok(created_at(&path, shown(created)))
 }
 
 /// Change a knowledge entry.
 #[utoipa::path(
     patch, path = "/api/v1/knowledge-entries/{id}", operation_id = "update_knowledge_entry", tag = "knowledge",
     extensions(("x-permission" = json!("knowledge:write"))),
-    params(("id" = String, Path, description = "The entry", example = "know_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    params(
+        ("id" = String, Path, description = "The entry", example = "know_01jd5z6q2mf3vr4c9s8e7t6k5h"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version the change is based on, or `*`"),
+    ),
     request_body(content = KnowledgeEntryPatch, example = json!({"answer": "We are open every day."})),
     responses(
-        (status = 200, description = "The entry as it is now", body = EntryView),
+        (status = 200, description = "The entry as it is now", body = EntryView,
+            headers(("ETag" = String, description = "The new version"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan has no knowledge management", body = Problem),
         (status = 404, description = "There is no such entry", body = Problem),
+        (status = 412, description = "It was changed in the meantime", body = Problem),
         (status = 422, description = "Fields are invalid", body = Problem),
+        (status = 428, description = "`If-Match` is missing", body = Problem),
     ),
 )]
 pub(crate) async fn update_knowledge_entry(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::KnowledgeWrite>,
     Id(id): Id<KnowledgeId>,
+    IfMatch(based_on): IfMatch,
     ValidJson(patch): ValidJson<KnowledgeEntryPatch>,
-) -> Result<Json<EntryView>, ApiError> {
+) -> Result<Response, ApiError> {
+    tenant.require(Feature::KnowledgeManagement)?;
     let change = EntryChange {
         category: patch.category,
         question: patch.question,
@@ -234,7 +353,7 @@ pub(crate) async fn update_knowledge_entry(
         answer: patch.answer,
         visibility: patch.visibility,
     };
-    Ok(Json(app::knowledge::change(&_state.app, &tenant.actor(), id, change).await?.into()))
+    Ok(shown(app::knowledge::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
 }
 
 /// Delete a knowledge entry.
@@ -245,7 +364,7 @@ pub(crate) async fn update_knowledge_entry(
     responses(
         (status = 204, description = "It is gone"),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan has no knowledge management", body = Problem),
         (status = 404, description = "There is no such entry", body = Problem),
     ),
 )]
@@ -254,6 +373,11 @@ pub(crate) async fn delete_knowledge_entry(
     tenant: Tenant<needs::KnowledgeDelete>,
     Id(id): Id<KnowledgeId>,
 ) -> Result<StatusCode, ApiError> {
+    tenant.require(Feature::KnowledgeManagement)?;
     app::knowledge::delete(&_state.app, &tenant.actor(), id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn shown(entry: Entry) -> Response {
+    tagged(entry.updated_at, Json(EntryView::from(entry)))
 }

@@ -3,18 +3,21 @@
 use app::leads::LeadChange;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
-use domain::ids::{CallId, LeadId};
+use domain::ids::{CallId, LeadId, UserId};
 use domain::leads::{LeadAnswer, Priority};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::leads::{Lead, LeadStatus};
-use store::page::Cursor;
+use store::leads::{Lead, LeadFilter, LeadSort, LeadStatus};
+use store::page::Span;
 use utoipa::{IntoParams, ToSchema};
 
-use super::page::{Page, PageQuery};
+use super::page::{Ids, List, ListParams, Listing, Page, moment, orders};
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{Id, ValidJson, ValidQuery, clearable, required};
+use crate::etag::{IfMatch, created_at, tagged};
+use crate::extract::{Id, ValidJson, clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +25,10 @@ use utoipa_axum::routes;
 
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list_leads)).routes(routes!(get_lead, update_lead))
+    OpenApiRouter::new()
+        .routes(routes!(list_leads, create_lead))
+        .routes(routes!(get_lead, update_lead, delete_lead))
+        .routes(routes!(merge_leads))
 }
 
 /// A lead.
@@ -65,6 +71,9 @@ pub struct LeadView {
     notes: Option<String>,
     /// What the person answered, in the order the questions were first answered.
     answers: Vec<LeadAnswerView>,
+    /// Who looks after it.
+    #[schema(value_type = Option<String>, example = "user_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    assignee_id: Option<UserId>,
     /// When it was taken.
     created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -115,76 +124,268 @@ impl From<Lead> for LeadView {
             service: lead.service,
             notes: lead.notes,
             answers: lead.answers.into_iter().map(LeadAnswerView::from).collect(),
+            assignee_id: lead.assignee_id,
             created_at: lead.created_at,
             updated_at: lead.updated_at,
         }
     }
 }
 
+orders! {
+    /// How leads are ordered.
+    LeadOrder of LeadSort:
+    CreatedAt "created_at", CreatedAtDown "-created_at" => LeadSort::CreatedAt;
+    UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => LeadSort::UpdatedAt;
+}
+
 /// Which leads are wanted.
-#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[derive(Debug, Serialize, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LeadsQuery {
+    /// The order; `-created_at` when left out.
+    #[garde(skip)]
+    #[param(inline)]
+    sort: Option<LeadOrder>,
+    /// Only these, separated by commas; at most 100.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    ids: Option<Ids<LeadId>>,
+    /// Only leads whose name, company, address, number or notes contain this, in whatever case.
+    #[garde(length(chars, max = 200))]
+    #[param(max_length = 200)]
+    q: Option<String>,
     /// Only leads that stand there.
     #[garde(skip)]
     #[param(value_type = Option<String>, pattern = "^(open|contacted|qualified|won|lost)$")]
     status: Option<LeadStatus>,
+    /// Only leads this pressing.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, pattern = "^(LOW|NORMAL|HIGH|URGENT)$")]
+    priority: Option<Priority>,
+    /// Only leads from there: `voice`, `chat` or `manual`.
+    #[garde(pattern(r"^(voice|chat|manual)$"))]
+    #[param(pattern = "^(voice|chat|manual)$")]
+    source: Option<String>,
+    /// Only leads with every required answer, or only those without.
+    #[garde(skip)]
+    complete: Option<bool>,
+    /// Only leads that this person looks after.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "user_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    assignee_id: Option<UserId>,
+    /// Only leads whose latest conversation was this.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "call_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    call_id: Option<CallId>,
+    /// Only leads with this number (E.164).
+    #[garde(length(chars, max = 20))]
+    #[param(max_length = 20)]
+    phone: Option<String>,
+    /// Only leads taken at this moment or later.
+    #[garde(custom(moment))]
+    created_after: Option<DateTime<Utc>>,
+    /// Only leads taken before this moment.
+    #[garde(custom(moment))]
+    created_before: Option<DateTime<Utc>>,
 }
 
-/// What to change of a lead. Fields that are left out stay as they are.
+impl Listing for LeadsQuery {
+    const NOUN: &'static str = "leads";
+    type Order = LeadOrder;
+
+    fn order(&self) -> Option<LeadOrder> {
+        self.sort
+    }
+}
+
+impl From<&LeadsQuery> for LeadFilter {
+    fn from(query: &LeadsQuery) -> Self {
+        Self {
+            ids: query.ids.as_ref().map(|ids| ids.0.clone()),
+            status: query.status,
+            priority: query.priority,
+            source: query.source.clone(),
+            complete: query.complete,
+            assignee_id: query.assignee_id,
+            call_id: query.call_id,
+            phone: query.phone.clone(),
+            contains: query.q.clone(),
+            created: Span { from: query.created_after, until: query.created_before },
+        }
+    }
+}
+
+/// A lead to be entered by hand. A name, an e-mail address, a number or a company is needed.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLead {
+    /// `open` (when left out), `contacted`, `qualified`, `won` or `lost`.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, pattern = "^(open|contacted|qualified|won|lost)$")]
+    status: Option<LeadStatus>,
+    /// `LOW`, `NORMAL` (when left out), `HIGH` or `URGENT`.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, pattern = "^(LOW|NORMAL|HIGH|URGENT)$")]
+    priority: Option<Priority>,
+    /// Who looks after it: a member of the organization.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    assignee_id: Option<UserId>,
+    /// The person's name.
+    #[serde(default)]
+    #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200, example = "Maria Lopez")]
+    name: Option<String>,
+    /// The person's e-mail address.
+    #[serde(default)]
+    #[garde(length(chars, max = 320))]
+    #[schema(max_length = 320, example = "maria@lopez.example")]
+    email: Option<String>,
+    /// The number to call back; kept in E.164.
+    #[serde(default)]
+    #[garde(length(chars, max = 40))]
+    #[schema(max_length = 40, example = "+15135550142")]
+    phone: Option<String>,
+    /// The company.
+    #[serde(default)]
+    #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
+    company: Option<String>,
+    /// The budget.
+    #[serde(default)]
+    #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
+    budget: Option<String>,
+    /// The timeline.
+    #[serde(default)]
+    #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
+    timeline: Option<String>,
+    /// The service or type of project.
+    #[serde(default)]
+    #[garde(length(chars, max = 500))]
+    #[schema(max_length = 500)]
+    service: Option<String>,
+    /// Anything else.
+    #[serde(default)]
+    #[garde(length(chars, max = 10_000))]
+    #[schema(max_length = 10_000)]
+    notes: Option<String>,
+}
+
+/// What to change of a lead. Fields that are left out stay as they are; `null` empties a field.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeadPatch {
     /// `open`, `contacted`, `qualified`, `won` or `lost`.
     #[serde(default, deserialize_with = "required")]
     #[garde(skip)]
-    #[schema(value_type = Option<String>, nullable = false, example = "contacted")]
+    #[schema(value_type = Option<String>, nullable = false, example = "contacted",
+        pattern = "^(open|contacted|qualified|won|lost)$")]
     status: Option<LeadStatus>,
     /// `LOW`, `NORMAL`, `HIGH` or `URGENT`.
     #[serde(default, deserialize_with = "required")]
     #[garde(skip)]
-    #[schema(value_type = Option<String>, nullable = false, example = "HIGH")]
+    #[schema(value_type = Option<String>, nullable = false, example = "HIGH", pattern = "^(LOW|NORMAL|HIGH|URGENT)$")]
     priority: Option<Priority>,
-    /// Notes; `null` empties them.
+    /// Whether everything required is known.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(skip)]
+    #[schema(nullable = false)]
+    complete: Option<bool>,
+    /// Who looks after it: a member of the organization.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    assignee_id: Option<Option<UserId>>,
+    /// The person's name.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 200))))]
+    #[schema(value_type = Option<String>, max_length = 200, example = "Maria Lopez")]
+    name: Option<Option<String>>,
+    /// The person's e-mail address.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 320))))]
+    #[schema(value_type = Option<String>, max_length = 320, example = "maria@lopez.example")]
+    email: Option<Option<String>>,
+    /// The number to call back; kept in E.164.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 40))))]
+    #[schema(value_type = Option<String>, max_length = 40, example = "+15135550142")]
+    phone: Option<Option<String>>,
+    /// The company.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 200))))]
+    #[schema(value_type = Option<String>, max_length = 200)]
+    company: Option<Option<String>>,
+    /// The budget.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 200))))]
+    #[schema(value_type = Option<String>, max_length = 200)]
+    budget: Option<Option<String>>,
+    /// The timeline.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 200))))]
+    #[schema(value_type = Option<String>, max_length = 200)]
+    timeline: Option<Option<String>>,
+    /// The service or type of project.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 500))))]
+    #[schema(value_type = Option<String>, max_length = 500)]
+    service: Option<Option<String>>,
+    /// Anything else.
     #[serde(default, deserialize_with = "clearable")]
     #[garde(inner(inner(length(chars, max = 10_000))))]
     #[schema(value_type = Option<String>, max_length = 10_000)]
     notes: Option<Option<String>>,
 }
 
-/// List leads, newest first.
+/// A lead of the same person.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeadMerge {
+    /// The lead that goes.
+    #[garde(skip)]
+    #[schema(value_type = String, example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    lead_id: LeadId,
+}
+
+/// List leads.
 #[utoipa::path(
     get, path = "/api/v1/leads", operation_id = "list_leads", tag = "leads",
     extensions(("x-permission" = json!("leads:read"))),
-    params(LeadsQuery, PageQuery),
+    params(LeadsQuery, ListParams),
     responses(
         (status = 200, description = "A page of leads", body = Page<LeadView>),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
         (status = 422, description = "A parameter is invalid", body = Problem),
     ),
 )]
 pub(crate) async fn list_leads(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::LeadsRead>,
-    ValidQuery(query): ValidQuery<LeadsQuery>,
-    ValidQuery(page): ValidQuery<PageQuery>,
+    list: List<LeadsQuery>,
 ) -> Result<Json<Page<LeadView>>, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    let leads = store::leads::list(&mut tx, query.status, page.behind()?, page.limit()).await?;
-    let place = |lead: &Lead| Cursor { at: lead.created_at, id: lead.id.0 }.to_string();
-    Ok(Json(Page::of(leads, place, LeadView::from)))
+    let leads = store::leads::list(&mut tx, &(&list.filter).into(), &list.wanted).await?;
+    Ok(Json(list.page(leads, LeadView::from)))
 }
 
-/// Get a lead.
+/// Get a lead. The `ETag` names this version of it.
 #[utoipa::path(
     get, path = "/api/v1/leads/{id}", operation_id = "get_lead", tag = "leads",
     extensions(("x-permission" = json!("leads:read"))),
     params(("id" = String, Path, description = "The lead", example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")),
     responses(
-        (status = 200, description = "The lead", body = LeadView),
+        (status = 200, description = "The lead", body = LeadView,
+            headers(("ETag" = String, description = "This version, for `If-Match`"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
         (status = 404, description = "There is no such lead", body = Problem),
     ),
 )]
@@ -192,32 +393,143 @@ pub(crate) async fn get_lead(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::LeadsRead>,
     Id(id): Id<LeadId>,
-) -> Result<Json<LeadView>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    Ok(Json(store::leads::get(&mut tx, id).await?.into()))
+    Ok(shown(store::leads::get(&mut tx, id).await?))
 }
 
-/// Change where a lead stands, how pressing it is, or its notes.
+/// Enter a lead by hand.
+#[utoipa::path(
+    post, path = "/api/v1/leads", operation_id = "create_lead", tag = "leads",
+    extensions(("x-permission" = json!("leads:write"))),
+    request_body(content = NewLead, example = json!({"name": "Maria Lopez", "phone": "+15135550142",
+        "company": "Lopez Bakery", "service": "A new logo"})),
+    responses(
+        (status = 201, description = "The lead", body = LeadView,
+            headers(
+            ("ETag" = String, description = "This version, for `If-Match`"),
+            ("Location" = String, description = "Where it is found"))),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
+        (status = 409, description = "The same person has an open lead", body = Problem),
+        (status = 422, description = "Fields are invalid", body = Problem),
+    ),
+)]
+pub(crate) async fn create_lead(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::LeadsWrite>,
+    ValidJson(new): ValidJson<NewLead>,
+) -> Result<Response, ApiError> {
+    let change = LeadChange {
+        status: new.status,
+        priority: new.priority,
+        complete: None,
+        assignee_id: Some(new.assignee_id),
+        name: Some(new.name),
+        email: Some(new.email),
+        phone: Some(new.phone),
+        company: Some(new.company),
+        budget: Some(new.budget),
+        timeline: Some(new.timeline),
+        service: Some(new.service),
+        notes: Some(new.notes),
+    };
+    let created = app::leads::create(&_state.app, &tenant.actor(), change).await?;
+    let path = format!("/api/v1/leads/{}", created.id);
+    Ok(created_at(&path, shown(created)))
+}
+
+/// Change a lead.
 #[utoipa::path(
     patch, path = "/api/v1/leads/{id}", operation_id = "update_lead", tag = "leads",
     extensions(("x-permission" = json!("leads:write"))),
-    params(("id" = String, Path, description = "The lead", example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")),
-    request_body(content = LeadPatch, example = json!({"status": "contacted"})),
+    params(
+        ("id" = String, Path, description = "The lead", example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version the change is based on, or `*`"),
+    ),
+    request_body(content = LeadPatch, example = json!({"status": "contacted", "notes": null})),
     responses(
-        (status = 200, description = "The lead as it is now", body = LeadView),
+        (status = 200, description = "The lead as it is now", body = LeadView,
+            headers(("ETag" = String, description = "The new version"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
         (status = 404, description = "There is no such lead", body = Problem),
         (status = 409, description = "The same person has another open lead", body = Problem),
+        (status = 412, description = "It was changed in the meantime", body = Problem),
         (status = 422, description = "Fields are invalid", body = Problem),
+        (status = 428, description = "`If-Match` is missing", body = Problem),
     ),
 )]
 pub(crate) async fn update_lead(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::LeadsWrite>,
     Id(id): Id<LeadId>,
+    IfMatch(based_on): IfMatch,
     ValidJson(patch): ValidJson<LeadPatch>,
-) -> Result<Json<LeadView>, ApiError> {
-    let change = LeadChange { status: patch.status, priority: patch.priority, notes: patch.notes };
-    Ok(Json(app::leads::change(&_state.app, &tenant.actor(), id, change).await?.into()))
+) -> Result<Response, ApiError> {
+    let change = LeadChange {
+        status: patch.status,
+        priority: patch.priority,
+        complete: patch.complete,
+        assignee_id: patch.assignee_id,
+        name: patch.name,
+        email: patch.email,
+        phone: patch.phone,
+        company: patch.company,
+        budget: patch.budget,
+        timeline: patch.timeline,
+        service: patch.service,
+        notes: patch.notes,
+    };
+    Ok(shown(app::leads::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
+}
+
+/// Merge another lead of the same person into this one: this one takes over what it lacks, the other one goes.
+#[utoipa::path(
+    post, path = "/api/v1/leads/{id}/merge", operation_id = "merge_leads", tag = "leads",
+    extensions(("x-permission" = json!("leads:write"))),
+    params(("id" = String, Path, description = "The lead that stays", example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    request_body(content = LeadMerge, example = json!({"lead_id": "lead_01jd5z6q2mf3vr4c9s8e7t6k5j"})),
+    responses(
+        (status = 200, description = "The lead as it is now", body = LeadView,
+            headers(("ETag" = String, description = "The new version"))),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
+        (status = 404, description = "There is no such lead", body = Problem),
+        (status = 409, description = "The same person has a third open lead", body = Problem),
+        (status = 422, description = "The other lead is the same one, or there is none", body = Problem),
+    ),
+)]
+pub(crate) async fn merge_leads(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::LeadsWrite>,
+    Id(id): Id<LeadId>,
+    ValidJson(merge): ValidJson<LeadMerge>,
+) -> Result<Response, ApiError> {
+    Ok(shown(app::leads::merge(&_state.app, &tenant.actor(), id, merge.lead_id).await?))
+}
+
+/// Delete a lead. The calls it came from stay.
+#[utoipa::path(
+    delete, path = "/api/v1/leads/{id}", operation_id = "delete_lead", tag = "leads",
+    extensions(("x-permission" = json!("leads:delete"))),
+    params(("id" = String, Path, description = "The lead", example = "lead_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
+        (status = 404, description = "There is no such lead", body = Problem),
+    ),
+)]
+pub(crate) async fn delete_lead(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::LeadsDelete>,
+    Id(id): Id<LeadId>,
+) -> Result<StatusCode, ApiError> {
+    app::leads::delete(&_state.app, &tenant.actor(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn shown(lead: Lead) -> Response {
+    tagged(lead.updated_at, Json(LeadView::from(lead)))
 }

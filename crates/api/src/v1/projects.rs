@@ -4,16 +4,19 @@ use app::projects::{NewProject, ProjectChange};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ids::{ClientId, ProjectId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::projects::Project;
-use utoipa::ToSchema;
+use store::page::Span;
+use store::projects::{Project, ProjectFilter, ProjectSort};
+use utoipa::{IntoParams, ToSchema};
 
-use super::page::{Page, PageQuery, SearchQuery};
+use super::page::{Ids, List, ListParams, Listing, Page, day, moment, orders};
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{Id, ValidJson, ValidQuery, clearable, required};
+use crate::etag::{IfMatch, created_at, tagged};
+use crate::extract::{Id, ValidJson, clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,13 +24,15 @@ use utoipa_axum::routes;
 
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_projects, create_project))
-        .routes(routes!(get_project, update_project))
+    OpenApiRouter::new().routes(routes!(list_projects, create_project)).routes(routes!(
+        get_project,
+        update_project,
+        delete_project
+    ))
 }
 
 /// Where a project stands.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectStatus {
     /// Not begun.
@@ -85,7 +90,17 @@ pub struct ProjectView {
     next_milestone: Option<String>,
     /// When the milestone or the project is due.
     due_on: Option<NaiveDate>,
-    /// The tool it is mirrored from; `null` when entered by hand.
+    /// How much is done, 0 to 100, when somebody keeps count.
+    #[schema(maximum = 100)]
+    progress_percent: Option<u8>,
+    /// Who works on it.
+    people: Vec<String>,
+    /// Where it is found in its tool.
+    link: Option<String>,
+    /// When it was put away; callers hear nothing of it any more.
+    archived_at: Option<DateTime<Utc>>,
+    /// The tool it is mirrored from, which then decides its name, status, text, dates, progress, people and link;
+    /// `null` when entered by hand.
     provider: Option<String>,
     /// When the mirror was fresh.
     synced_at: Option<DateTime<Utc>>,
@@ -107,6 +122,10 @@ impl From<Project> for ProjectView {
             last_update: facts.last_update,
             next_milestone: facts.next_milestone,
             due_on: facts.due_on,
+            progress_percent: facts.progress_percent,
+            people: facts.people,
+            link: facts.link,
+            archived_at: facts.archived_at,
             provider: facts.provider,
             synced_at: facts.synced_at,
             created_at: project.created_at,
@@ -148,8 +167,32 @@ pub struct NewProjectBody {
     next_milestone: Option<String>,
     /// When the milestone or the project is due.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(custom(day))]
     due_on: Option<NaiveDate>,
+    /// How much is done, 0 to 100.
+    #[serde(default)]
+    #[garde(range(max = 100))]
+    #[schema(maximum = 100)]
+    progress_percent: Option<u8>,
+    /// Who works on it.
+    #[serde(default)]
+    #[garde(length(max = 50), inner(length(chars, min = 1, max = 200)))]
+    #[schema(max_items = 50)]
+    people: Vec<String>,
+    /// Where it is found: an `http` or `https` address.
+    #[serde(default)]
+    #[garde(length(chars, max = 2_000), inner(custom(web_address)))]
+    #[schema(max_length = 2_000, example = "https://tool.example/p/17")]
+    link: Option<String>,
+}
+
+/// For garde: an address that a browser opens, and no script.
+fn web_address(text: &str, _context: &()) -> garde::Result {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must begin with https:// or http://"))
+    }
 }
 
 /// What to change of a project. Fields that are left out stay as they are; `null` empties a field.
@@ -183,16 +226,116 @@ pub struct ProjectPatch {
     next_milestone: Option<Option<String>>,
     /// When the milestone or the project is due.
     #[serde(default, deserialize_with = "clearable")]
-    #[garde(skip)]
+    #[garde(inner(custom(day)))]
     #[schema(value_type = Option<String>, format = Date)]
     due_on: Option<Option<NaiveDate>>,
+    /// How much is done, 0 to 100.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(range(max = 100))))]
+    #[schema(value_type = Option<u8>, maximum = 100)]
+    progress_percent: Option<Option<u8>>,
+    /// Who works on it, replacing those there are.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(max = 50), inner(inner(length(chars, min = 1, max = 200))))]
+    #[schema(nullable = false, max_items = 50)]
+    people: Option<Vec<String>>,
+    /// Where it is found: an `http` or `https` address.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, max = 2_000))), inner(inner(custom(web_address))))]
+    #[schema(value_type = Option<String>, max_length = 2_000)]
+    link: Option<Option<String>>,
+    /// Whose it is.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, nullable = false)]
+    client_id: Option<ClientId>,
+    /// Whether it is put away.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(skip)]
+    #[schema(nullable = false)]
+    archived: Option<bool>,
 }
 
-/// List projects, newest first.
+orders! {
+    /// How projects are ordered.
+    ProjectOrder of ProjectSort:
+    CreatedAt "created_at", CreatedAtDown "-created_at" => ProjectSort::CreatedAt;
+    UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => ProjectSort::UpdatedAt;
+    Name "name", NameDown "-name" => ProjectSort::Name;
+    DueOn "due_on", DueOnDown "-due_on" => ProjectSort::DueOn;
+}
+
+/// Which projects are wanted.
+#[derive(Debug, Serialize, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectsQuery {
+    /// The order; `-created_at` when left out. What has no date is due last.
+    #[garde(skip)]
+    #[param(inline)]
+    sort: Option<ProjectOrder>,
+    /// Only these, separated by commas; at most 100.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "proj_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    ids: Option<Ids<ProjectId>>,
+    /// Only projects whose name contains this, in whatever case.
+    #[garde(length(chars, max = 200))]
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Only projects of this client.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "client_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    client_id: Option<ClientId>,
+    /// Only projects that stand there.
+    #[garde(skip)]
+    #[param(inline)]
+    status: Option<ProjectStatus>,
+    /// Only projects that are put away, or only those that are not.
+    #[garde(skip)]
+    archived: Option<bool>,
+    /// Only projects due on this day or later.
+    #[garde(custom(day))]
+    due_from: Option<NaiveDate>,
+    /// Only projects due on this day or earlier.
+    #[garde(custom(day))]
+    due_until: Option<NaiveDate>,
+    /// Only projects entered at this moment or later.
+    #[garde(custom(moment))]
+    created_after: Option<DateTime<Utc>>,
+    /// Only projects entered before this moment.
+    #[garde(custom(moment))]
+    created_before: Option<DateTime<Utc>>,
+}
+
+impl Listing for ProjectsQuery {
+    const NOUN: &'static str = "projects";
+    type Order = ProjectOrder;
+
+    fn order(&self) -> Option<ProjectOrder> {
+        self.sort
+    }
+}
+
+impl From<&ProjectsQuery> for ProjectFilter {
+    fn from(query: &ProjectsQuery) -> Self {
+        Self {
+            ids: query.ids.as_ref().map(|ids| ids.0.clone()),
+            name_contains: query.q.clone(),
+            client_id: query.client_id,
+            status: query.status.map(ProjectStatus::name),
+            archived: query.archived,
+            due_from: query.due_from,
+            due_until: query.due_until,
+            created: Span { from: query.created_after, until: query.created_before },
+        }
+    }
+}
+
+/// List projects.
 #[utoipa::path(
     get, path = "/api/v1/projects", operation_id = "list_projects", tag = "projects",
     extensions(("x-permission" = json!("projects:read"))),
-    params(SearchQuery, PageQuery),
+    params(ProjectsQuery, ListParams),
     responses(
         (status = 200, description = "A page of projects", body = Page<ProjectView>),
         (status = 401, description = "Nobody is signed in", body = Problem),
@@ -203,21 +346,21 @@ pub struct ProjectPatch {
 pub(crate) async fn list_projects(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::ProjectsRead>,
-    ValidQuery(search): ValidQuery<SearchQuery>,
-    ValidQuery(page): ValidQuery<PageQuery>,
+    list: List<ProjectsQuery>,
 ) -> Result<Json<Page<ProjectView>>, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    let projects = store::projects::list(&mut tx, search.q(), page.behind()?, page.limit()).await?;
-    Ok(Json(Page::of(projects, |project| project.id.to_string(), ProjectView::from)))
+    let projects = store::projects::list(&mut tx, &(&list.filter).into(), &list.wanted).await?;
+    Ok(Json(list.page(projects, ProjectView::from)))
 }
 
-/// Get a project.
+/// Get a project. The `ETag` names this version of it.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}", operation_id = "get_project", tag = "projects",
     extensions(("x-permission" = json!("projects:read"))),
     params(("id" = String, Path, description = "The project", example = "proj_01jd5z6q2mf3vr4c9s8e7t6k5h")),
     responses(
-        (status = 200, description = "The project", body = ProjectView),
+        (status = 200, description = "The project", body = ProjectView,
+            headers(("ETag" = String, description = "This version, for `If-Match`"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
         (status = 403, description = "The permission is missing", body = Problem),
         (status = 404, description = "There is no such project", body = Problem),
@@ -227,9 +370,9 @@ pub(crate) async fn get_project(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::ProjectsRead>,
     Id(id): Id<ProjectId>,
-) -> Result<Json<ProjectView>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
-    Ok(Json(store::projects::get(&mut tx, id).await?.into()))
+    Ok(shown(store::projects::get(&mut tx, id).await?))
 }
 
 /// Enter a project.
@@ -239,7 +382,10 @@ pub(crate) async fn get_project(
     request_body(content = NewProjectBody, example = json!({"client_id": "client_01jd5z6q2mf3vr4c9s8e7t6k5h",
         "name": "Website relaunch", "status": "active", "next_milestone": "Design review", "due_on": "2027-02-12"})),
     responses(
-        (status = 201, description = "The project", body = ProjectView),
+        (status = 201, description = "The project", body = ProjectView,
+            headers(
+            ("ETag" = String, description = "This version, for `If-Match`"),
+            ("Location" = String, description = "Where it is found"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
         (status = 403, description = "The permission is missing", body = Problem),
         (status = 422, description = "Fields are invalid, or there is no such client", body = Problem),
@@ -249,7 +395,7 @@ pub(crate) async fn create_project(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::ProjectsWrite>,
     ValidJson(new): ValidJson<NewProjectBody>,
-) -> Result<(StatusCode, Json<ProjectView>), ApiError> {
+) -> Result<Response, ApiError> {
     let new = NewProject {
         client_id: new.client_id,
         name: new.name.trim().to_owned(),
@@ -258,31 +404,42 @@ pub(crate) async fn create_project(
         last_update: new.last_update,
         next_milestone: new.next_milestone,
         due_on: new.due_on,
+        progress_percent: new.progress_percent,
+        people: new.people,
+        link: new.link,
     };
     let created = app::projects::create(&_state.app, &tenant.actor(), new).await?;
-    Ok((StatusCode::CREATED, Json(created.into())))
+    let path = format!("/api/v1/projects/{}", created.id);
+    Ok(created_at(&path, shown(created)))
 }
 
 /// Change a project.
 #[utoipa::path(
     patch, path = "/api/v1/projects/{id}", operation_id = "update_project", tag = "projects",
     extensions(("x-permission" = json!("projects:write"))),
-    params(("id" = String, Path, description = "The project", example = "proj_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    params(
+        ("id" = String, Path, description = "The project", example = "proj_01jd5z6q2mf3vr4c9s8e7t6k5h"),
+        ("If-Match" = String, Header, description = "The `ETag` of the version the change is based on, or `*`"),
+    ),
     request_body(content = ProjectPatch, example = json!({"status": "in_review", "due_on": null})),
     responses(
-        (status = 200, description = "The project as it is now", body = ProjectView),
+        (status = 200, description = "The project as it is now", body = ProjectView,
+            headers(("ETag" = String, description = "The new version"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
         (status = 403, description = "The permission is missing", body = Problem),
         (status = 404, description = "There is no such project", body = Problem),
-        (status = 422, description = "Fields are invalid", body = Problem),
+        (status = 412, description = "It was changed in the meantime", body = Problem),
+        (status = 422, description = "Fields are invalid, or kept by the project tool", body = Problem),
+        (status = 428, description = "`If-Match` is missing", body = Problem),
     ),
 )]
 pub(crate) async fn update_project(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::ProjectsWrite>,
     Id(id): Id<ProjectId>,
+    IfMatch(based_on): IfMatch,
     ValidJson(patch): ValidJson<ProjectPatch>,
-) -> Result<Json<ProjectView>, ApiError> {
+) -> Result<Response, ApiError> {
     let change = ProjectChange {
         name: patch.name,
         aliases: patch.aliases,
@@ -290,6 +447,37 @@ pub(crate) async fn update_project(
         last_update: patch.last_update,
         next_milestone: patch.next_milestone,
         due_on: patch.due_on,
+        progress_percent: patch.progress_percent,
+        people: patch.people,
+        link: patch.link,
+        client_id: patch.client_id,
+        archived: patch.archived,
     };
-    Ok(Json(app::projects::change(&_state.app, &tenant.actor(), id, change).await?.into()))
+    Ok(shown(app::projects::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
+}
+
+/// Delete a project. Verdicts on it stay, without it. One that a tool keeps can only be put away (`archived`).
+#[utoipa::path(
+    delete, path = "/api/v1/projects/{id}", operation_id = "delete_project", tag = "projects",
+    extensions(("x-permission" = json!("projects:write"))),
+    params(("id" = String, Path, description = "The project", example = "proj_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the organization is suspended", body = Problem),
+        (status = 404, description = "There is no such project", body = Problem),
+        (status = 409, description = "A project tool keeps it", body = Problem),
+    ),
+)]
+pub(crate) async fn delete_project(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::ProjectsWrite>,
+    Id(id): Id<ProjectId>,
+) -> Result<StatusCode, ApiError> {
+    app::projects::delete(&_state.app, &tenant.actor(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn shown(project: Project) -> Response {
+    tagged(project.updated_at, Json(ProjectView::from(project)))
 }

@@ -1,5 +1,6 @@
 //! The life of a call: answered, connected, recorded, finished, recovered.
 
+pub mod delete;
 pub(crate) mod finish;
 pub mod inbound;
 pub mod media;

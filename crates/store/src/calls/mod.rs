@@ -4,6 +4,7 @@ pub mod events;
 pub mod finalize;
 pub mod life;
 pub mod lines;
+pub mod search;
 pub mod tickets;
 pub mod turns;
 
@@ -11,10 +12,11 @@ use chrono::{DateTime, Utc};
 use domain::call_log::EndReason;
 use domain::ids::{AgentId, CallId, ClientId, LeadId, NumberId};
 use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::page::{Cursor, Page, rows_for, split};
+use crate::page::{Column, Listed, SortKey, Source, Span, Wanted, fetch, push_equal, push_ids};
 use crate::text;
 use crate::tx::OrgTx;
 
@@ -43,6 +45,19 @@ impl CallStatus {
     #[must_use]
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Ringing | Self::InProgress)
+    }
+
+    /// As the column has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ringing => "ringing",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
     }
 }
 
@@ -109,14 +124,7 @@ pub struct Call {
     pub finalized_at: Option<DateTime<Utc>>,
 }
 
-impl Call {
-    /// The place of this call in a list.
-    #[must_use]
-    pub fn cursor(&self) -> Cursor {
-        Cursor { at: self.started_at, id: self.id.0 }
-    }
-}
-
+#[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
     agent_id: Uuid,
@@ -177,20 +185,93 @@ impl TryFrom<Row> for Call {
     }
 }
 
+/// What a list of calls can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallSort {
+    /// When it came in.
+    StartedAt,
+}
+
+impl SortKey for CallSort {
+    fn column(self) -> Column {
+        match self {
+            Self::StartedAt => Column::time("c.started_at"),
+        }
+    }
+}
+
+/// A score from which on a call is urgent; such calls have an index of their own.
+const URGENT: u8 = 5;
+
 /// What to look for in a list of calls.
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
+    /// Only these.
+    pub ids: Option<Vec<CallId>>,
     /// Only calls of this status.
     pub status: Option<CallStatus>,
+    /// Only calls of this direction.
+    pub direction: Option<Direction>,
     /// Only calls of this client.
     pub client_id: Option<ClientId>,
     /// Only calls that this agent answered.
     pub agent_id: Option<AgentId>,
-    /// Only calls that came in at or after this moment.
-    pub since: Option<DateTime<Utc>>,
-    /// Only calls that came in before this moment.
-    pub until: Option<DateTime<Utc>>,
+    /// Only calls to this number of the business.
+    pub number_id: Option<NumberId>,
+    /// Only calls that this lead came of.
+    pub lead_id: Option<LeadId>,
+    /// Only calls from this number (E.164).
+    pub from_number: Option<String>,
+    /// Only calls about this.
+    pub intent: Option<String>,
+    /// Only calls at least so urgent, 0 to 10.
+    pub urgency_min: Option<u8>,
+    /// Only calls with, or without, a recording.
+    pub has_recording: Option<bool>,
+    /// Only calls that came in in this span.
+    pub started: Span,
 }
+
+impl CallFilter {
+    fn push(&self, query: &mut QueryBuilder<Postgres>, org_id: Uuid) {
+        query.push("c.org_id = ").push_bind(org_id);
+        push_ids(query, "c.id", self.ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect()));
+        push_equal(query, "c.status", self.status.map(CallStatus::name));
+        match self.direction {
+            // Said in so many words, so that the index of the rare direction is known to serve.
+            Some(Direction::Outbound) => query.push(" AND c.direction = 'outbound'"),
+            Some(Direction::Inbound) => query.push(" AND c.direction = 'inbound'"),
+            None => query,
+        };
+        push_equal(query, "c.client_id", self.client_id.map(|id| id.0));
+        push_equal(query, "c.agent_id", self.agent_id.map(|id| id.0));
+        push_equal(query, "c.number_id", self.number_id.map(|id| id.0));
+        push_equal(query, "c.lead_id", self.lead_id.map(|id| id.0));
+        push_equal(query, "c.from_number", self.from_number.clone());
+        push_equal(query, "c.intent", self.intent.clone());
+        if let Some(least) = self.urgency_min {
+            if least >= URGENT {
+                query.push(" AND c.urgency_score >= 5");
+            }
+            query.push(" AND c.urgency_score >= ").push_bind(i16::from(least));
+        }
+        match self.has_recording {
+            Some(true) => query.push(" AND c.recording_key IS NOT NULL"),
+            Some(false) => query.push(" AND c.recording_key IS NULL"),
+            None => query,
+        };
+        self.started.push(query, "c.started_at");
+    }
+}
+
+const LIST: Source = Source {
+    columns: "c.id, c.agent_id, c.number_id, c.call_sid, c.direction, c.from_number, c.to_number, c.client_id, \
+              k.name AS client_name, c.lead_id, c.engine, c.status, c.started_at, c.answered_at, c.ended_at, \
+              c.duration_ms, c.end_reason, c.intent, c.urgency_score, c.urgency_reason, c.summary, \
+              c.recording_key, c.recording_ms, c.finalized_at",
+    from: "calls c LEFT JOIN clients k ON k.org_id = c.org_id AND k.id = c.client_id",
+    id: "c.id",
+};
 
 /// One call.
 ///
@@ -216,50 +297,40 @@ pub async fn get(tx: &mut OrgTx, id: CallId) -> Result<Call, StoreError> {
     .try_into()
 }
 
-/// Calls, newest first, behind the cursor (see [`Call::cursor`]).
+/// Calls that meet the filter.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn list(
     tx: &mut OrgTx,
     filter: &CallFilter,
-    behind: Option<Cursor>,
-    limit: u32,
-) -> Result<Page<Call>, StoreError> {
+    wanted: &Wanted<CallSort>,
+) -> Result<Listed<Call>, StoreError> {
     let (conn, org_id) = tx.parts();
-    let (at, id) = split(behind);
-    let status = filter.status.as_ref().map(text::encode).transpose()?;
-    // COALESCE instead of "IS NULL OR": the index then finds the place of a page however deep it is.
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT c.id, c.agent_id, c.number_id, c.call_sid, c.direction, c.from_number, c.to_number, c.client_id,
-                  k.name AS "client_name?", c.lead_id, c.engine, c.status, c.started_at, c.answered_at, c.ended_at,
-                  c.duration_ms, c.end_reason, c.intent, c.urgency_score, c.urgency_reason, c.summary,
-                  c.recording_key, c.recording_ms, c.finalized_at
-           FROM calls c
-           LEFT JOIN clients k ON k.org_id = c.org_id AND k.id = c.client_id
-           WHERE c.org_id = $1
-             AND (c.started_at, c.id)
-                 < (COALESCE($2::timestamptz, 'infinity'), COALESCE($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-             AND c.started_at >= COALESCE($4::timestamptz, '-infinity')
-             AND c.started_at < COALESCE($5::timestamptz, 'infinity')
-             AND ($6::text IS NULL OR c.status = $6)
-             AND ($7::uuid IS NULL OR c.client_id = $7)
-             AND ($8::uuid IS NULL OR c.agent_id = $8)
-           ORDER BY c.started_at DESC, c.id DESC
-           LIMIT $9"#,
-        org_id,
-        at,
-        id,
-        filter.since,
-        filter.until,
-        status,
-        filter.client_id.map(|id| id.0),
-        filter.agent_id.map(|id| id.0),
-        rows_for(limit),
-    )
-    .fetch_all(conn)
-    .await?;
-    let items = rows.into_iter().map(Call::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::cut(items, limit))
+    fetch(conn, &LIST, wanted, |query| filter.push(query, org_id), |row: Row| row.try_into()).await
+}
+
+/// These calls, in the order that was wanted; those that are gone are left out.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn of_ids(
+    tx: &mut OrgTx,
+    ids: &[CallId],
+    wanted: &Wanted<CallSort>,
+) -> Result<Vec<Call>, StoreError> {
+    let filter = CallFilter { ids: Some(ids.to_vec()), ..CallFilter::default() };
+    let whole = Wanted { behind: None, count: false, ..wanted.clone() };
+    Ok(list(tx, &filter, &whole).await?.items)
+}
+
+/// Removes a call with its log, turns and tool calls. Leads and messages that came of it stay.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn delete(tx: &mut OrgTx, id: CallId) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done =
+        sqlx::query!("DELETE FROM calls WHERE org_id = $1 AND id = $2", org_id, id.0).execute(conn).await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
 }

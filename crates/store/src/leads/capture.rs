@@ -86,7 +86,7 @@ pub async fn finish(
 }
 
 /// Leads of one business are captured one at a time: two calls of the same person must not make two leads.
-async fn lock_leads(conn: &mut PgConnection, org_id: Uuid) -> Result<(), StoreError> {
+pub(super) async fn lock_leads(conn: &mut PgConnection, org_id: Uuid) -> Result<(), StoreError> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('leads ' || $1::uuid::text, 0))", org_id)
         .execute(conn)
         .await?;
@@ -101,7 +101,7 @@ async fn of_conversation(
     sqlx::query_as!(
         Row,
         r#"SELECT id, status, complete, priority, source, call_id, name, email, phone, company, budget, timeline,
-                  service, notes, answers, created_at, updated_at
+                  service, notes, answers, assignee_id, created_at, updated_at
            FROM leads
            WHERE org_id = $1 AND status = 'open' AND (call_id = $2 OR phone = $3)
            ORDER BY call_id IS NOT DISTINCT FROM $2 DESC
@@ -130,7 +130,7 @@ async fn same_person(
     sqlx::query_as!(
         Row,
         r#"SELECT id, status, complete, priority, source, call_id, name, email, phone, company, budget, timeline,
-                  service, notes, answers, created_at, updated_at
+                  service, notes, answers, assignee_id, created_at, updated_at
            FROM leads
            WHERE org_id = $1 AND status = 'open' AND id <> $2 AND (phone = $3 OR lower(email) = lower($4))
            LIMIT 1"#,
@@ -162,6 +162,7 @@ fn fresh(conversation: &Conversation, now: DateTime<Utc>) -> Lead {
         service: None,
         notes: None,
         answers: Vec::new(),
+        assignee_id: None,
         created_at: now,
         updated_at: now,
     }

@@ -6,7 +6,9 @@ use domain::ids::{CallId, ClientId, ToolCallId, TurnId};
 use store::calls::finalize::{self, Outcome};
 use store::calls::life::{self, StatusReport};
 use store::calls::turns::{self, ToolCall, Turn, TurnKind};
-use store::calls::{self, CallFilter, CallStatus, events};
+use store::calls::{self, CallFilter, CallSort, CallStatus, events};
+use store::clients::ClientFacts;
+use store::page::{Span, Wanted};
 use store::{StoreError, clients};
 
 use crate::agency::{Agency, id, incoming, minute, open};
@@ -106,14 +108,15 @@ async fn pages_hold_every_call_once_even_with_equal_times() {
     let mut seen = Vec::new();
     let mut behind = None;
     loop {
-        let page = calls::list(&mut tx, &CallFilter::default(), behind, 4).await.expect("a page");
-        behind = page.items.last().map(calls::Call::cursor);
+        let wanted = Wanted { behind: behind.take(), ..Wanted::first(CallSort::StartedAt, 4) };
+        let page = calls::list(&mut tx, &CallFilter::default(), &wanted).await.expect("a page");
+        behind = page.next;
         seen.extend(page.items.iter().map(|call| call.id));
         // A call that comes in meanwhile must not shift what follows.
         if seen.len() == 4 {
             life::insert_incoming(&mut tx, &incoming(500, minute(1_000))).await.expect("a call");
         }
-        if !page.has_more {
+        if behind.is_none() {
             break;
         }
     }
@@ -127,11 +130,13 @@ async fn filters_narrow_the_list() {
     let old = agency.call(10, minute(1)).await;
     let new = agency.call(11, minute(2)).await;
     let mut tx = agency.tx().await;
-    clients::insert(&mut tx, ClientId(id(1)), "Bakery", "", &[], minute(0)).await.expect("a client");
+    let bakery = ClientFacts { name: "Bakery".to_owned(), ..ClientFacts::default() };
+    clients::insert(&mut tx, ClientId(id(1)), &bakery, minute(0)).await.expect("a client");
     life::set_client(&mut tx, new, ClientId(id(1))).await.expect("a client of the call");
     life::update_status(&mut tx, old, report(CallStatus::Canceled, None)).await.expect("a report");
     let mut listed = async |filter: CallFilter| {
-        let page = calls::list(&mut tx, &filter, None, 10).await.expect("a page");
+        let wanted = Wanted::first(CallSort::StartedAt, 10);
+        let page = calls::list(&mut tx, &filter, &wanted).await.expect("a page");
         page.items.into_iter().map(|call| (call.id, call.client_name)).collect::<Vec<_>>()
     };
     let bakery = Some("Bakery".to_owned());
@@ -139,9 +144,9 @@ async fn filters_narrow_the_list() {
     assert_eq!(listed(filter).await, [(new, bakery.clone())]);
     let filter = CallFilter { status: Some(CallStatus::Canceled), ..CallFilter::default() };
     assert_eq!(listed(filter).await, [(old, None)]);
-    let filter = CallFilter { since: Some(minute(2)), ..CallFilter::default() };
+    let filter = CallFilter { started: Span { from: Some(minute(2)), until: None }, ..CallFilter::default() };
     assert_eq!(listed(filter).await, [(new, bakery)]);
-    let filter = CallFilter { until: Some(minute(2)), ..CallFilter::default() };
+    let filter = CallFilter { started: Span { from: None, until: Some(minute(2)) }, ..CallFilter::default() };
     assert_eq!(listed(filter).await, [(old, None)]);
 }
 
@@ -279,4 +284,52 @@ async fn what_is_said_of_an_unknown_call_is_not_found() {
     );
     let missing = life::flag_urgent(&mut tx, unknown, 9, "fire").await;
     assert!(matches!(missing, Err(StoreError::NotFound { noun: "call" })));
+}
+
+async fn spoken(agency: &Agency, number: u128, words: &str) -> CallId {
+    let call = agency.call(number, minute(i64::try_from(number).expect("small"))).await;
+    let mut owner = agency.target.connect_owner().await.expect("a connection");
+    sqlx::query("SET ROLE studioconnect_system").execute(&mut owner).await.expect("the role");
+    sqlx::query(
+        "INSERT INTO turns (id, org_id, call_id, position, kind, started_ms, ended_ms, text)
+         SELECT gen_random_uuid(), org_id, id, 0, 'caller', 0, 1, $2 FROM calls WHERE id = $1",
+    )
+    .bind(call.0)
+    .bind(words)
+    .execute(&mut owner)
+    .await
+    .expect("a turn");
+    call
+}
+
+#[tokio::test]
+async fn calls_are_found_by_the_words_of_one_business_only() {
+    let agency = open().await;
+    let old = spoken(&agency, 10, "Where is my Über-logo, please?").await;
+    let new = spoken(&agency, 11, "is the logo ready").await;
+    let mut tx = agency.system_tx().await;
+    let mut found = async |org, words: &str| {
+        let wanted = Wanted { count: true, ..Wanted::first(CallSort::StartedAt, 10) };
+        let listed = calls::search::find(&mut tx, org, words, &CallFilter::default(), &wanted).await;
+        let listed = listed.expect("a search");
+        assert_eq!(listed.total.map(|total| total.count as usize), Some(listed.items.len()));
+        listed.items
+    };
+    assert_eq!(found(agency.aurora, "LOGO").await, [new, old]);
+    assert_eq!(found(agency.aurora, "logo über").await, [old]);
+    assert_eq!(found(agency.aurora, "logo & 'quoted | ( ready").await, []);
+    assert_eq!(found(agency.aurora, "?!").await, []);
+    assert_eq!(found(agency.rival, "logo").await, []);
+}
+
+#[tokio::test]
+async fn a_deleted_call_takes_its_turns_along_and_leaves_its_lead() {
+    let agency = open().await;
+    let call = spoken(&agency, 10, "hello").await;
+    let mut tx = agency.tx().await;
+    events::append(&mut tx, call, &[event(0)], minute(1)).await.expect("an entry");
+    calls::delete(&mut tx, call).await.expect("a removal");
+    assert!(turns::list(&mut tx, call).await.expect("the turns").is_empty());
+    assert!(events::list(&mut tx, call, 0, 10).await.expect("the log").is_empty());
+    assert!(matches!(calls::delete(&mut tx, call).await, Err(StoreError::NotFound { .. })));
 }

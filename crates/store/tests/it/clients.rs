@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 use domain::ids::{ClientId, NumberId, ProjectId};
 use domain::phone::PhoneNumber;
-use store::clients::{self, Contact, ContactKind};
+use store::clients::{self, ClientFacts, ClientFilter, ClientSort, ClientVisibility, Contact, ContactKind};
 use store::organizations::OrgStatus;
+use store::page::Wanted;
 use store::projects::{self, ProjectFacts};
 use store::{agents, numbers, organizations};
 
@@ -12,6 +13,10 @@ use crate::agency::{agent, id, minute, open, phone_number, profile};
 
 fn contact(kind: ContactKind, value: &str, person: Option<&str>) -> Contact {
     Contact { kind, value: value.to_owned(), person: person.map(str::to_owned) }
+}
+
+fn facts(name: &str, contacts: &[Contact]) -> ClientFacts {
+    ClientFacts { name: name.to_owned(), contacts: contacts.to_vec(), ..ClientFacts::default() }
 }
 
 #[tokio::test]
@@ -23,7 +28,9 @@ async fn a_caller_is_recognised_by_any_of_the_clients_contacts() {
         contact(ContactKind::Phone, "+15135550112", None),
         contact(ContactKind::Email, "Maria@Bakery.Example", Some("Maria")),
     ];
-    clients::insert(&mut tx, ClientId(id(10)), "Bakery", "", &contacts, minute(0)).await.expect("a client");
+    clients::insert(&mut tx, ClientId(id(10)), &facts("Bakery", &contacts), minute(0))
+        .await
+        .expect("a client");
     let mut person = async |kind, value| {
         let found = clients::find_by_contact(&mut tx, kind, value).await.expect("a look-up");
         found.map(|client| (client.name, client.person))
@@ -41,14 +48,14 @@ async fn a_contact_belongs_to_one_client_of_a_business() {
     let agency = open().await;
     let phone = [contact(ContactKind::Phone, "+15135550111", None)];
     let mut tx = agency.tx().await;
-    clients::insert(&mut tx, ClientId(id(10)), "Bakery", "", &phone, minute(0)).await.expect("a client");
+    clients::insert(&mut tx, ClientId(id(10)), &facts("Bakery", &phone), minute(0)).await.expect("a client");
     tx.commit().await.expect("a commit");
     let mut tx = agency.rival_tx().await;
-    clients::insert(&mut tx, ClientId(id(11)), "Bakery too", "", &phone, minute(0))
+    clients::insert(&mut tx, ClientId(id(11)), &facts("Bakery too", &phone), minute(0))
         .await
         .expect("another business's");
     let mut tx = agency.tx().await;
-    let error = clients::insert(&mut tx, ClientId(id(12)), "Copy", "", &phone, minute(0))
+    let error = clients::insert(&mut tx, ClientId(id(12)), &facts("Copy", &phone), minute(0))
         .await
         .expect_err("a second");
     assert!(error.is_conflict_with("client_contacts_pkey"), "{error}");
@@ -59,23 +66,16 @@ async fn changing_a_client_replaces_its_contacts() {
     let agency = open().await;
     let mut tx = agency.tx().await;
     let client = ClientId(id(10));
-    clients::insert(
-        &mut tx,
-        client,
-        "Bakery",
-        "",
-        &[contact(ContactKind::Phone, "+15135550111", None)],
-        minute(0),
-    )
-    .await
-    .expect("a client");
-    let contacts = [contact(ContactKind::Email, "a@b.example", None)];
-    clients::update(&mut tx, client, "Bakery Ltd", "pays late", &contacts, minute(1))
-        .await
-        .expect("a change");
+    let before = facts("Bakery", &[contact(ContactKind::Phone, "+15135550111", None)]);
+    clients::insert(&mut tx, client, &before, minute(0)).await.expect("a client");
+    let after = ClientFacts {
+        notes: "pays late".to_owned(),
+        tags: vec!["retail".to_owned()],
+        ..facts("Bakery Ltd", &[contact(ContactKind::Email, "a@b.example", None)])
+    };
+    clients::update(&mut tx, client, &after, minute(1)).await.expect("a change");
     let stored = clients::get(&mut tx, client).await.expect("the client");
-    assert_eq!((stored.name.as_str(), stored.notes.as_str()), ("Bakery Ltd", "pays late"));
-    assert_eq!(stored.contacts, contacts);
+    assert_eq!(stored.facts, after);
     assert_eq!((stored.created_at, stored.updated_at), (minute(0), minute(1)));
 }
 
@@ -84,43 +84,48 @@ async fn lists_are_searched_by_name_and_paged() {
     let agency = open().await;
     let mut tx = agency.tx().await;
     for (number, name) in [(10, "Bright Bakery"), (11, "Northwind 100%"), (12, "Night Bakers")] {
-        clients::insert(&mut tx, ClientId(id(number)), name, "", &[], minute(0)).await.expect("a client");
+        clients::insert(&mut tx, ClientId(id(number)), &facts(name, &[]), minute(0)).await.expect("a client");
     }
-    let mut names = async |search, before: Option<u128>, limit| {
-        let page = clients::list(&mut tx, search, before.map(|number| ClientId(id(number))), limit)
-            .await
-            .expect("a page");
-        (page.items.into_iter().map(|client| client.name).collect::<Vec<_>>(), page.has_more)
+    let mut names = async |search: Option<&str>, behind, limit| {
+        let filter = ClientFilter { name_contains: search.map(str::to_owned), ..ClientFilter::default() };
+        let wanted = Wanted { behind, ..Wanted::first(ClientSort::CreatedAt, limit) };
+        let page = clients::list(&mut tx, &filter, &wanted).await.expect("a page");
+        (page.items.into_iter().map(|client| client.facts.name).collect::<Vec<_>>(), page.next)
     };
-    assert_eq!(
-        names(Some("bake"), None, 10).await,
-        (vec!["Night Bakers".to_owned(), "Bright Bakery".to_owned()], false)
-    );
+    assert_eq!(names(Some("bake"), None, 10).await.0, ["Night Bakers", "Bright Bakery"]);
     // A search is words, not a pattern.
     assert_eq!(names(Some("%"), None, 10).await.0, ["Northwind 100%"]);
-    assert_eq!(
-        names(None, None, 2).await,
-        (vec!["Night Bakers".to_owned(), "Northwind 100%".to_owned()], true)
-    );
-    assert_eq!(names(None, Some(11), 2).await, (vec!["Bright Bakery".to_owned()], false));
+    let (first, next) = names(None, None, 2).await;
+    assert_eq!(first, ["Night Bakers", "Northwind 100%"]);
+    assert!(next.is_some());
+    assert_eq!(names(None, next, 2).await, (vec!["Bright Bakery".to_owned()], None));
+}
+
+#[tokio::test]
+async fn an_internal_client_is_a_stranger_on_the_phone() {
+    let agency = open().await;
+    let mut tx = agency.tx().await;
+    let contacts = [contact(ContactKind::Phone, "+15135550111", None)];
+    let hidden = ClientFacts { visibility: ClientVisibility::Internal, ..facts("Bakery", &contacts) };
+    clients::insert(&mut tx, ClientId(id(10)), &hidden, minute(0)).await.expect("a client");
+    let found = clients::find_by_contact(&mut tx, ContactKind::Phone, "+15135550111").await;
+    assert_eq!(found.expect("a look-up"), None);
+    // People find it by the same number.
+    let filter = ClientFilter { contact: Some("+15135550111".to_owned()), ..ClientFilter::default() };
+    let wanted = Wanted { count: true, ..Wanted::first(ClientSort::Name, 10) };
+    let listed = clients::list(&mut tx, &filter, &wanted).await.expect("a page");
+    assert_eq!((listed.items.len(), listed.total.map(|total| total.count)), (1, Some(1)));
 }
 
 #[tokio::test]
 async fn projects_in_progress_come_first() {
     let agency = open().await;
     let mut tx = agency.tx().await;
-    clients::insert(&mut tx, ClientId(id(10)), "Bakery", "", &[], minute(0)).await.expect("a client");
+    clients::insert(&mut tx, ClientId(id(10)), &facts("Bakery", &[]), minute(0)).await.expect("a client");
     for (number, status) in [(20, "done"), (21, "active"), (22, "cancelled"), (23, "at_risk")] {
         let facts = ProjectFacts {
-            client_id: ClientId(id(10)),
-            name: format!("Project {number}"),
-            aliases: vec!["site".to_owned()],
-            status: status.to_owned(),
-            last_update: None,
-            next_milestone: None,
             due_on: NaiveDate::from_ymd_opt(2026, 12, 5),
-            provider: None,
-            synced_at: None,
+            ..ProjectFacts::named(ClientId(id(10)), &format!("Project {number}"), status)
         };
         projects::insert(&mut tx, ProjectId(id(number)), &facts, minute(0)).await.expect("a project");
     }

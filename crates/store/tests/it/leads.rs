@@ -3,7 +3,8 @@
 use domain::ids::{CallId, LeadId, QuestionId};
 use domain::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion, Priority};
 use store::leads::capture::{self, Conversation};
-use store::leads::{self, LeadStatus};
+use store::leads::{self, Lead, LeadFilter, LeadSort, LeadStatus};
+use store::page::Wanted;
 use store::{StoreError, lead_questions};
 
 use crate::agency::{Agency, id, minute, open};
@@ -56,9 +57,8 @@ async fn who_calls_again_goes_on_with_the_open_lead() {
     let lead = leads::get(&mut tx, first).await.expect("the lead");
     assert_eq!((lead.call_id, lead.answers.len()), (Some(CallId(id(2))), 2));
     // Once the business has dealt with it, the next call is a new one.
-    leads::update(&mut tx, first, LeadStatus::Won, Priority::Normal, None, minute(2))
-        .await
-        .expect("a verdict");
+    let won = Lead { status: LeadStatus::Won, ..lead };
+    leads::update(&mut tx, &won).await.expect("a verdict");
     tx.commit().await.expect("a commit");
     let later = save(&agency, &conversation(3, Some("+15135550142")), LeadField::Name, "Maria").await;
     assert_eq!(later, LeadId(id(1_003)));
@@ -120,12 +120,14 @@ async fn leads_are_listed_newest_first_by_status() {
         save(&agency, &conversation(number, None), LeadField::Name, "Maria").await;
     }
     let mut tx = agency.tx().await;
-    leads::update(&mut tx, LeadId(id(1_002)), LeadStatus::Lost, Priority::Low, Some("no money"), minute(2))
-        .await
-        .expect("a verdict");
+    let lead = leads::get(&mut tx, LeadId(id(1_002))).await.expect("the lead");
+    let lost = Lead { status: LeadStatus::Lost, notes: Some("no money".to_owned()), ..lead };
+    leads::update(&mut tx, &lost).await.expect("a verdict");
     let mut ids = async |status, limit| {
-        let page = leads::list(&mut tx, status, None, limit).await.expect("a page");
-        (page.items.iter().map(|lead| lead.id.0.as_u128()).collect::<Vec<_>>(), page.has_more)
+        let filter = LeadFilter { status, ..LeadFilter::default() };
+        let wanted = Wanted::first(LeadSort::CreatedAt, limit);
+        let page = leads::list(&mut tx, &filter, &wanted).await.expect("a page");
+        (page.items.iter().map(|lead| lead.id.0.as_u128()).collect::<Vec<_>>(), page.next.is_some())
     };
     assert_eq!(ids(None, 2).await, (vec![1_003, 1_002], true));
     assert_eq!(ids(Some(LeadStatus::Open), 10).await, (vec![1_003, 1_001], false));

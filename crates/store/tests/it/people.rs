@@ -3,7 +3,8 @@
 use domain::ids::{CallId, MessageId, SessionId, UserId};
 use domain::leads::Priority;
 use store::audit;
-use store::messages::{self, Message};
+use store::messages::{self, Message, MessageFilter, MessageSort};
+use store::page::Wanted;
 use store::sessions::{self, NewSession};
 use store::users::{self, User};
 
@@ -84,9 +85,11 @@ async fn messages_are_listed_newest_first_and_by_call() {
         };
         messages::insert(&mut tx, &message).await.expect("a message");
     }
-    let mut ids = async |call| {
-        let page = messages::list(&mut tx, call, None, 10).await.expect("a page");
-        page.items.iter().map(|message| message.id.0.as_u128()).collect::<Vec<_>>()
+    let mut ids = async |call_id| {
+        let filter = MessageFilter { call_id, ..MessageFilter::default() };
+        let wanted = Wanted::first(MessageSort::CreatedAt, 10);
+        let page = messages::list(&mut tx, &filter, &wanted).await.expect("a page");
+        page.items.iter().map(|kept| kept.message.id.0.as_u128()).collect::<Vec<_>>()
     };
     assert_eq!(ids(None).await, [3, 2, 1]);
     assert_eq!(ids(Some(CallId(id(7)))).await, [2, 1]);

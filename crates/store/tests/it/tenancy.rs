@@ -2,7 +2,7 @@
 
 use domain::ids::{AgentId, ClientId, ProjectId};
 use sqlx::{Connection, Executor, PgConnection};
-use store::clients::{self, Contact, ContactKind};
+use store::clients::{self, ClientFacts, Contact, ContactKind};
 use store::database::{APP_ROLE, SYSTEM_ROLE};
 use store::projects::{self, ProjectFacts};
 use store::{StoreError, agents, numbers};
@@ -35,16 +35,12 @@ async fn count(conn: &mut PgConnection, table: &str) -> i64 {
 async fn fill(agency: &Agency) {
     let call = agency.call(7, minute(1)).await;
     let mut tx = agency.tx().await;
-    clients::insert(
-        &mut tx,
-        ClientId(id(10)),
-        "Bright Bakery",
-        "",
-        &[Contact { kind: ContactKind::Phone, value: "+15135550111".to_owned(), person: None }],
-        minute(0),
-    )
-    .await
-    .expect("a client");
+    let bakery = ClientFacts {
+        name: "Bright Bakery".to_owned(),
+        contacts: vec![Contact { kind: ContactKind::Phone, value: "+15135550111".to_owned(), person: None }],
+        ..ClientFacts::default()
+    };
+    clients::insert(&mut tx, ClientId(id(10)), &bakery, minute(0)).await.expect("a client");
     projects::insert(&mut tx, ProjectId(id(11)), &facts(10), minute(0)).await.expect("a project");
     tx.commit().await.expect("a commit");
     let mut owner = agency.target.connect_owner().await.expect("a connection");
@@ -56,6 +52,9 @@ async fn fill(agency: &Agency) {
         "INSERT INTO messages (id, org_id, text, priority, created_at)
          VALUES (gen_random_uuid(), $1, 't', 'NORMAL', now())",
         "INSERT INTO audit_log (id, org_id, at, action, object) VALUES (gen_random_uuid(), $1, now(), 'a', 'o')",
+        "INSERT INTO satisfaction (id, org_id, scale, score, source, given_at, created_at)
+         VALUES (gen_random_uuid(), $1, 'csat', 5, 'manual', now(), now())",
+        "INSERT INTO widget_configs (org_id, config, updated_at) VALUES ($1, '{}', now())",
         "WITH person AS (INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'a@b.example', 'A') RETURNING id)
          INSERT INTO members (org_id, user_id, role) SELECT $1, id, 'owner' FROM person",
     ];
@@ -77,7 +76,7 @@ async fn fill(agency: &Agency) {
     owner.close().await.expect("a farewell");
 }
 
-const TENANT_TABLES: [&str; 16] = [
+const TENANT_TABLES: [&str; 18] = [
     "agents",
     "audit_log",
     "call_events",
@@ -92,22 +91,14 @@ const TENANT_TABLES: [&str; 16] = [
     "messages",
     "phone_numbers",
     "projects",
+    "satisfaction",
     "tool_calls",
     "turns",
+    "widget_configs",
 ];
 
 fn facts(client: u128) -> ProjectFacts {
-    ProjectFacts {
-        client_id: ClientId(id(client)),
-        name: "Website".to_owned(),
-        aliases: vec!["site".to_owned()],
-        status: "active".to_owned(),
-        last_update: None,
-        next_milestone: None,
-        due_on: None,
-        provider: None,
-        synced_at: None,
-    }
+    ProjectFacts::named(ClientId(id(client)), "Website", "active")
 }
 
 #[tokio::test]
@@ -239,7 +230,7 @@ async fn another_tenants_ids_are_not_found() {
     assert!(gone(agents::get(&mut tx, AgentId(id(100))).await.map(drop)));
     assert!(gone(agents::update(&mut tx, AgentId(id(100)), &agent(), minute(1)).await));
     assert!(gone(clients::get(&mut tx, ClientId(id(10))).await.map(drop)));
-    assert!(gone(clients::update(&mut tx, ClientId(id(10)), "mine", "", &[], minute(1)).await));
+    assert!(gone(clients::update(&mut tx, ClientId(id(10)), &ClientFacts::default(), minute(1)).await));
     assert!(gone(clients::delete(&mut tx, ClientId(id(10))).await));
     assert!(gone(projects::get(&mut tx, ProjectId(id(11))).await.map(drop)));
     assert!(gone(projects::update(&mut tx, ProjectId(id(11)), &facts(10), minute(1)).await));

@@ -346,8 +346,9 @@ impl World {
         self.send(request("POST", path, token, &[], Some(body))).await
     }
 
+    /// Changes whatever version is there.
     pub(crate) async fn patch(&self, path: &str, token: &str, body: &Value) -> Answer {
-        self.send(request("PATCH", path, Some(token), &[], Some(body))).await
+        self.send(request("PATCH", path, Some(token), &[("if-match", "*")], Some(body))).await
     }
 }
 
@@ -435,17 +436,16 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
         value: "+15135550199".to_owned(),
         person: Some("Maria Lopez".to_owned()),
     };
-    store::clients::insert(tx, agency.client, "Northwind Coffee", "", &[contact], now).await.unwrap();
+    let facts = store::clients::ClientFacts {
+        name: "Northwind Coffee".to_owned(),
+        contacts: vec![contact],
+        ..Default::default()
+    };
+    store::clients::insert(tx, agency.client, &facts, now).await.unwrap();
     let facts = store::projects::ProjectFacts {
-        client_id: agency.client,
-        name: "Website relaunch".to_owned(),
         aliases: vec!["the site".to_owned()],
-        status: "active".to_owned(),
         last_update: Some("The home page is drawn.".to_owned()),
-        next_milestone: None,
-        due_on: None,
-        provider: None,
-        synced_at: None,
+        ..store::projects::ProjectFacts::named(agency.client, "Website relaunch", "active")
     };
     store::projects::insert(tx, agency.project, &facts, now).await.unwrap();
     let content = store::knowledge::EntryContent {
