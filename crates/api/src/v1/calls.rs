@@ -29,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 
 orders! {
     /// How calls are ordered.
-    CallOrder of CallSort:
+    pub enum CallOrder of CallSort:
     StartedAt "started_at", StartedAtDown "-started_at" => CallSort::StartedAt;
 }
 

@@ -166,7 +166,7 @@ pub struct ClientPatch {
 
 orders! {
     /// How clients are ordered.
-    ClientOrder of ClientSort:
+    pub enum ClientOrder of ClientSort:
     CreatedAt "created_at", CreatedAtDown "-created_at" => ClientSort::CreatedAt;
     UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => ClientSort::UpdatedAt;
     Name "name", NameDown "-name" => ClientSort::Name;

@@ -151,7 +151,7 @@ pub struct KnowledgeEntryPatch {
 
 orders! {
     /// How entries are ordered.
-    EntryOrder of EntrySort:
+    pub enum EntryOrder of EntrySort:
     CreatedAt "created_at", CreatedAtDown "-created_at" => EntrySort::CreatedAt;
     UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => EntrySort::UpdatedAt;
     Question "question", QuestionDown "-question" => EntrySort::Question;

@@ -133,7 +133,7 @@ impl From<Lead> for LeadView {
 
 orders! {
     /// How leads are ordered.
-    LeadOrder of LeadSort:
+    pub enum LeadOrder of LeadSort:
     CreatedAt "created_at", CreatedAtDown "-created_at" => LeadSort::CreatedAt;
     UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => LeadSort::UpdatedAt;
 }

@@ -86,7 +86,7 @@ impl From<Kept> for MessageView {
 
 orders! {
     /// How messages are ordered.
-    MessageOrder of MessageSort:
+    pub enum MessageOrder of MessageSort:
     CreatedAt "created_at", CreatedAtDown "-created_at" => MessageSort::CreatedAt;
 }
 

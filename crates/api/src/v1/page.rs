@@ -121,10 +121,10 @@ pub(crate) trait Order: Copy + Default {
 
 /// Defines the orders of a list: each sort key upwards and downwards. The first one, downwards, is the default.
 macro_rules! orders {
-    ($(#[$doc:meta])* $name:ident of $key:ty: $($up:ident $up_name:literal, $down:ident $down_name:literal => $column:expr;)+) => {
+    ($(#[$doc:meta])* $vis:vis enum $name:ident of $key:ty: $($up:ident $up_name:literal, $down:ident $down_name:literal => $column:expr;)+) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name {
+        $vis enum $name {
             $(
                 /// The smallest first.
                 #[serde(rename = $up_name)]
@@ -345,7 +345,7 @@ mod tests {
 
     orders! {
         /// The orders of these tests.
-        TestOrder of ClientSort:
+        enum TestOrder of ClientSort:
         CreatedAt "created_at", CreatedAtDown "-created_at" => ClientSort::CreatedAt;
         Name "name", NameDown "-name" => ClientSort::Name;
     }

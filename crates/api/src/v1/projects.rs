@@ -258,7 +258,7 @@ pub struct ProjectPatch {
 
 orders! {
     /// How projects are ordered.
-    ProjectOrder of ProjectSort:
+    pub enum ProjectOrder of ProjectSort:
     CreatedAt "created_at", CreatedAtDown "-created_at" => ProjectSort::CreatedAt;
     UpdatedAt "updated_at", UpdatedAtDown "-updated_at" => ProjectSort::UpdatedAt;
     Name "name", NameDown "-name" => ProjectSort::Name;
