@@ -31,7 +31,7 @@ dev: setup ## a server with its data in var/dev, chatty log, faster-than-real-ti
 		--set media.allow_lockstep=true --set log.format=text --set log.level=info,voice=debug,app=debug
 
 .PHONY: check
-check: ## formatting, lints, generated files, SQL, dependencies, shell scripts
+check: ## formatting, lints, generated files, SQL, the API's document and client, dependencies, shell scripts
 	@$(ENV) scripts/check.sh
 
 .PHONY: e2e
@@ -49,6 +49,14 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain an
 .PHONY: generated
 generated: ## rewrites the files that are made from code
 	@$(ENV) UPDATE_GENERATED=1 cargo test -q -p server -p api --lib generated_documents
+
+.PHONY: api-lint
+api-lint: ## Redocly's rules on openapi.json; the TypeScript client is current and type-checks
+	@scripts/api-lint.sh
+
+.PHONY: client
+client: ## writes the types of the TypeScript client (web/api-client) from openapi.json
+	@scripts/api-lint.sh --generate
 
 .PHONY: openapi
 openapi: ## writes openapi.json, the document of the HTTP API

@@ -18,6 +18,9 @@ cargo test --quiet --locked -p server -p api --lib generated_documents
 say "SQL statements"
 scripts/prepare-sql.sh --check
 
+say "the API's document and client"
+scripts/api-lint.sh
+
 say "dependencies"
 for unwanted in ring openssl-sys native-tls; do
     # --target all: what another platform would build counts too.

@@ -84,6 +84,24 @@ if ! command -v cc >/dev/null 2>&1; then
     need "the C compiler" gcc libc6-dev || fail "nothing can be built without a C compiler (cc)"
 fi
 
+# --- the API's document and client ---------------------------------------------------------------------
+
+# Only for `make check`: the server itself is built and runs without Node.
+newest_enough() { [ "$(printf '%s\n' 20.19 "$1" | sort -V | head -n 1)" = 20.19 ]; }
+if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
+    need "Node.js, which checks the API's document and client" nodejs npm || true
+fi
+if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then
+    node_version=$(node --version)
+    if newest_enough "${node_version#v}"; then
+        say "Node.js ${node_version#v} is here"
+    else
+        say "Node.js ${node_version#v} is too old for make check: 20.19 or later is needed (https://nodejs.org)"
+    fi
+else
+    say "Node.js is not here: make check will say so and stop; everything else works"
+fi
+
 # --- speech on this machine ----------------------------------------------------------------------------
 
 speech_complete=yes

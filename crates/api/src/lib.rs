@@ -8,7 +8,7 @@ mod docs_page;
 mod edge;
 mod etag;
 mod extract;
-mod health;
+pub mod health;
 mod idempotency;
 mod openapi;
 mod pages;

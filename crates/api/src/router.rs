@@ -51,6 +51,7 @@ pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(state.clone(), plan_named))
         .layer(axum::Extension(document))
+        .layer(axum::Extension(Arc::clone(&voice)))
         .layer(middleware::from_fn_with_state(of_operations.clone(), idempotency::once))
         .layer(middleware::from_fn_with_state(of_operations, rate_limit::by_plan))
         .layer(middleware::from_fn_with_state(operations, contract::keep))

@@ -6,6 +6,8 @@ use app::App;
 use app::auth::limits::LoginLimits;
 use axum::http::HeaderValue;
 
+use crate::health::machine::{Machine, UnknownMachine};
+
 /// Most requests in a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
@@ -30,6 +32,8 @@ pub struct ApiSettings {
     pub max_connections: usize,
     /// Most requests in a minute.
     pub requests: RequestLimits,
+    /// The machine, for who looks after it.
+    pub machine: Arc<dyn Machine>,
 }
 
 impl Default for ApiSettings {
@@ -42,6 +46,7 @@ impl Default for ApiSettings {
             max_connections: 500,
             // Out of the way; the server's configuration has limits that fit a server.
             requests: RequestLimits { per_address: 1_000_000, by_strangers: 1_000_000 },
+            machine: Arc::new(UnknownMachine),
         }
     }
 }

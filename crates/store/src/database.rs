@@ -130,6 +130,19 @@ impl Default for PoolSizes {
     }
 }
 
+/// How the connections of a pool are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolFigures {
+    /// `app` or `system`.
+    pub name: &'static str,
+    /// Connections that are open.
+    pub open: u32,
+    /// Connections that wait for something to do.
+    pub idle: u32,
+    /// Most connections.
+    pub most: u32,
+}
+
 /// An open database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -161,6 +174,17 @@ impl Database {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query_scalar!("SELECT 1").fetch_one(&self.app).await?;
         Ok(())
+    }
+
+    /// How the connections are used now.
+    #[must_use]
+    pub fn pools(&self) -> [PoolFigures; 2] {
+        [("app", &self.app), ("system", &self.system)].map(|(name, pool)| PoolFigures {
+            name,
+            open: pool.size(),
+            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+            most: pool.options().get_max_connections(),
+        })
     }
 
     /// Closes all connections, waiting for those in use.

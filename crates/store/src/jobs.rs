@@ -5,7 +5,7 @@ use graphile_worker::{LocalQueueConfig, WorkerOptions};
 
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::tx::InTransaction;
+use crate::tx::{InTransaction, SystemTx};
 
 /// The schema of the job queue.
 pub(crate) const SCHEMA: &str = "graphile_worker";
@@ -47,6 +47,36 @@ pub async fn enqueue(tx: &mut impl InTransaction, job: &NewJob<'_>) -> Result<()
     .execute(tx.connection())
     .await?;
     Ok(())
+}
+
+/// Jobs that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs that are due and nobody works on.
+    pub waiting: u64,
+    /// When the oldest of them was due.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Jobs that were given up.
+    pub given_up: u64,
+}
+
+/// What waits to be done.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn backlog(tx: &mut SystemTx, now: DateTime<Utc>) -> Result<Backlog, StoreError> {
+    // Not checked at compile time: the queue's tables are made by its own migrations, not by ours.
+    let (waiting, oldest, given_up): (i64, Option<DateTime<Utc>>, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE attempts < max_attempts AND locked_at IS NULL AND run_at <= $1),
+                min(run_at) FILTER (WHERE attempts < max_attempts AND locked_at IS NULL AND run_at <= $1),
+                count(*) FILTER (WHERE attempts >= max_attempts)
+         FROM graphile_worker._private_jobs",
+    )
+    .bind(now)
+    .fetch_one(tx.conn())
+    .await?;
+    let count = |count: i64| u64::try_from(count).unwrap_or_default();
+    Ok(Backlog { waiting: count(waiting), oldest, given_up: count(given_up) })
 }
 
 /// A job runner on this database, ready to have its tasks defined. It runs under the system's role; shutdown is

@@ -34,7 +34,10 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         return;
     }
     if !path.starts_with("/api/") {
-        operation["security"] = json!([]);
+        // Health tells more to who operates the platform.
+        operation["security"] =
+            if path == "/health" { json!([{}, { "bearer": [] }, { "apiKey": [] }]) } else { json!([]) };
+        add_answers(operation, [("414", "UriTooLong"), ("429", "TooManyRequests")].into_iter());
         return;
     }
     let public = permission == PUBLIC;
@@ -52,13 +55,19 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
             add_parameter(operation, "IdempotencyKey");
         }
     }
-    for (status, name) in edge_answers(path, operation, public, changes) {
+    let answers = edge_answers(path, operation, public, changes);
+    add_answers(operation, answers);
+    add_headers(operation, !public && changes);
+}
+
+/// Adds answers that the handler did not declare itself.
+fn add_answers(operation: &mut Value, answers: impl Iterator<Item = (&'static str, &'static str)>) {
+    for (status, name) in answers {
         let responses = &mut operation["responses"];
         if responses.get(status).is_none() {
             responses[status] = json!({ "$ref": format!("#/components/responses/{name}") });
         }
     }
-    add_headers(operation, !public && changes);
 }
 
 /// The answers that an operation can get without its handler's doing.

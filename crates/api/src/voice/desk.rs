@@ -6,9 +6,10 @@ use ::voice::phone::{Pace, PhoneLine};
 use app::App;
 use app::calls::inbound::{Answer, InboundCall};
 use app::calls::media::{MediaRefusal, MediaRequest};
-use app::calls::status::{AfterStream, StatusUpdate};
+use app::calls::status::{AfterStream, Delivery, StatusUpdate};
 use app::error::AppError;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::ids::CallId;
 use futures_util::future::BoxFuture;
 use providers::twilio::callbacks::RecordingCallback;
@@ -26,8 +27,12 @@ pub struct Admitted {
 /// The use cases of a call.
 #[async_trait]
 pub trait CallDesk: Send + Sync {
-    /// The answer that was given to a webhook with this idempotency token, if there was one.
-    async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError>;
+    /// The time.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Whether a webhook with this idempotency token is the first of its kind; waits a little for the answer of one
+    /// that is being worked on.
+    async fn earlier_answer(&self, token: &str) -> Result<Delivery, AppError>;
 
     /// Keeps the answer to a webhook and returns the one that counts.
     async fn keep_answer(&self, token: &str, twiml: String) -> Result<String, AppError>;
@@ -51,7 +56,11 @@ pub trait CallDesk: Send + Sync {
 // Each calls the use case of the same name, which the language prefers over the trait's.
 #[async_trait]
 impl CallDesk for App {
-    async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError> {
+    fn now(&self) -> DateTime<Utc> {
+        self.ambient.now()
+    }
+
+    async fn earlier_answer(&self, token: &str) -> Result<Delivery, AppError> {
         App::earlier_answer(self, token).await
     }
 

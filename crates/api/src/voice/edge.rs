@@ -1,10 +1,12 @@
 //! The state of the carrier's edge: its settings, and which streams are open.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use providers::twilio::signature::SignatureVerifier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -88,6 +90,19 @@ pub struct StreamFigures {
     pub malformed: u64,
     /// Audio frames dropped because the session was too slow, likewise.
     pub dropped: u64,
+    /// Sockets opened today (UTC).
+    pub opened_today: u64,
+    /// How long the answers to pings took on average, without those of open sockets; `None` before the first.
+    pub round_trip: Option<Duration>,
+}
+
+/// A call whose media socket is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenStream {
+    /// The carrier's id of the call.
+    pub call_sid: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
 }
 
 /// Shared by the handlers of the edge.
@@ -99,7 +114,7 @@ pub struct VoiceEdge {
     /// Every task of a media socket; wait for it after `drain`.
     pub(super) tasks: TaskTracker,
     places: Arc<Semaphore>,
-    calls: Mutex<HashSet<String>>,
+    calls: Mutex<HashMap<String, DateTime<Utc>>>,
     pub(super) totals: Totals,
 }
 
@@ -111,9 +126,31 @@ pub(super) struct Totals {
     messages: AtomicU64,
     malformed: AtomicU64,
     dropped: AtomicU64,
+    today: Mutex<(NaiveDate, u64)>,
+    /// Answers to pings, and the time that they took together in microseconds.
+    pongs: AtomicU64,
+    pongs_us: AtomicU64,
 }
 
 impl Totals {
+    pub(super) fn add_round_trips(&self, count: u32, took: Duration) {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.pongs_us.fetch_add(took_us, Ordering::Relaxed);
+        self.pongs.fetch_add(count.into(), Ordering::Relaxed);
+    }
+
+    fn open(&self, now: DateTime<Utc>) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let day = now.date_naive();
+        *today = if today.0 == day { (day, today.1 + 1) } else { (day, 1) };
+    }
+
+    fn opened_on(&self, day: NaiveDate) -> u64 {
+        let today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        if today.0 == day { today.1 } else { 0 }
+    }
+
     pub(super) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -156,22 +193,43 @@ impl VoiceEdge {
             messages: load(&self.totals.messages),
             malformed: load(&self.totals.malformed),
             dropped: load(&self.totals.dropped),
+            opened_today: self.totals.opened_on(self.desk.now().date_naive()),
+            round_trip: load(&self.totals.pongs_us)
+                .checked_div(load(&self.totals.pongs))
+                .map(Duration::from_micros),
         }
+    }
+
+    /// The calls whose media sockets are open, the oldest first.
+    #[must_use]
+    pub fn open_streams(&self) -> Vec<OpenStream> {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let open =
+            calls.iter().map(|(call_sid, since)| OpenStream { call_sid: call_sid.clone(), since: *since });
+        let mut open: Vec<OpenStream> = open.collect();
+        open.sort_by(|a, b| (a.since, &a.call_sid).cmp(&(b.since, &b.call_sid)));
+        open
+    }
+
+    /// Most media sockets at once.
+    #[must_use]
+    pub fn most_streams(&self) -> usize {
+        self.settings.max_streams
     }
 
     /// A place for a socket, unless all are taken. It is given back when dropped.
     pub(super) fn take_place(&self) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        self.totals.opened.fetch_add(1, Ordering::Relaxed);
+        self.totals.open(self.desk.now());
         Some(place)
     }
 
     /// Marks a call as having a stream, unless it has one. Unmarked when dropped.
     pub(super) fn claim_call(self: &Arc<Self>, call_sid: &str) -> Option<CallClaim> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls
-            .insert(call_sid.to_owned())
-            .then(|| CallClaim { edge: Arc::clone(self), call_sid: call_sid.to_owned() })
+        let Entry::Vacant(vacant) = calls.entry(call_sid.to_owned()) else { return None };
+        vacant.insert(self.desk.now());
+        Some(CallClaim { edge: Arc::clone(self), call_sid: call_sid.to_owned() })
     }
 }
 

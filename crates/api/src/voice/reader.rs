@@ -11,7 +11,7 @@ use ::voice::phone::PhoneIn;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// Places in the queue that audio may not take.
@@ -53,6 +53,10 @@ pub(super) struct ReaderFigures {
     pub(super) malformed: u64,
     /// Audio frames dropped because the session was too slow.
     pub(super) dropped: u64,
+    /// Answers to pings.
+    pub(super) pongs: u32,
+    /// How long they took together.
+    pub(super) pongs_took: Duration,
 }
 
 /// Reads one socket.
@@ -62,11 +66,18 @@ pub(super) struct Reader {
     idle_limit: Duration,
     figures: ReaderFigures,
     weight: u32,
+    /// When the last ping went out.
+    ping_sent: watch::Receiver<Option<Instant>>,
 }
 
 impl Reader {
-    pub(super) fn new(phone: mpsc::Sender<PhoneIn>, stream_sid: String, idle_limit: Duration) -> Self {
-        Self { phone, stream_sid, idle_limit, figures: ReaderFigures::default(), weight: 0 }
+    pub(super) fn new(
+        phone: mpsc::Sender<PhoneIn>,
+        stream_sid: String,
+        idle_limit: Duration,
+        ping_sent: watch::Receiver<Option<Instant>>,
+    ) -> Self {
+        Self { phone, stream_sid, idle_limit, figures: ReaderFigures::default(), weight: 0, ping_sent }
     }
 
     /// Reads until the socket is over. May be dropped at any await without losing a message.
@@ -106,7 +117,14 @@ impl Reader {
         match message {
             Some(Ok(Message::Text(text))) => self.take_text(&text),
             Some(Ok(Message::Binary(_))) => self.take_malformed("binary message"),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
+            Some(Ok(Message::Ping(_))) => None,
+            Some(Ok(Message::Pong(_))) => {
+                if let Some(sent) = *self.ping_sent.borrow() {
+                    self.figures.pongs += 1;
+                    self.figures.pongs_took += sent.elapsed();
+                }
+                None
+            }
             Some(Ok(Message::Close(_))) | None => Some(ReaderEnd::Closed),
             Some(Err(error)) => {
                 // Too long a message ends here too: what follows it can't be told from its rest.
@@ -172,7 +190,7 @@ mod tests {
 
     fn reader() -> (Reader, mpsc::Receiver<PhoneIn>) {
         let (phone, session) = mpsc::channel(CAPACITY);
-        (Reader::new(phone, "MZ1".into(), Duration::from_secs(1)), session)
+        (Reader::new(phone, "MZ1".into(), Duration::from_secs(1), watch::channel(None).1), session)
     }
 
     fn media(sequence: u64) -> Option<Result<Message, axum::Error>> {
@@ -203,7 +221,10 @@ mod tests {
         ] {
             assert_eq!(reader.take(message), None);
         }
-        assert_eq!(reader.close(), ReaderFigures { messages: 5, malformed: 0, dropped: 0 });
+        assert_eq!(
+            reader.close(),
+            ReaderFigures { messages: 5, malformed: 0, dropped: 0, ..ReaderFigures::default() }
+        );
         let payload = bytes::Bytes::from_static(&[0xff, 0xff]);
         let expect = [
             PhoneIn::Media { sequence: 3, timestamp_ms: 20, payload },
@@ -232,7 +253,10 @@ mod tests {
         }
         assert_eq!(reader.take(media(1)), None);
         assert!(matches!(session.try_recv(), Ok(PhoneIn::Media { .. })));
-        assert_eq!(reader.close(), ReaderFigures { messages: 5, malformed: 4, dropped: 0 });
+        assert_eq!(
+            reader.close(),
+            ReaderFigures { messages: 5, malformed: 4, dropped: 0, ..ReaderFigures::default() }
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures_util::stream::SplitStream;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use providers::twilio::callbacks::is_sid;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::desk::Admitted;
 use super::edge::{CallClaim, VoiceEdge};
@@ -151,11 +151,13 @@ async fn carry(
     let session = edge.tasks.spawn(run(line));
     let (hang_up, hung_up) = oneshot::channel();
     let ping_interval = edge.settings.ping_interval;
+    let (ping_sent, pinged) = watch::channel(None);
+    let stream_sid = start.stream_sid.clone();
     let mut writing =
-        edge.tasks.spawn(writer::run(sink, outgoing, start.stream_sid.clone(), hung_up, ping_interval));
+        edge.tasks.spawn(writer::run(sink, outgoing, stream_sid, hung_up, ping_interval, ping_sent));
 
     let idle_limit = ping_interval + edge.settings.pong_timeout;
-    let mut reader = Reader::new(incoming, start.stream_sid, idle_limit);
+    let mut reader = Reader::new(incoming, start.stream_sid, idle_limit, pinged);
     let ended_by = tokio::select! {
         end = reader.run(&mut stream) => Some(end),
         // The session is done and said so to the peer, or the peer takes nothing any more.
@@ -163,6 +165,7 @@ async fn carry(
     };
     let figures = reader.close();
     edge.totals.add(figures.messages, figures.malformed, figures.dropped);
+    edge.totals.add_round_trips(figures.pongs, figures.pongs_took);
     if let Some(ReaderEnd::Abused(why)) = ended_by {
         let frame = CloseFrame { code: close_code::POLICY, reason: Utf8Bytes::from_static(why) };
         // An error means that the writer is gone, and the socket with it.

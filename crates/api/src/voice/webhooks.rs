@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::calls::inbound::InboundCall;
-use app::calls::status::StatusUpdate;
+use app::calls::status::{Delivery, StatusUpdate};
 use app::error::AppError;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -33,6 +33,8 @@ enum Trouble {
     TooSlow(u128),
     #[error("a defect: the use case panicked")]
     Panicked,
+    #[error("another delivery of it is being worked on for too long")]
+    InProgress,
     #[error(transparent)]
     Form(#[from] FormError),
     #[error(transparent)]
@@ -70,11 +72,15 @@ pub(super) async fn inbound(State(edge): State<Arc<VoiceEdge>>, request: Request
 async fn answer_inbound(edge: &VoiceEdge, webhook: Webhook) -> Result<String, Trouble> {
     let call = VoiceWebhook::from_form(&webhook.form)?;
     let token = webhook.idempotency_token;
-    if let Some(token) = &token
-        && let Some(earlier) = earlier_answer(edge, token).await
-    {
-        tracing::info!(call.sid = call.call_sid, "a repeated webhook gets the answer it got");
-        return Ok(earlier);
+    if let Some(token) = &token {
+        match earlier_answer(edge, token).await {
+            Delivery::First => {}
+            Delivery::Answered(earlier) => {
+                tracing::info!(call.sid = call.call_sid, "a repeated webhook gets the answer it got");
+                return Ok(earlier);
+            }
+            Delivery::InProgress => return Err(Trouble::InProgress),
+        }
     }
     let number = |number: PhoneNumber| number.as_str().to_owned();
     let answer = Arc::clone(&edge.desk).answer_call(InboundCall {
@@ -95,11 +101,11 @@ async fn answer_inbound(edge: &VoiceEdge, webhook: Webhook) -> Result<String, Tr
     }
 }
 
-async fn earlier_answer(edge: &VoiceEdge, token: &str) -> Option<String> {
+async fn earlier_answer(edge: &VoiceEdge, token: &str) -> Delivery {
     edge.desk.earlier_answer(token).await.unwrap_or_else(|error| {
         // A call answered twice is better than one not answered.
         tracing::warn!(%error, "whether a webhook is a repetition could not be found out");
-        None
+        Delivery::First
     })
 }
 

@@ -8,8 +8,8 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// The half of a socket that is written.
 pub(super) type Sink = SplitSink<WebSocket, Message>;
@@ -17,7 +17,7 @@ pub(super) type Sink = SplitSink<WebSocket, Message>;
 /// A peer that takes nothing for so long is gone.
 pub(super) const SEND_WITHIN: Duration = Duration::from_secs(10);
 
-/// Writes until the session is done, the reader hangs up, or the peer takes nothing any more; then says goodbye.
+/// `ping_sent` tells when the last ping went out. Writes until the session is done, the reader hangs up, or the peer takes nothing any more; then says goodbye.
 /// When the reader is gone without a word (`hang_up` dropped), what the session still says goes nowhere, and
 /// writing ends with the session.
 pub(super) async fn run(
@@ -26,6 +26,7 @@ pub(super) async fn run(
     stream_sid: String,
     hang_up: oneshot::Receiver<CloseFrame>,
     ping_interval: Duration,
+    ping_sent: watch::Sender<Option<Instant>>,
 ) {
     // An interval of nothing would panic.
     let mut pings = tokio::time::interval(ping_interval.max(Duration::from_millis(1)));
@@ -50,7 +51,10 @@ pub(super) async fn run(
                 }
                 None => break CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("done") },
             },
-            _ = pings.tick() => Message::Ping(Bytes::new()),
+            _ = pings.tick() => {
+                ping_sent.send_replace(Some(Instant::now()));
+                Message::Ping(Bytes::new())
+            }
         };
         if !send(&mut sink, message).await {
             return;

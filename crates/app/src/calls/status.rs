@@ -1,5 +1,7 @@
 //! What the carrier tells of a call while it runs and after it, and what it is told in return.
 
+use std::time::Duration;
+
 use domain::call_log::EndReason;
 use domain::ids::{CallId, MessageId, OrgId};
 use domain::leads::Priority;
@@ -16,8 +18,25 @@ use crate::webhooks;
 
 /// Name of the carrier's webhooks among the receipts.
 const RECEIPTS: &str = "twilio";
+/// A delivery that has no answer after the carrier's own patience is of a process that died.
+const STALE_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(15);
+/// How long a repetition waits for the answer of the delivery that is being worked on. Below the limit of an answer.
+const WAIT_FOR_ANSWER: Duration = Duration::from_secs(2);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How many ended calls' outcomes are kept for the carrier's question what follows.
 const OUTCOMES: usize = 4_096;
+
+/// What is known of a webhook's delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is the first: work on it, then [`App::keep_answer`].
+    First,
+    /// It was answered like this.
+    Answered(String),
+    /// Another one is being worked on, and for longer than can be waited.
+    InProgress,
+}
 
 /// A status callback.
 #[derive(Debug, Clone)]
@@ -136,21 +155,31 @@ impl App {
         self.transfers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&call_id)
     }
 
-    /// The answer that was given to a webhook with this idempotency token, if there was one.
+    /// Whether a webhook with this idempotency token is the first of its kind. While another delivery of it is being
+    /// worked on, waits for that one's answer: two at once must not both act.
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError> {
+    pub async fn earlier_answer(&self, token: &str) -> Result<Delivery, AppError> {
+        let give_up = tokio::time::Instant::now() + WAIT_FOR_ANSWER;
+        loop {
+            let delivery = self.claim_delivery(token).await?;
+            if delivery != Delivery::InProgress || tokio::time::Instant::now() >= give_up {
+                return Ok(delivery);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn claim_delivery(&self, token: &str) -> Result<Delivery, AppError> {
         let now = self.ambient.now();
         let mut tx = SystemTx::begin(&self.db, "receipts are looked up before the business is known").await?;
-        let claim =
-            webhook_receipts::claim(&mut tx, RECEIPTS, token, now, now - chrono::Duration::seconds(15))
-                .await?;
+        let claim = webhook_receipts::claim(&mut tx, RECEIPTS, token, now, now - STALE_AFTER).await?;
         tx.commit().await?;
         Ok(match claim {
-            Claim::Answered(answer) => answer.as_str().map(str::to_owned),
-            // Two deliveries at once both work: the call is one by its CallSid, and the first answer counts.
-            Claim::Ours | Claim::InProgress => None,
+            Claim::Answered(answer) => Delivery::Answered(answer.as_str().unwrap_or_default().to_owned()),
+            Claim::Ours => Delivery::First,
+            Claim::InProgress => Delivery::InProgress,
         })
     }
 

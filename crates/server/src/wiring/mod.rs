@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod listener;
+pub mod machine;
 pub mod secrets;
 pub mod server;
 pub mod simulation;

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::listener::ConnectionLimits;
+use super::machine::ThisMachine;
 use super::secrets;
 use super::speech::Speech;
 use crate::config::Config;
@@ -117,6 +118,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
             per_address: config.limits.requests_per_minute,
             by_strangers: config.limits.sign_in_requests_per_minute,
         },
+        machine: Arc::new(ThisMachine::new(data_dir.clone(), Arc::clone(&speech))),
         ..ApiSettings::default()
     };
     let router = api::router(ApiState::new(Arc::clone(&app), settings), Arc::clone(&edge));

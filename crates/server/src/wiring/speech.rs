@@ -19,6 +19,8 @@ use voice::chain::stt::SttChain;
 use voice::chain::tts::TtsChain;
 use voice::pipeline::phrases;
 
+use api::health::machine::SpeechProvider;
+
 use crate::config::Config;
 
 /// Audio kept of phrases, in bytes for each voice: about an hour and a half.
@@ -45,6 +47,7 @@ pub struct Speech {
     pub vad: Arc<dyn VoiceScorerFactory>,
     caches: Vec<PhraseCache>,
     missing: Vec<String>,
+    providers: Vec<SpeechProvider>,
 }
 
 impl Speech {
@@ -69,6 +72,10 @@ impl Speech {
         let readiness = transcribers.iter().map(|one| one.readiness());
         let missing =
             readiness.chain(caches.iter().map(TextToSpeech::readiness)).filter_map(remedied).collect();
+        let transcribing =
+            transcribers.iter().map(|one| known(one.descriptor().id, "transcriber", one.readiness()));
+        let speaking = caches.iter().map(|one| known(one.descriptor().id, "voice", one.readiness()));
+        let providers = transcribing.chain(speaking).collect();
         let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
         Self {
             stt: Arc::new(SttChain::new(transcribers, LOCAL, tasks.clone())),
@@ -76,6 +83,7 @@ impl Speech {
             vad: Arc::new(EarshotVad),
             caches,
             missing,
+            providers,
         }
     }
 
@@ -107,11 +115,21 @@ impl Speech {
         }
     }
 
+    /// The providers in the order in which they are tried, as they were when the server started.
+    #[must_use]
+    pub fn providers(&self) -> &[SpeechProvider] {
+        &self.providers
+    }
+
     /// What was missing on this machine when it started, each with the command that installs it.
     #[must_use]
     pub fn missing(&self) -> &[String] {
         &self.missing
     }
+}
+
+fn known(id: &str, role: &'static str, readiness: Readiness) -> SpeechProvider {
+    SpeechProvider { id: id.to_owned(), role, missing: remedied(readiness) }
 }
 
 fn remedied(readiness: Readiness) -> Option<String> {

@@ -10,10 +10,11 @@ use std::time::Duration;
 use ::voice::phone::{Pace, PhoneIn, PhoneLine, PhoneOut};
 use app::calls::inbound::{Answer, InboundCall};
 use app::calls::media::{MediaRefusal, MediaRequest};
-use app::calls::status::{AfterStream, StatusUpdate};
+use app::calls::status::{AfterStream, Delivery, StatusUpdate};
 use app::error::AppError;
 use async_trait::async_trait;
 use axum::Router;
+use chrono::{DateTime, Utc};
 use domain::ids::CallId;
 use futures_util::FutureExt;
 use providers::twilio::callbacks::RecordingCallback;
@@ -87,9 +88,16 @@ impl FakeDesk {
 
 #[async_trait]
 impl CallDesk for FakeDesk {
-    async fn earlier_answer(&self, token: &str) -> Result<Option<String>, AppError> {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH
+    }
+
+    async fn earlier_answer(&self, token: &str) -> Result<Delivery, AppError> {
         self.storage()?;
-        Ok(self.kept.lock().unwrap().get(token).cloned())
+        if token == "still-being-worked-on" {
+            return Ok(Delivery::InProgress);
+        }
+        Ok(self.kept.lock().unwrap().get(token).cloned().map_or(Delivery::First, Delivery::Answered))
     }
 
     async fn keep_answer(&self, token: &str, twiml: String) -> Result<String, AppError> {

@@ -13,12 +13,12 @@ async fn health_says_how_the_server_is_and_no_more() {
     assert_eq!(health.status, StatusCode::OK);
     assert_eq!(health.json(), json!({ "status": "healthy", "version": env!("CARGO_PKG_VERSION") }));
     assert_eq!(world.get("/health/live", None).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(world.get("/health/ready", None).await.status, StatusCode::OK);
+    assert_eq!(world.get("/health/ready", None).await.status, StatusCode::NO_CONTENT);
 
     world.app.db.close().await;
     let health = world.get("/health", None).await;
-    assert_eq!((health.status, &health.json()["status"]), (StatusCode::OK, &json!("degraded")));
-    assert_eq!(health.json()["reasons"], json!(["the database does not answer"]));
+    assert_eq!(health.status, StatusCode::OK);
+    assert_eq!(health.json(), json!({ "status": "degraded", "version": env!("CARGO_PKG_VERSION") }));
     assert_eq!(world.get("/health/ready", None).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(world.get("/health/live", None).await.status, StatusCode::NO_CONTENT);
 }

@@ -9,6 +9,7 @@ mod idempotency;
 mod leads;
 mod matrix;
 mod rate_limits;
+mod receipts;
 mod recordings;
 mod sessions;
 mod world;

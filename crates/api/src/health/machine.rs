@@ -1,0 +1,71 @@
+//! What the server tells of the machine it runs on. A trait, because only the server may ask the system.
+
+use std::time::Duration;
+
+/// Memory of the process, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident: what the process takes of the machine.
+    pub resident: u64,
+    /// Of it, what is its own and not mapped from files.
+    pub anonymous: u64,
+    /// What the process has asked for, touched or not.
+    pub reserved: u64,
+}
+
+/// The disk under the data folder, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// All of it.
+    pub total: u64,
+    /// What is free for us.
+    pub free: u64,
+}
+
+/// One transcriber or voice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpeechProvider {
+    /// Its id (`flite`).
+    pub id: String,
+    /// `transcriber` or `voice`.
+    pub role: &'static str,
+    /// Why it can't serve, with the remedy; `None` when it can.
+    pub missing: Option<String>,
+}
+
+/// The machine as the server knows it.
+pub trait Machine: Send + Sync + std::fmt::Debug {
+    /// The process's memory, where the system tells.
+    fn memory(&self) -> Option<Memory>;
+
+    /// The disk under the data folder, where the system tells.
+    fn disk(&self) -> Option<Disk>;
+
+    /// The providers of speech, in the order in which they are tried.
+    fn speech(&self) -> Vec<SpeechProvider>;
+
+    /// How long the process has run.
+    fn uptime(&self) -> Duration;
+}
+
+/// A machine that nothing is known of: for tests and documents.
+#[derive(Debug)]
+pub struct UnknownMachine;
+
+impl Machine for UnknownMachine {
+    fn memory(&self) -> Option<Memory> {
+        None
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        None
+    }
+
+    fn speech(&self) -> Vec<SpeechProvider> {
+        Vec::new()
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
+}
