@@ -5,8 +5,10 @@
 
 pub mod acts;
 pub mod agent_phrases;
+pub mod branding;
 pub mod call_log;
 pub mod call_plan;
+pub mod domain_names;
 pub mod email;
 pub mod end_of_turn;
 pub mod expected_answer;

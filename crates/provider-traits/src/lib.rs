@@ -5,6 +5,7 @@
 pub mod ambient;
 pub mod brain;
 pub mod descriptor;
+pub mod dns;
 pub mod email;
 pub mod error;
 pub mod http_sender;
