@@ -9,6 +9,7 @@ mod edge;
 mod etag;
 mod extract;
 pub mod health;
+mod hosts;
 mod idempotency;
 mod openapi;
 mod pages;

@@ -136,6 +136,9 @@ pub enum ApiError {
         /// The media types that can.
         produces: String,
     },
+    /// The name of the host is nobody's here.
+    #[error("unknown host")]
+    UnknownHost,
     /// Path and query are too long.
     #[error("the address is too long")]
     UriTooLong,
@@ -278,6 +281,12 @@ impl ApiError {
                 "not-acceptable",
                 "Can't be answered in that form",
                 format!("this operation answers {produces}; name it in `Accept` or leave the header out"),
+            ),
+            Self::UnknownHost => (
+                S::MISDIRECTED_REQUEST,
+                "unknown-host",
+                "Nobody is reached under this name",
+                "no organization here has this domain, or it is not verified yet".to_owned(),
             ),
             Self::UriTooLong => (
                 S::URI_TOO_LONG,

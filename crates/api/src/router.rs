@@ -21,7 +21,7 @@ use crate::rate_limit::{self, AddressGuard, AddressLimits};
 use crate::state::{ApiSettings, ApiState};
 use crate::voice::edge::VoiceEdge;
 use crate::voice::media::root_alias;
-use crate::{docs_page, edge, health, idempotency, openapi, pages, v1, voice};
+use crate::{docs_page, edge, health, hosts, idempotency, openapi, pages, v1, voice};
 
 /// Largest body of a JSON request.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -60,6 +60,7 @@ pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(middleware::from_fn(edge::deadline))
         .layer(compression())
+        .layer(middleware::from_fn_with_state(state.clone(), hosts::known))
         .layer(middleware::from_fn_with_state(addresses, rate_limit::by_address))
         .layer(cors)
         .layer(middleware::from_fn(contract::options))

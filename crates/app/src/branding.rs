@@ -9,11 +9,13 @@ use domain::ids::OrgId;
 use domain::plans::Feature;
 use serde_json::json;
 use store::branding::{Logo, StoredBranding};
+use store::jobs::NewJob;
 use store::{OrgTx, SystemTx};
 
 use crate::audit::{self, Actor};
 use crate::auth::Identity;
 use crate::error::AppError;
+use crate::jobs::DeleteObject;
 use crate::runtime::App;
 
 /// Says anew what an organization looks like, whole, if it is still as the asker saw it.
@@ -78,13 +80,16 @@ pub async fn set_logo(app: &App, actor: &Actor, picture: Option<Bytes>) -> Resul
     let detail = json!({ "logo": logo.as_ref().map(|logo| &logo.media_type) });
     audit::record(&mut tx, app, actor, "branding:change_logo", &actor.org_id, detail).await?;
     let after = store::branding::get(&mut tx).await?;
-    tx.commit().await?;
-    if let Some(old) = before.logo.filter(|old| logo.as_ref() != Some(old))
-        && let Err(error) = app.objects.delete(&old.key).await
-    {
-        // Nothing points to it any more; it takes up half a megabyte at most.
-        tracing::warn!(org.id = %actor.org_id, %error, "a former logo could not be deleted");
+    if let Some(old) = before.logo.filter(|old| logo.as_ref() != Some(old)) {
+        let job = NewJob {
+            task: DeleteObject::TASK,
+            payload: serde_json::to_value(DeleteObject { key: old.key })
+                .map_err(|error| AppError::Bug(format!("a job can't be written: {error}")))?,
+            ..NewJob::default()
+        };
+        store::jobs::enqueue(&mut tx, &job).await?;
     }
+    tx.commit().await?;
     Ok(after)
 }
 

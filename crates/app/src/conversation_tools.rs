@@ -10,6 +10,7 @@ use domain::call_plan::{CallPlan, KnownClient};
 use domain::ids::{ClientId, LeadId, MessageId, ProjectId};
 use domain::knowledge;
 use domain::leads::{LeadAnswer, Priority};
+use domain::plans::Feature;
 use domain::webhooks::EventType;
 use provider_traits::tools::{ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError, Tools};
 use store::StoreError;
@@ -38,6 +39,11 @@ impl CallTools {
 
     async fn begin(&self) -> Result<OrgTx, ToolError> {
         OrgTx::begin(&self.app.db, self.plan.org_id).await.map_err(failed)
+    }
+
+    /// Whether the plan has a feature, now: a call may outlive a change of plan.
+    async fn has(&self, tx: &mut OrgTx, feature: Feature) -> Result<bool, ToolError> {
+        Ok(store::plans::entitlements(tx).await.map_err(failed)?.allows(feature))
     }
 
     /// The recognised client on the line; strangers have no projects.
@@ -86,12 +92,18 @@ impl Tools for CallTools {
             return Ok(None);
         }
         let mut tx = self.begin().await?;
+        if !self.has(&mut tx, Feature::ClientRecognition).await? {
+            return Ok(None);
+        }
         store::clients::find_by_contact(&mut tx, ContactKind::Phone, &number).await.map_err(failed)
     }
 
     async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError> {
         let client = self.client()?;
         let mut tx = self.begin().await?;
+        if !self.has(&mut tx, Feature::ProjectStatus).await? {
+            return Err(ToolError::NotAllowed);
+        }
         let projects = store::projects::list_for_client(&mut tx, client).await.map_err(failed)?;
         Ok(projects.into_iter().map(|project| self.speakable(project)).collect())
     }
@@ -99,6 +111,9 @@ impl Tools for CallTools {
     async fn get_project_status(&self, project: ProjectId) -> Result<SpokenProject, ToolError> {
         let client = self.client()?;
         let mut tx = self.begin().await?;
+        if !self.has(&mut tx, Feature::ProjectStatus).await? {
+            return Err(ToolError::NotAllowed);
+        }
         let found = store::projects::get(&mut tx, project).await.map_err(failed)?;
         if found.facts.client_id != client {
             return Err(ToolError::NotAllowed);

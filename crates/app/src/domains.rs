@@ -10,6 +10,7 @@ use serde_json::json;
 use store::domains::{Checked, Domain, DomainKind, DomainState};
 use store::{OrgTx, SystemTx};
 
+pub(crate) use self::check::CheckDomains;
 pub use self::check::{Target, recheck_all};
 use crate::audit::{self, Actor};
 use crate::error::AppError;
@@ -40,7 +41,10 @@ pub async fn claim(app: &App, actor: &Actor, claim: Claim) -> Result<Domain, App
         Claim::Subdomain(label) => {
             let wrong = |message: String| AppError::Invalid { field: "subdomain", message };
             let base = base.ok_or_else(|| {
-                wrong("can't be had: this installation has no domain for them (`server.base_domain`)".to_owned())
+                wrong(
+                    "can't be had: this installation has no domain for them (`server.base_domain`)"
+                        .to_owned(),
+                )
             })?;
             let name = DomainName::subdomain(&label, base);
             (name.map_err(|error: InvalidSubdomain| wrong(error.to_string()))?, DomainKind::Subdomain)
@@ -66,7 +70,9 @@ pub async fn claim(app: &App, actor: &Actor, claim: Claim) -> Result<Domain, App
     // Counted and entered one after another.
     store::organizations::lock(&mut tx).await?;
     if store::domains::count(&mut tx).await? >= MOST {
-        return Err(AppError::Conflict { reason: format!("there are {MOST} domains already; delete one first") });
+        return Err(AppError::Conflict {
+            reason: format!("there are {MOST} domains already; delete one first"),
+        });
     }
     store::domains::insert(&mut tx, &domain).await.map_err(taken)?;
     audit::record(&mut tx, app, actor, "domain:claim", &domain.id, json!({ "name": domain.name })).await?;
@@ -131,7 +137,8 @@ pub async fn check_now(app: &App, actor: &Actor, id: DomainId) -> Result<Domain,
     }
     let found = check::look(app, &domain).await;
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
-    let checked = found.unwrap_or_else(|unanswered| Checked { reason: unanswered, ..check::unchanged(app, &domain) });
+    let checked =
+        found.unwrap_or_else(|unanswered| Checked { reason: unanswered, ..check::unchanged(app, &domain) });
     let state = match store::domains::record_check(&mut tx, actor.org_id, id, &checked).await {
         Ok(()) => checked.state,
         Err(error) if error.is_conflict_with("domains_name_verified") => {

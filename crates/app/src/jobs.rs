@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit_log::ForgetOldEntries;
 use crate::calls::finish;
+use crate::domains::CheckDomains;
 use crate::error::AppError;
 use crate::invitations::letter::SendInvitation;
+use crate::organizations::trials::EndTrials;
 use crate::runtime::App;
 use crate::webhooks::jobs::{DeliverWebhooks, PruneWebhookLog, TellWebhookDisabled};
 
@@ -90,6 +92,8 @@ impl App {
         let drain = self.drain.clone();
         let prune_webhook_log = daily::<PruneWebhookLog>(3, 20)?;
         let forget_old_entries = daily::<ForgetOldEntries>(3, 17)?;
+        let end_trials = hourly::<EndTrials>(5)?;
+        let check_domains = hourly::<CheckDomains>(35)?;
         let worker = store::jobs::worker_options(&self.db)
             .concurrency(CONCURRENCY)
             .define_job::<FinishCall>()
@@ -101,6 +105,10 @@ impl App {
             .with_cron(prune_webhook_log)
             .with_cron(forget_old_entries)
             .define_job::<DeleteObject>()
+            .define_job::<EndTrials>()
+            .with_cron(end_trials)
+            .define_job::<CheckDomains>()
+            .with_cron(check_domains)
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()
@@ -108,6 +116,13 @@ impl App {
             .map_err(|error| AppError::Bug(format!("the job runner did not start: {error}")))?;
         worker.run().await.map_err(|error| AppError::Bug(format!("the job runner broke: {error}")))
     }
+}
+
+/// A job without arguments, each hour at a minute.
+fn hourly<T: TaskHandler>(minute: u32) -> Result<CronBuilder<T>, AppError> {
+    Cron::hourly_at::<T>(minute)
+        .map(|cron| cron.payload_value(serde_json::json!({})))
+        .map_err(|error| AppError::Bug(format!("the time of an hourly job is none: {error}")))
 }
 
 /// A job that runs every day at a time (UTC) and is told nothing.

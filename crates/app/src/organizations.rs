@@ -73,6 +73,14 @@ pub async fn change(
     }
     let before = organizations::get(&mut tx).await?;
     let after = apply(before.clone(), change)?;
+    let (was, is) = (&before.details.primary_domain, &after.details.primary_domain);
+    if let Some(name) = is
+        && was != is
+        && !store::domains::is_verified(&mut tx, name).await?
+    {
+        let message = "must be one of your verified domains".to_owned();
+        return Err(AppError::Invalid { field: "primary_domain", message });
+    }
     organizations::update(&mut tx, &after.name, &after.profile, now).await?;
     organizations::update_details(&mut tx, &after.details, now).await?;
     let fields = changed_fields(&before, &after);
@@ -128,7 +136,7 @@ fn apply(mut org: Organization, change: OrganizationChange) -> Result<Organizati
         details.business_hours = hours;
     }
     if let Some(domain) = change.primary_domain {
-        details.primary_domain = domain;
+        details.primary_domain = domain.map(|name| name.trim().to_lowercase());
     }
     Ok(org)
 }

@@ -9,6 +9,7 @@ use domain::call_plan::Vocabulary;
 use domain::ids::{CallId, OrgId};
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
+use provider_traits::dns::Dns;
 use provider_traits::email::Email;
 use provider_traits::http_sender::HttpSender;
 use provider_traits::objects::Objects;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api_keys::uses::KeyUses;
 use crate::calls::recording::Spool;
+use crate::domains::hosts::{HostSettings, KnownHosts};
 use crate::error::AppError;
 use crate::live::LiveBus;
 use crate::rate_limits::{ApiUsage, DatabaseCounts};
@@ -34,6 +36,8 @@ use crate::webhooks::Outgoing;
 pub struct AppSettings {
     /// Where the world reaches this installation, without a slash at the end.
     pub public_url: String,
+    /// Names under which the installation and its organizations are reached.
+    pub hosts: HostSettings,
     /// Signs access tokens.
     pub token_key: SecretString,
     /// Names this process in the records, so that its calls can be told from those of other nodes.
@@ -60,6 +64,8 @@ pub struct AppParts {
     pub objects: Arc<dyn Objects>,
     /// E-mail.
     pub email: Arc<dyn Email>,
+    /// The Domain Name System.
+    pub dns: Arc<dyn Dns>,
     /// Requests to addresses that customers chose.
     pub http: Arc<dyn HttpSender>,
     /// Seals secrets that are stored.
@@ -97,6 +103,8 @@ pub struct App {
     pub objects: Arc<dyn Objects>,
     /// E-mail.
     pub email: Arc<dyn Email>,
+    pub(crate) dns: Arc<dyn Dns>,
+    pub(crate) hosts: KnownHosts,
     /// Requests to addresses that customers chose.
     pub(crate) http: Arc<dyn HttpSender>,
     pub(crate) outgoing: Outgoing,
@@ -136,6 +144,8 @@ impl App {
             live: LiveBus::default(),
             objects: parts.objects,
             email: parts.email,
+            dns: parts.dns,
+            hosts: KnownHosts::default(),
             http: parts.http,
             outgoing: Outgoing::default(),
             secrets: parts.secrets,

@@ -18,26 +18,31 @@ const WITHIN: Duration = Duration::from_secs(8);
 /// The machine's resolvers.
 #[derive(Clone)]
 pub struct SystemDns {
-    resolver: TokioResolver,
+    /// Or why there is none: only checks of domains need it, so a machine without one can do all the rest.
+    resolver: Result<TokioResolver, String>,
 }
 
 impl SystemDns {
-    /// Reads the machine's configuration (`/etc/resolv.conf`).
-    ///
-    /// # Errors
-    /// [`ProviderError::Unavailable`] when it has none that can be used.
-    pub fn open() -> Result<Self, ProviderError> {
-        let mut builder = TokioResolver::builder_tokio().map_err(unavailable)?;
-        let options = builder.options_mut();
-        options.cache_size = 0;
-        options.timeout = Duration::from_secs(3);
-        options.attempts = 2;
-        Ok(Self { resolver: builder.build().map_err(unavailable)? })
+    /// Reads the machine's configuration (`/etc/resolv.conf`). Without one, every question is answered with that.
+    #[must_use]
+    pub fn open() -> Self {
+        let resolver = TokioResolver::builder_tokio().and_then(|mut builder| {
+            let options = builder.options_mut();
+            options.cache_size = 0;
+            options.timeout = Duration::from_secs(3);
+            options.attempts = 2;
+            builder.build()
+        });
+        Self { resolver: resolver.map_err(|error| error.to_string()) }
     }
 
     async fn records(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, ProviderError> {
         // With its dot at the end the name is whole: the machine's search list has no say.
-        let looked_up = self.resolver.lookup(format!("{name}."), kind);
+        let resolver = self.resolver.as_ref().map_err(|reason| ProviderError::Unavailable {
+            provider: ID,
+            reason: format!("this machine has no usable resolver: {reason}"),
+        })?;
+        let looked_up = resolver.lookup(format!("{name}."), kind);
         match tokio::time::timeout(WITHIN, looked_up).await {
             Ok(Ok(found)) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
             Ok(Err(error)) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),

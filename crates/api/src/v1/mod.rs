@@ -4,9 +4,11 @@ pub mod agents;
 pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
+pub mod branding;
 pub mod call_events;
 pub mod calls;
 pub mod clients;
+pub mod domains;
 pub mod hours;
 pub mod invitations;
 pub mod knowledge;
@@ -14,6 +16,7 @@ pub mod lead_questions;
 pub mod leads;
 pub mod members;
 pub mod messages;
+pub mod onboarding;
 pub mod organizations;
 pub mod page;
 pub mod permissions;
@@ -43,6 +46,9 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(leads::router())
         .merge(members::router())
         .merge(messages::router())
+        .merge(branding::router())
+        .merge(domains::router())
+        .merge(onboarding::router())
         .merge(organizations::router())
         .merge(plans::router())
         .merge(permissions::router())

@@ -323,6 +323,11 @@ pub struct OrganizationPatch {
     #[garde(inner(inner(length(chars, max = 40))))]
     #[schema(value_type = Option<String>, max_length = 40, example = "+15135550110")]
     transfer_to: Option<Option<String>>,
+    /// One of your verified domains: links and pages are under it.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(length(chars, min = 1, max = 253))))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 253, example = "phone.aurora.example")]
+    primary_domain: Option<Option<String>>,
     /// Settings, whole.
     #[serde(default, deserialize_with = "required")]
     #[garde(dive)]
@@ -387,7 +392,7 @@ pub(crate) async fn update_organization(
         notification_phone: patch.notification_phone,
         contact_name: patch.contact_name,
         transfer_to: patch.transfer_to,
-        primary_domain: None,
+        primary_domain: patch.primary_domain,
         settings: patch.settings.map(OrgSettings::from),
     };
     shown(app::organizations::change(&_state.app, &tenant.actor(), based_on, change).await?)

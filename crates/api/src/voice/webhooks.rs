@@ -19,7 +19,7 @@ use providers::twilio::twiml::TwimlError;
 
 use super::admission::{self, Refusal, Webhook};
 use super::answers;
-use super::edge::VoiceEdge;
+use super::edge::{Verification, VoiceEdge};
 use crate::problem::Problem;
 
 /// How long the end of a call may take to be written before the carrier is told what follows. Below its 15 s;
@@ -89,6 +89,7 @@ async fn answer_inbound(edge: &VoiceEdge, webhook: Webhook) -> Result<String, Tr
         from: call.from.map(number).unwrap_or_default(),
         to: call.to,
         forwarded_from: call.forwarded_from.map(number),
+        signed: matches!(edge.settings.verification, Verification::Signed(_)),
     });
     let twiml = answers::inbound(&edge.settings, answer.await)?;
     match token {

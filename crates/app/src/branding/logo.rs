@@ -129,8 +129,29 @@ fn webp_size(body: &[u8]) -> Option<(u32, u32)> {
 
 /// Shapes, text, colours, and nothing that loads, runs or animates.
 const ELEMENTS: &[&str] = &[
-    "svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "defs", "title",
-    "desc", "linearGradient", "radialGradient", "stop", "clipPath", "mask", "symbol", "use", "pattern", "marker",
+    "svg",
+    "g",
+    "path",
+    "rect",
+    "circle",
+    "ellipse",
+    "line",
+    "polyline",
+    "polygon",
+    "text",
+    "tspan",
+    "defs",
+    "title",
+    "desc",
+    "linearGradient",
+    "radialGradient",
+    "stop",
+    "clipPath",
+    "mask",
+    "symbol",
+    "use",
+    "pattern",
+    "marker",
 ];
 
 /// Refuses, rather than mends: a sanitiser that overlooks something is worse than a designer who exports again.
@@ -173,7 +194,8 @@ fn examine_tag(tag: &BytesStart<'_>, is_root: bool) -> Result<(), Unusable> {
         let attribute = attribute.map_err(|_| Unusable::Damaged)?;
         let key = String::from_utf8_lossy(attribute.key.as_ref()).to_ascii_lowercase();
         let raw = String::from_utf8_lossy(&attribute.value).into_owned();
-        let refused = || Unusable::Active(format!("the attribute {}", key.chars().take(40).collect::<String>()));
+        let refused =
+            || Unusable::Active(format!("the attribute {}", key.chars().take(40).collect::<String>()));
         if key.starts_with("on") {
             return Err(refused());
         }

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::ids::{CallId, OrgId};
+use domain::organizations::{MessagesOnly, may_answer};
 use domain::phone::PhoneNumber;
+use domain::plans::{Feature, Limit};
 use provider_traits::descriptor::Readiness;
+use store::calls::lines;
 use store::clients::ContactKind;
 use store::numbers::Route;
-use store::organizations::OrgStatus;
 use store::tx::{OrgTx, SystemTx};
 
 use crate::error::AppError;
+use crate::organizations::settings_of;
+use crate::plans::LINE_SILENCE;
 use crate::runtime::App;
 use crate::ticket;
 
@@ -28,6 +33,8 @@ pub struct InboundCall {
     pub to: String,
     /// The number that forwarded the call to us.
     pub forwarded_from: Option<String>,
+    /// Whether the announcement carried the carrier's signature, and it fitted.
+    pub signed: bool,
 }
 
 /// What the carrier is told to do with the call.
@@ -86,23 +93,24 @@ impl App {
         let org_id = route.org_id;
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let business = store::organizations::get(&mut tx).await?;
-        if matches!(route.org_status, OrgStatus::Suspended | OrgStatus::Closed) {
-            tracing::info!(org.id = %org_id, call.sid = %call.call_sid, "a suspended business was called");
-            let text = format!(
-                "Thank you for calling {}. We can't take calls at the moment. Please leave a message after the tone.",
-                business.name
-            );
-            return Ok(Answer::speak(text, true));
-        }
+        let now = self.ambient.now();
+        let entitled = store::plans::entitlements(&mut tx).await?;
+        let mut messages_only = may_answer(
+            business.status,
+            business.standing.trial_ends_at,
+            entitled.allows(Feature::PhoneAnswering),
+            now,
+        )
+        .err();
         let agent = store::agents::get(&mut tx, route.number.agent_id).await?;
         let from = PhoneNumber::parse(&call.from, Some(&business.profile.default_country)).ok();
         let client = match &from {
-            Some(number) => {
+            // Without the feature everybody is new.
+            Some(number) if entitled.allows(Feature::ClientRecognition) => {
                 store::clients::find_by_contact(&mut tx, ContactKind::Phone, number.as_str()).await?
             }
-            None => None,
+            Some(_) | None => None,
         };
-        let now = self.ambient.now();
         let announced = store::calls::life::insert_incoming(
             &mut tx,
             &store::calls::life::NewCall {
@@ -118,6 +126,19 @@ impl App {
             },
         )
         .await?;
+        if messages_only.is_none()
+            && !line_is_free(&mut tx, announced.call_id, entitled.limit(Limit::ConcurrentCalls), now).await?
+        {
+            messages_only = Some(MessagesOnly::LinesTaken);
+        }
+        if let Some(why) = messages_only {
+            lines::take_message_only(&mut tx, announced.call_id).await?;
+            tx.commit().await?;
+            self.note_signature(org_id, call.signed);
+            tracing::info!(org.id = %org_id, call.id = %announced.call_id, why = why.name(), "a caller is asked for a message");
+            let own_words = settings_of(&business)?.unavailable_message;
+            return Ok(Answer::speak(why.sentence(&business.name, own_words.as_deref()), true));
+        }
         let ticket = ticket::draw();
         let expires_at = now
             + chrono::Duration::from_std(self.settings.ticket_ttl)
@@ -131,6 +152,7 @@ impl App {
         )
         .await?;
         tx.commit().await?;
+        self.note_signature(org_id, call.signed);
         if self.active_calls() >= self.settings.max_calls {
             tracing::warn!(org.id = %org_id, call.id = %announced.call_id, "all lines are busy; the caller is asked for a message");
             let text = format!(
@@ -159,6 +181,24 @@ impl App {
         Ok(store::numbers::resolve(&mut tx, &dialled).await?)
     }
 
+    /// Remembers the first signed call of a business: its set-up asks for one. Not in the caller's way.
+    fn note_signature(self: &Arc<Self>, org_id: OrgId, signed: bool) {
+        if !signed {
+            return;
+        }
+        let app = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let noted = async {
+                let mut tx = SystemTx::begin(&app.db, "the carrier's signature was checked").await?;
+                store::onboarding::webhook_was_verified(&mut tx, org_id, app.ambient.now()).await?;
+                tx.commit().await
+            };
+            if let Err(error) = noted.await {
+                tracing::warn!(org.id = %org_id, %error, "that a webhook was signed could not be noted");
+            }
+        });
+    }
+
     /// Loads the transcriber's model while the phone still rings.
     fn warm_up(self: &Arc<Self>, org_id: OrgId, language: String) {
         let app = Arc::clone(self);
@@ -174,4 +214,17 @@ impl App {
             }
         });
     }
+}
+
+/// Whether the plan has a line left for the call, over all nodes. Calls of one organization are counted one after
+/// another: two that come in at once can't both take the last line.
+async fn line_is_free(
+    tx: &mut OrgTx,
+    call_id: CallId,
+    most: Option<u64>,
+    now: DateTime<Utc>,
+) -> Result<bool, AppError> {
+    let Some(most) = most else { return Ok(true) };
+    lines::queue_for_a_line(tx).await?;
+    Ok(lines::calls_in_progress(tx, Some(call_id), now - LINE_SILENCE).await? < most)
 }

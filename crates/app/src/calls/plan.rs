@@ -5,10 +5,12 @@ use std::sync::Arc;
 use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller};
 use domain::ids::{CallId, OrgId};
 use domain::phone::PhoneNumber;
+use domain::plans::{Feature, Limit};
 use store::clients::ContactKind;
 use store::tx::OrgTx;
 
 use crate::error::AppError;
+use crate::organizations::settings_of;
 use crate::runtime::App;
 
 impl App {
@@ -20,14 +22,20 @@ impl App {
         let agent = store::agents::get(&mut tx, call.agent_id).await?;
         let number =
             store::numbers::list(&mut tx).await?.into_iter().find(|number| Some(number.id) == call.number_id);
-        let lead_questions = store::lead_questions::list(&mut tx).await?;
+        let entitled = store::plans::entitlements(&mut tx).await?;
+        let mut lead_questions = store::lead_questions::list(&mut tx).await?;
+        if let Some(most) = entitled.limit(Limit::LeadQuestions) {
+            lead_questions.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        }
         let caller_number = call.from_number.and_then(|number| PhoneNumber::parse(&number, None).ok());
         let client = match &caller_number {
-            Some(number) => {
+            // Without the feature everybody is new.
+            Some(number) if entitled.allows(Feature::ClientRecognition) => {
                 store::clients::find_by_contact(&mut tx, ContactKind::Phone, number.as_str()).await?
             }
-            None => None,
+            Some(_) | None => None,
         };
+        let own_limit = settings_of(&business)?.max_call_minutes;
         drop(tx);
         let vocabulary = self.vocabulary(org_id).await?;
         let greeting = number
@@ -62,7 +70,8 @@ impl App {
             lead_questions,
             vocabulary,
             recording: number.is_some_and(|number| number.recording),
-            max_call_minutes: self.settings.max_call_minutes,
+            max_call_minutes: own_limit
+                .map_or(self.settings.max_call_minutes, |own| own.min(self.settings.max_call_minutes)),
         }))
     }
 }

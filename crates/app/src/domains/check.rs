@@ -4,13 +4,16 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use domain::domain_names::{DomainName, proof};
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use provider_traits::error::ProviderError;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::SystemTx;
 use store::domains::{Checked, Domain, DomainState};
 
 use crate::audit::{self, Actor};
 use crate::error::AppError;
+use crate::jobs::UseCases;
 use crate::runtime::App;
 
 /// How often a name is looked at again.
@@ -56,7 +59,8 @@ pub(super) fn unchanged(app: &App, domain: &Domain) -> Checked {
 pub(super) fn proven_by_another(app: &App) -> Checked {
     Checked {
         state: DomainState::Failed,
-        reason: "Another organization has proven this domain before you; it must give it up first.".to_owned(),
+        reason: "Another organization has proven this domain before you; it must give it up first."
+            .to_owned(),
         failing_since: None,
         at: app.ambient.now(),
     }
@@ -111,7 +115,10 @@ async fn missing(app: &App, domain: &Domain) -> Result<Option<String>, ProviderE
         Target::Name(_) => "a CNAME record to",
         Target::Address(_) => "an A record with",
     };
-    Ok(Some(format!("The TXT record is right, but {} does not lead here yet: enter {record} {target}", name.shown())))
+    Ok(Some(format!(
+        "The TXT record is right, but {} does not lead here yet: enter {record} {target}",
+        name.shown()
+    )))
 }
 
 async fn leads_to(app: &App, name: &DomainName, target: &Target) -> Result<bool, ProviderError> {
@@ -169,4 +176,19 @@ async fn remember(app: &App, domain: &Domain, checked: Checked) -> Result<bool, 
         tracing::warn!(org.id = %domain.org_id, domain = %domain.name, "a domain is not theirs any more");
     }
     Ok(lost)
+}
+
+/// Looks at domains that were not looked at for a day.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CheckDomains {}
+
+impl TaskHandler for CheckDomains {
+    const IDENTIFIER: &'static str = "check_domains";
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(UseCases(app)) = context.get_ext::<UseCases>() else {
+            return Err("the job runner has no use cases".to_owned());
+        };
+        recheck_all(app).await.map(drop).map_err(|error| format!("{error:#}"))
+    }
 }

@@ -102,7 +102,8 @@ pub async fn owner_of(app: &App, host: &str) -> Result<HostOwner, AppError> {
     let found = match DomainName::parse(&host) {
         Err(_) => None,
         Ok(name) => {
-            let mut tx = SystemTx::begin(&app.db, "the name of the host says which organization it is").await?;
+            let mut tx =
+                SystemTx::begin(&app.db, "the name of the host says which organization it is").await?;
             store::domains::owner_of(&mut tx, name.as_str()).await?
         }
     };
@@ -122,7 +123,8 @@ mod tests {
     fn the_installation_knows_its_own_names() {
         let base = DomainName::parse("studio.example").ok();
         let hosts = HostSettings::of(&["https://phone.example:8443/x", "http://tunnel.example"], base, true);
-        for own in ["phone.example", "tunnel.example", "studio.example", "localhost", "127.0.0.1", "::1", ""] {
+        for own in ["phone.example", "tunnel.example", "studio.example", "localhost", "127.0.0.1", "::1", ""]
+        {
             assert!(hosts.is_own(own), "{own}");
         }
         for other in ["aurora.studio.example", "evil.example", "phone.example.evil.example"] {

@@ -1,12 +1,15 @@
 //! The end of trials: who has not decided by then is suspended.
 
 use domain::organizations::OrgStatus;
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::SystemTx;
 use store::organizations::below::{self, NewStanding};
 
 use crate::audit::{self, Actor};
 use crate::error::AppError;
+use crate::jobs::UseCases;
 use crate::runtime::App;
 
 /// Trials ended in one transaction.
@@ -37,5 +40,20 @@ pub async fn end_trials(app: &App) -> Result<usize, AppError> {
         if ended.len() < BATCH as usize {
             return Ok(count);
         }
+    }
+}
+
+/// Suspends organizations whose trial is over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct EndTrials {}
+
+impl TaskHandler for EndTrials {
+    const IDENTIFIER: &'static str = "end_trials";
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(UseCases(app)) = context.get_ext::<UseCases>() else {
+            return Err("the job runner has no use cases".to_owned());
+        };
+        end_trials(app).await.map(drop).map_err(|error| format!("{error:#}"))
     }
 }

@@ -45,7 +45,6 @@ pub(super) const LATER: &[Later] = &[
     later("AWS_SECRET_ACCESS_KEY", "Amazon Polly and S3"),
     later("AWS_REGION", "Amazon Polly and S3"),
     later("S3_BUCKET", "recordings in S3"),
-    later("BASE_DOMAIN", "the domain under which partners get their own names"),
     later("MAX_MEMORY_USAGE_MB", "the memory figure above which health is degraded"),
     later("SEED_MOCK_PROJECTS", "sample projects in a new business; today `studioconnect demo` seeds them"),
 ];

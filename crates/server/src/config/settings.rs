@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    DatabaseSsl, DatabaseUrl, LogFilter, LogFormat, Networks, SiteUrl, SiteUrls, StorageProvider, SttOrder,
-    TtsOrder, TwilioAccountSid,
+    DatabaseSsl, DatabaseUrl, HostName, LogFilter, LogFormat, Networks, SiteUrl, SiteUrls, StorageProvider,
+    SttOrder, TtsOrder, TwilioAccountSid,
 };
 use super::value::SettingValue;
 
@@ -35,6 +35,12 @@ settings! {
         /// Whether the address that a proxy in front reports (`X-Forwarded-For`) is believed. Only with a proxy
         /// that sets it itself: otherwise anybody can claim to be anybody.
         trust_proxy: bool = "false", env "TRUST_PROXY";
+        /// The domain below which organizations may have names of their own, such as `aurora.BASE_DOMAIN`. Its
+        /// DNS has a wildcard record that leads here. Not set means there are none to be had.
+        base_domain: Option<HostName> = "", env "BASE_DOMAIN";
+        /// Whether requests under names that are neither the installation's nor an organization's are refused
+        /// (421). Addresses and `localhost` are never refused.
+        refuse_unknown_hosts: bool = "false";
         /// Other origins whose pages may call the API from a browser.
         cors_origins: SiteUrls = "";
         /// How long a server that is told to stop waits for the calls in progress before it ends them.

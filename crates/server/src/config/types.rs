@@ -1,5 +1,6 @@
 //! Types of single settings: choices, addresses, sizes, vendor ids.
 
+use domain::domain_names::DomainName;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
@@ -91,6 +92,22 @@ impl SettingValue for SiteUrl {
             && parsed.query().is_none()
             && parsed.fragment().is_none();
         plain.then(|| Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+/// The name of a host, such as `studio.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(pub DomainName);
+
+impl SettingValue for HostName {
+    const SHAPE: Shape = Shape::Text;
+
+    fn allowed() -> String {
+        "the name of a host such as studio.example.com".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        DomainName::parse(text).ok().map(Self)
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::state::{ApiSettings, ApiState, RequestLimits};
 use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
+use app::domains::hosts::HostSettings;
 use app::{App, AppParts, AppSettings};
 use brain::rules::RulesBrain;
 use provider_traits::ambient::Ambient;
+use providers::dns::SystemDns;
 use providers::email::outbox::Outbox;
 use providers::objects::local::LocalFolder;
 use providers::safe_http::{Patience, Policy, SafeHttp};
@@ -86,6 +88,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
             Outbox::open(&data_dir.join("outbox")).context("could not open the outbox for e-mail")?,
         ),
         http: Arc::new(safe_http(config)?),
+        dns: Arc::new(SystemDns::open()),
         secrets: secrets::envelope(config)?,
         stt: Arc::clone(&speech.stt),
         tts: Arc::clone(&speech.tts),
@@ -93,6 +96,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         brain: Arc::new(RulesBrain::new(Ambient::system())),
         settings: AppSettings {
             public_url: public_url.clone(),
+            hosts: hosts(config, &public_url),
             token_key: secrets::token_key(config)?,
             node: node_name(data_dir)?,
             spool_dir: data_dir.join("spool"),
@@ -179,6 +183,13 @@ fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSett
         pong_timeout: config.media.pong_timeout,
         ..VoiceSettings::new(base, verification)
     })
+}
+
+/// The installation's own names: browsers and the carrier may know different ones.
+fn hosts(config: &Config, public_url: &str) -> HostSettings {
+    let webhooks = config.twilio.webhook_base_url.as_ref().map_or(public_url, |url| url.as_str());
+    let base_domain = config.server.base_domain.as_ref().map(|base| base.0.clone());
+    HostSettings::of(&[public_url, webhooks], base_domain, config.server.refuse_unknown_hosts)
 }
 
 fn origins(config: &Config) -> anyhow::Result<Vec<axum::http::HeaderValue>> {

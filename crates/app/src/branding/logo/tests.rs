@@ -17,7 +17,9 @@ fn webp(chunk: &[u8]) -> Vec<u8> {
 }
 
 fn svg(inside: &str) -> Result<Kind, Unusable> {
-    examine(format!("<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\">{inside}</svg>").as_bytes())
+    examine(
+        format!("<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\">{inside}</svg>").as_bytes(),
+    )
 }
 
 #[test]

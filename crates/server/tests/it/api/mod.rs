@@ -5,6 +5,7 @@ mod call_events;
 mod calls;
 mod configuration;
 mod edge;
+mod fake_dns;
 mod idempotency;
 mod leads;
 mod matrix;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
 use api::{ApiSettings, ApiState};
 use app::auth::passwords::hash_password;
+use app::domains::hosts::HostSettings;
 use app::secrets::Envelope;
 use app::{App, AppParts, AppSettings};
 use axum::Router;
@@ -16,6 +17,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::call_plan::CallPlan;
+use domain::domain_names::DomainName;
 use domain::ids::{
     AgentId, CallId, ClientId, KnowledgeId, LeadId, MessageId, NumberId, OrgId, ProjectId, QuestionId, UserId,
 };
@@ -37,6 +39,8 @@ use store::{OrgTx, SystemTx};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+use super::fake_dns::FakeDns;
 
 /// What everybody signs in with.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -159,6 +163,7 @@ impl Agency {
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) dns: Arc<FakeDns>,
     router: Router,
     password_hash: String,
     _folder: tempfile::TempDir,
@@ -174,6 +179,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
         let drain = CancellationToken::new();
+        let dns = Arc::new(FakeDns::default());
         let http = SafeHttp::new(laboratory(), Patience::default()).unwrap();
         let app = App::new(AppParts {
             db,
@@ -181,6 +187,7 @@ impl World {
             objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
             email: Arc::new(providers::email::outbox::Outbox::open(&folder.path().join("outbox")).unwrap()),
             http: Arc::new(http),
+            dns: dns.clone(),
             secrets: Envelope::new(&"a passphrase that is only used in tests".to_owned().into(), &[])
                 .unwrap(),
             stt: Arc::new(Mute),
@@ -189,6 +196,11 @@ impl World {
             brain: Arc::new(Mute),
             settings: AppSettings {
                 public_url: "https://studio.example".to_owned(),
+                hosts: HostSettings::of(
+                    &["https://studio.example"],
+                    DomainName::parse("base.example").ok(),
+                    false,
+                ),
                 token_key: "a token key that is only used in tests".to_owned().into(),
                 node: "test".to_owned(),
                 spool_dir: folder.path().join("spool"),
@@ -208,7 +220,7 @@ impl World {
         );
         let router = api::router(ApiState::new(app.clone(), settings), voice);
         let password_hash = hash_password(PASSWORD).unwrap();
-        Self { app, clock, router, password_hash, _folder: folder }
+        Self { app, clock, dns, router, password_hash, _folder: folder }
     }
 
     /// Founds an agency. `digit` keeps the numbers of two agencies apart.
