@@ -65,9 +65,8 @@ pub async fn set_logo(app: &App, actor: &Actor, picture: Option<Bytes>) -> Resul
         Some(body) => {
             let kind = logo::examine(&body)
                 .map_err(|error| AppError::Invalid { field: "body", message: error.to_string() })?;
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
-            // Named by its content: what a cache has under the name stays true.
-            let name = hex::encode(&digest.as_ref()[..16]);
+            // A name of its own each time: the job that removes a former one can't meet it.
+            let name = app.ambient.new_id().simple();
             let key = format!("branding/{}/logo-{name}.{}", actor.org_id, kind.extension());
             app.objects.put(&key, body).await?;
             Some(Logo { key, media_type: kind.media_type().to_owned() })
