@@ -18,6 +18,7 @@ pub mod error;
 pub mod idempotency;
 pub mod invitations;
 mod jobs;
+pub mod key_rotation;
 pub mod knowledge;
 pub mod leads;
 pub mod live;

@@ -54,6 +54,11 @@ pub enum Command {
     /// The configuration: check it, show it, document it.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// The secrets in the database: seal them anew under a new key, or check that all can be opened.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Fills an empty database with calls, for measurements, and checks how statements do on it.
+    Seed(Seed),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi,
     /// Prints a completion script for a shell.
@@ -72,6 +77,36 @@ pub enum ConfigCommand {
     Show,
     /// Prints a document that is made from the settings: the reference, the default file, an example `.env`.
     Docs(ConfigDocs),
+}
+
+/// `studioconnect secrets …`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum SecretsCommand {
+    /// Seals everything anew that is under a former key (`secrets.encryption_keys_old`). Can be repeated.
+    Rotate,
+    /// Counts what is under which key, and what none opens. Changes nothing.
+    Check,
+}
+
+/// Options of `seed`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Seed {
+    /// How many calls the database is to have.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub calls: u64,
+    /// How many turns those calls are to have together.
+    #[arg(long, default_value_t = 10_000_000)]
+    pub turns: u64,
+    /// Businesses that the calls are spread over; the first has most of them.
+    #[arg(long, default_value_t = 50)]
+    pub organizations: u32,
+    /// Makes nothing: runs the statements of the hot paths on a database that was seeded, and shows which index
+    /// each used and how long it took. Status 4 when one reads a whole table or takes longer than --most-ms.
+    #[arg(long)]
+    pub check_plans: bool,
+    /// The longest that a statement of the hot paths may take, in milliseconds.
+    #[arg(long, default_value_t = 10.0)]
+    pub most_ms: f64,
 }
 
 /// Options of `config docs`.

@@ -9,6 +9,7 @@ pub mod agents;
 pub mod api_keys;
 pub mod audit;
 pub mod branding;
+pub mod bulk;
 pub mod calls;
 pub mod clients;
 pub mod database;
@@ -34,6 +35,7 @@ pub mod projects;
 pub mod rate_limits;
 pub mod roles;
 pub mod satisfaction;
+pub mod sealed;
 pub mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -5,6 +5,8 @@ pub mod config;
 pub mod doctor;
 pub mod figures;
 pub mod migrate;
+pub mod secrets;
+pub mod seed;
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -42,6 +44,15 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
             let loaded = collect(&chosen)?;
             telemetry::start(&loaded.config.log)?;
             runtime()?.block_on(migrate::run(&loaded.config, &mut out))
+        }
+        Command::Secrets(command) => {
+            let loaded = collect(&chosen)?;
+            telemetry::start(&loaded.config.log)?;
+            runtime()?.block_on(secrets::run(command, &loaded.config, &mut out))
+        }
+        Command::Seed(options) => {
+            let loaded = collect(&chosen)?;
+            runtime()?.block_on(seed::run(options, &loaded.config, &mut out))
         }
         Command::Serve(_) => {
             drop(out);

@@ -60,7 +60,7 @@ pub async fn open(config: &Config, db: Database, listener: TcpListener) -> anyho
 }
 
 /// A new password for each demonstration: 12 letters, 51 bits.
-fn new_password() -> String {
+pub(crate) fn new_password() -> String {
     let letters: Vec<char> = rand::random::<[u8; 12]>()
         .iter()
         .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))

@@ -9,5 +9,6 @@ mod knowledge;
 mod leads;
 mod people;
 mod schema;
+mod sealed;
 mod tenancy;
 mod webhooks;
