@@ -11,4 +11,5 @@ mod people;
 mod schema;
 mod sealed;
 mod tenancy;
+mod walls;
 mod webhooks;
