@@ -35,8 +35,9 @@ check: ## formatting, lints, generated files, SQL, the API's document and client
 	@$(ENV) scripts/check.sh
 
 .PHONY: e2e
-e2e: setup ## the spoken scenarios alone, with their reports
+e2e: setup ## the spoken scenarios with their reports, then the API against its own document (schemathesis)
 	@$(ENV) scripts/test.sh --spoken
+	@$(ENV) scripts/schemathesis.sh
 
 .PHONY: bench
 bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RUNS=5 for other ones

