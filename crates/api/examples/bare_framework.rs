@@ -12,11 +12,11 @@ const CONSTANT: &str = r#"{"id":"client_01jd5z6q2mf3vr4c9s8e7t6k5h","name":"Nort
 
 #[tokio::main]
 async fn main() -> Result<(), std::io::Error> {
-    let json = [(header::CONTENT_TYPE, "application/json")];
+    let json = || [(header::CONTENT_TYPE, "application/json")];
     let router = Router::new().route(
         "/",
-        get(async move || (json, CONSTANT))
-            .post(async move |_body: String| (StatusCode::CREATED, json, CONSTANT)),
+        get(async move || (json(), CONSTANT))
+            .post(async move |_body: String| (StatusCode::CREATED, json(), CONSTANT)),
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
