@@ -6,6 +6,7 @@
 
 pub mod caller;
 pub mod line;
+pub mod receiver;
 pub mod scenario;
 pub mod twilio;
 pub mod wer;

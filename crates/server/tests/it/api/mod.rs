@@ -13,4 +13,5 @@ mod rate_limits;
 mod receipts;
 mod recordings;
 mod sessions;
+mod webhooks;
 mod world;

@@ -42,6 +42,9 @@ use tower::ServiceExt as _;
 
 use super::fake_dns::FakeDns;
 
+/// How long receivers of webhooks are waited for: tests of silent ones wait so long.
+const PATIENCE: Patience = Patience { connect: Duration::from_secs(2), total: Duration::from_secs(2) };
+
 /// What everybody signs in with.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -180,7 +183,7 @@ impl World {
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
         let drain = CancellationToken::new();
         let dns = Arc::new(FakeDns::default());
-        let http = SafeHttp::new(laboratory(), Patience::default()).unwrap();
+        let http = SafeHttp::new(laboratory(), PATIENCE).unwrap();
         let app = App::new(AppParts {
             db,
             ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
@@ -413,7 +416,7 @@ fn organization(
             currency: "USD".to_owned(),
             contact_name: None,
             transfer_to: None,
-            notification_email: None,
+            notification_email: Some("notices@agency.example".to_owned()),
             settings: serde_json::json!({}),
         },
         created_at: now,
