@@ -109,7 +109,9 @@ impl Matrix {
         {
             let mut things = of.things.lock().await;
             for name in self.cases.made_by.keys() {
-                things.insert(name.clone(), format!("{name}_01jd5z6q2mf3vr4c9s8e7t6k5h"));
+                for name in [name.clone(), format!("{name}_kept")] {
+                    things.insert(name.clone(), format!("{name}_01jd5z6q2mf3vr4c9s8e7t6k5h"));
+                }
             }
         }
         let asked = self.right(operation, of).await;

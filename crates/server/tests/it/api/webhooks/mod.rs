@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use provider_traits::ambient::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use simulator::receiver::{Behaviour, Receiver};
+use store::audit::Filter;
 
 use super::world::{Agency, Answer, World, request};
 
@@ -115,8 +116,8 @@ impl Scene {
     /// The entries of the audit log about the webhook.
     async fn audited(&self) -> Vec<String> {
         let mut tx = store::OrgTx::begin(&self.world.app.db, self.agency.id).await.unwrap();
-        let entries = store::audit::list(&mut tx, None, 100).await.unwrap().items;
-        let mut actions: Vec<String> = entries.into_iter().map(|entry| entry.action).collect();
+        let entries = store::audit::list(&mut tx, &Filter::default(), None, 100).await.unwrap().items;
+        let mut actions: Vec<String> = entries.into_iter().map(|recorded| recorded.entry.action).collect();
         actions.retain(|action| action.starts_with("webhooks:"));
         actions.reverse();
         actions
