@@ -9,13 +9,40 @@ export class ApiFailure extends Error {
   }
 }
 
-async function send(path, options = {}) {
-  let response;
+const CSRF_COOKIE = /(?:^|;\s*)(?:__Host-)?studioconnect_csrf=([^;]+)/;
+
+/** What proves that a change comes from this page: the value of the one cookie it can read. */
+function csrf() {
+  const found = CSRF_COOKIE.exec(document.cookie);
+  return found ? { 'x-csrf-token': found[1] } : {};
+}
+
+async function ask(path, options) {
+  const changes = options.method && options.method !== 'GET';
+  const headers = { ...options.headers, ...(changes ? csrf() : {}) };
   try {
-    response = await fetch(`/api/v1${path}`, { credentials: 'same-origin', ...options });
+    return await fetch(`/api/v1${path}`, { credentials: 'same-origin', ...options, headers });
   } catch {
     throw new ApiFailure(0);
   }
+}
+
+let renewing = null;
+
+/** Renews the session; however many ask at once, it is exchanged once. Tells whether somebody is signed in. */
+export function renew() {
+  renewing ??= ask('/auth/refresh', { method: 'POST' })
+    .then((response) => response.ok)
+    .finally(() => {
+      renewing = null;
+    });
+  return renewing;
+}
+
+async function send(path, options = {}) {
+  let response = await ask(path, options);
+  // Access lasts a quarter of an hour; a sign-in that was refused is no reason to renew.
+  if (response.status === 401 && path !== '/auth/login' && (await renew())) response = await ask(path, options);
   if (!response.ok) throw new ApiFailure(response.status, await response.json().catch(() => null));
   return response.status === 204 ? null : response.json();
 }

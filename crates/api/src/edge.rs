@@ -102,7 +102,7 @@ fn came_from_us(headers: &HeaderMap, settings: &ApiSettings) -> bool {
         return origin == settings.origin() || (host.is_some() && host == text(header::HOST));
     }
     // No browser that says neither is left; a program without a cookie has nothing that could be abused.
-    credentials::cookie(headers).is_none()
+    credentials::cookie(headers, settings).is_none()
 }
 
 /// Puts the headers on every answer that keep browsers from being clever.
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(came_from_us(&headers, &settings), expect, "{pairs:?}");
     }
 
-    const COOKIE: (&str, &str) = ("cookie", "studioconnect_session=sess_x");
+    const COOKIE: (&str, &str) = ("cookie", "__Host-studioconnect_session=sess_x");
 
     #[test]
     fn only_our_own_pages_may_use_the_cookie() {

@@ -47,6 +47,26 @@ where
     }
 }
 
+/// A JSON body that may be left out altogether.
+#[derive(Debug)]
+pub(crate) struct MaybeJson<T>(pub(crate) Option<T>);
+
+impl<S, T> FromRequest<S> for MaybeJson<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            return ValidJson::from_request(request, state).await.map(|ValidJson(value)| Self(Some(value)));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|_| ApiError::TooLarge)?;
+        if body.is_empty() { Ok(Self(None)) } else { Err(ApiError::NotJson) }
+    }
+}
+
 fn parse<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T, ApiError> {
     let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     // Serde would read a list as an object without names.

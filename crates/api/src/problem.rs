@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::ids::OrgId;
 use domain::permissions::Permission;
 use domain::plans::{Feature, Limit, Need, lowest_with};
 use serde::Serialize;
@@ -69,6 +70,21 @@ pub enum ApiError {
     /// E-mail address or password is wrong; says no more than that.
     #[error("wrong credentials")]
     WrongCredentials,
+    /// The password is right; a second factor is asked for.
+    #[error("second factor required")]
+    SecondFactorRequired,
+    /// The second factor is wrong, or was used before.
+    #[error("wrong second factor")]
+    WrongSecondFactor,
+    /// The organization lets its members in by single sign-on only.
+    #[error("single sign-on required")]
+    SingleSignOnRequired(OrgId),
+    /// A change that a cookie vouches for, without the proof that a page of ours asks for it.
+    #[error("csrf token missing or wrong")]
+    CsrfMissing,
+    /// Only a person can do this, not a program.
+    #[error("only a person can do this")]
+    PersonNeeded,
     /// The signed-in person lacks the permission.
     #[error("permission {0} is missing")]
     Forbidden(Permission),
@@ -192,6 +208,38 @@ impl ApiError {
                 "wrong-credentials",
                 "Sign-in failed",
                 "the e-mail address or the password is wrong".to_owned(),
+            ),
+            Self::SecondFactorRequired => (
+                S::UNAUTHORIZED,
+                "second-factor-required",
+                "A second factor is needed",
+                "send the same again with `totp_code`, or with one of your recovery codes as `recovery_code`"
+                    .to_owned(),
+            ),
+            Self::WrongSecondFactor => (
+                S::UNAUTHORIZED,
+                "wrong-second-factor",
+                "Sign-in failed",
+                "the code is wrong or was used before; wait for the next one".to_owned(),
+            ),
+            Self::SingleSignOnRequired(org_id) => (
+                S::FORBIDDEN,
+                "single-sign-on-required",
+                "Sign in by single sign-on",
+                format!("your organization lets its members in at /api/v1/auth/sso/{org_id} only"),
+            ),
+            Self::CsrfMissing => (
+                S::FORBIDDEN,
+                "csrf",
+                "The CSRF token is missing or wrong",
+                "a page that is signed in by cookie must repeat the value of the CSRF cookie as `X-CSRF-Token`"
+                    .to_owned(),
+            ),
+            Self::PersonNeeded => (
+                S::FORBIDDEN,
+                "person-needed",
+                "Only a person can do this",
+                "a program with a key has no account of its own: sign in".to_owned(),
             ),
             Self::Forbidden(permission) => (
                 S::FORBIDDEN,
@@ -389,7 +437,10 @@ impl IntoResponse for ApiError {
             }
             Self::Unavailable(_) => Some((header::RETRY_AFTER, "2".to_owned())),
             Self::BadRange { size } => Some((header::CONTENT_RANGE, format!("bytes */{size}"))),
-            Self::Unauthenticated => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
+            Self::Unauthenticated
+            | Self::WrongCredentials
+            | Self::SecondFactorRequired
+            | Self::WrongSecondFactor => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
             _ => None,
         };
         let need = match &self {
@@ -445,6 +496,12 @@ impl From<AppError> for ApiError {
             AppError::Invalid { field, message } => Self::field(field, message),
             AppError::TooMany { retry_after_s } => Self::TooMany { retry_after_s },
             AppError::WrongCredentials => Self::WrongCredentials,
+            AppError::SecondFactorRequired => Self::SecondFactorRequired,
+            AppError::WrongSecondFactor => Self::WrongSecondFactor,
+            AppError::SingleSignOnRequired { org_id } => Self::SingleSignOnRequired(org_id),
+            AppError::SignedOut => Self::Unauthenticated,
+            AppError::CsrfMissing => Self::CsrfMissing,
+            AppError::PersonNeeded => Self::PersonNeeded,
             AppError::OutOfDate => Self::OutOfDate,
             AppError::Forbidden { permission } => Self::Forbidden(permission),
             AppError::PlanRequired { feature } => Self::PlanRequired(feature),

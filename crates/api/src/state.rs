@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use app::App;
-use app::auth::limits::LoginLimits;
 use axum::http::HeaderValue;
 
 use crate::health::machine::{Machine, UnknownMachine};
@@ -75,8 +74,6 @@ pub struct ApiState {
     pub app: Arc<App>,
     /// Settings.
     pub settings: Arc<ApiSettings>,
-    /// Failed sign-ins of this process.
-    pub logins: Arc<LoginLimits>,
     /// Places for event streams.
     pub event_streams: Arc<tokio::sync::Semaphore>,
 }
@@ -89,7 +86,6 @@ impl ApiState {
             app,
             event_streams: Arc::new(tokio::sync::Semaphore::new(settings.max_connections)),
             settings: Arc::new(settings),
-            logins: Arc::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use domain::ids::OrgId;
 use domain::permissions::Permission;
 use domain::plans::{Feature, Limit};
 use provider_traits::error::ProviderError;
@@ -70,6 +71,27 @@ pub enum AppError {
     /// The credentials are wrong. Says no more than that.
     #[error("the e-mail address or the password is wrong")]
     WrongCredentials,
+    /// The password is right; the second factor is asked for.
+    #[error("a second factor is needed")]
+    SecondFactorRequired,
+    /// The second factor is wrong, or was used before.
+    #[error("the second factor is wrong")]
+    WrongSecondFactor,
+    /// The organization lets its members in by single sign-on only.
+    #[error("the organization asks for single sign-on")]
+    SingleSignOnRequired {
+        /// Which.
+        org_id: OrgId,
+    },
+    /// The session is over.
+    #[error("the session is over")]
+    SignedOut,
+    /// A browser's page did not prove that it is ours.
+    #[error("the CSRF token is missing or wrong")]
+    CsrfMissing,
+    /// A program has no account of its own.
+    #[error("only a person can do this")]
+    PersonNeeded,
     /// The database failed.
     #[error("storage failed")]
     Store(#[from] StoreError),

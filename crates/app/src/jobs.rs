@@ -8,6 +8,8 @@ use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, Wor
 use serde::{Deserialize, Serialize};
 
 use crate::audit_log::ForgetOldEntries;
+use crate::auth::letters::SendLetter;
+use crate::auth::password_reset::SendReset;
 use crate::calls::finish;
 use crate::domains::CheckDomains;
 use crate::error::AppError;
@@ -109,6 +111,8 @@ impl App {
             .with_cron(end_trials)
             .define_job::<CheckDomains>()
             .with_cron(check_domains)
+            .define_job::<SendLetter>()
+            .define_job::<SendReset>()
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()

@@ -18,11 +18,14 @@ use provider_traits::tts::TextToSpeech;
 use provider_traits::vad::VoiceScorerFactory;
 use secrecy::SecretString;
 use store::Database;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api_keys::uses::KeyUses;
+use crate::auth::cache::AuthCache;
+use crate::auth::passwords::PARALLEL_CHECKS;
+use crate::auth::tokens::TokenKeys;
 use crate::calls::recording::Spool;
 use crate::domains::hosts::{HostSettings, KnownHosts};
 use crate::error::AppError;
@@ -123,6 +126,10 @@ pub struct App {
     pub tasks: TaskTracker,
     /// Fires when the process is to stop.
     pub drain: CancellationToken,
+    /// Who is asking, remembered for seconds; whoever changes rights or sessions invalidates here.
+    pub auth_cache: AuthCache,
+    pub(crate) token_keys: TokenKeys,
+    pub(crate) password_checks: Semaphore,
     active: Mutex<HashMap<CallId, ActiveCall>>,
     /// Calls whose caller is to be connected with a number, until the carrier asks.
     pub(crate) transfers: Mutex<HashMap<CallId, String>>,
@@ -134,7 +141,7 @@ impl App {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// When the recording spool can't be made.
+    /// When the recording spool can't be made, or no keys can be derived.
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
         Ok(Arc::new(Self {
             spool: Spool::open(parts.settings.spool_dir.clone())?,
@@ -153,13 +160,16 @@ impl App {
             tts: parts.tts,
             vad: parts.vad,
             brain: parts.brain,
-            settings: parts.settings,
             tasks: TaskTracker::new(),
             drain: parts.drain,
+            auth_cache: AuthCache::default(),
+            token_keys: TokenKeys::new(&parts.settings.token_key, &parts.settings.public_url)?,
+            password_checks: Semaphore::new(PARALLEL_CHECKS),
             active: Mutex::default(),
             transfers: Mutex::default(),
             key_uses: KeyUses::default(),
             vocabularies: Mutex::default(),
+            settings: parts.settings,
         }))
     }
 

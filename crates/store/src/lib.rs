@@ -5,6 +5,7 @@
 //! row-level security under roles that can't bypass it. One module per noun; no use case, no HTTP status.
 
 pub mod access;
+pub mod account_links;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
@@ -18,6 +19,7 @@ pub mod embedded;
 pub mod error;
 pub mod idempotency;
 pub mod invitations;
+pub mod guarded_tries;
 pub mod jobs;
 pub mod knowledge;
 pub mod lead_questions;
@@ -36,7 +38,10 @@ pub mod rate_limits;
 pub mod roles;
 pub mod satisfaction;
 pub mod sealed;
+pub mod refresh;
+pub mod second_factor;
 pub mod sessions;
+pub mod single_sign_on;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;

@@ -59,6 +59,61 @@ pub async fn find_by_email(tx: &mut SystemTx, email: &str) -> Result<Option<User
     }))
 }
 
+/// The person.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn find(tx: &mut SystemTx, id: UserId) -> Result<User, StoreError> {
+    let row = sqlx::query!("SELECT id, email, name, password_hash FROM users WHERE id = $1", id.0)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(StoreError::NotFound { noun: "user" })?;
+    Ok(User { id: UserId(row.id), email: row.email, name: row.name, password_hash: row.password_hash })
+}
+
+/// When the person's record was last changed; the record is locked until the transaction ends.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn lock(tx: &mut SystemTx, id: UserId) -> Result<DateTime<Utc>, StoreError> {
+    sqlx::query_scalar!("SELECT updated_at FROM users WHERE id = $1 FOR UPDATE", id.0)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(StoreError::NotFound { noun: "user" })
+}
+
+/// Gives a person another name.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn set_name(
+    tx: &mut SystemTx,
+    id: UserId,
+    name: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!("UPDATE users SET name = $2, updated_at = $3 WHERE id = $1", id.0, name, now)
+        .execute(tx.conn())
+        .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "user" }) } else { Ok(()) }
+}
+
+/// Gives a person another address to sign in with.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; [`StoreError::Conflict`] by `users_email_unique`.
+pub async fn set_email(
+    tx: &mut SystemTx,
+    id: UserId,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!("UPDATE users SET email = $2, updated_at = $3 WHERE id = $1", id.0, email, now)
+        .execute(tx.conn())
+        .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "user" }) } else { Ok(()) }
+}
+
 /// Makes a person.
 ///
 /// # Errors

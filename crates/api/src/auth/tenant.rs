@@ -146,11 +146,26 @@ impl FromRequestParts<ApiState> for SignedIn {
         if let Some(Known(identity)) = parts.extensions.get() {
             return Ok(Self(identity.clone()));
         }
-        let token = match credentials::bearer(&parts.headers) {
-            Some(token) => token.to_owned(),
-            None => credentials::cookie(&parts.headers).ok_or(ApiError::Unauthenticated)?,
+        let address = credentials::address(parts, &state.settings);
+        let bearer = credentials::bearer(&parts.headers);
+        let (token, by_cookie) = match bearer {
+            Some(token) => (token.to_owned(), false),
+            None => {
+                let cookie = credentials::cookie(&parts.headers, &state.settings);
+                (cookie.ok_or(ApiError::Unauthenticated)?, true)
+            }
         };
-        let identity = app::auth::identify(&state.app, &token).await?;
-        identity.map(Self).ok_or(ApiError::Unauthenticated)
+        let identity = app::auth::identify(&state.app, &token, None, address).await?;
+        let identity = identity.ok_or(ApiError::Unauthenticated)?;
+        let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        // A browser sends its cookie whoever made it ask; only a page of ours knows what belongs to it.
+        if by_cookie
+            && !reads
+            && let Principal::Person { session_id, .. } = &identity.principal
+            && !app::auth::csrf_matches(&state.app, *session_id, credentials::csrf(&parts.headers))
+        {
+            return Err(ApiError::CsrfMissing);
+        }
+        Ok(Self(identity))
     }
 }

@@ -1,5 +1,6 @@
 //! Version 1 of the API: one module per noun. Additive changes only.
 
+pub mod account;
 pub mod agents;
 pub mod api_keys;
 pub mod audit_log;
@@ -25,6 +26,7 @@ pub mod projects;
 pub mod recordings;
 pub mod roles;
 pub mod webhooks;
+pub mod sessions;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -33,6 +35,7 @@ use crate::state::ApiState;
 /// All operations below `/api/v1`.
 pub fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .merge(account::router())
         .merge(agents::router())
         .merge(api_keys::router())
         .merge(audit_log::router())
@@ -56,4 +59,5 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(recordings::router())
         .merge(webhooks::router())
         .merge(roles::router())
+        .merge(sessions::router())
 }

@@ -7,6 +7,7 @@ use domain::ids::{ApiKeyId, OrgId, SessionId, UserId};
 use domain::permissions::{Permission, PermissionSet};
 use domain::plans::{Entitlements, Feature};
 use store::organizations::{OrgKind, OrgStatus};
+use store::sessions::Method;
 
 use crate::error::AppError;
 
@@ -36,6 +37,8 @@ pub enum Principal {
     Person {
         /// The session.
         session_id: SessionId,
+        /// How it came about.
+        method: Method,
         /// When the session ends unless it is renewed.
         expires_at: DateTime<Utc>,
         /// Who.

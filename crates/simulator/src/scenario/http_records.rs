@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::file::Who;
 use super::records::{CallKey, CallRecord, Records, RecordsError, TurnRecord};
@@ -16,7 +17,14 @@ use super::records::{CallKey, CallRecord, Records, RecordsError, TurnRecord};
 pub struct HttpRecords {
     http: reqwest::Client,
     base: Url,
+    tokens: Mutex<Tokens>,
+}
+
+/// What a sign-in gives: an access token that is soon over, and what renews it, once.
+#[derive(Clone, Deserialize)]
+struct Tokens {
     token: String,
+    refresh_token: Option<String>,
 }
 
 /// A question about records must be answered within this time.
@@ -28,7 +36,7 @@ impl HttpRecords {
     /// `token` is a bearer token of the API.
     #[must_use]
     pub fn new(http: reqwest::Client, base: Url, token: String) -> Self {
-        Self { http, base, token }
+        Self { http, base, tokens: Mutex::new(Tokens { token, refresh_token: None }) }
     }
 
     /// Signs in for a token.
@@ -41,16 +49,29 @@ impl HttpRecords {
         email: &str,
         password: &str,
     ) -> Result<Self, RecordsError> {
-        #[derive(Deserialize)]
-        struct Session {
-            token: String,
-        }
         let url = join(&base, "api/v1/auth/login")?;
         let body = serde_json::json!({"email": email, "password": password});
         let failed = |error: reqwest::Error| RecordsError(format!("sign-in at {base}: {error}"));
         let answer = http.post(url).json(&body).timeout(TIMEOUT).send().await.map_err(failed)?;
-        let session: Session = answer.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
-        Ok(Self::new(http, base, session.token))
+        let tokens: Tokens = answer.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
+        Ok(Self { http, base, tokens: Mutex::new(tokens) })
+    }
+
+    /// Exchanges the tokens, unless somebody else did so since `seen` was read.
+    async fn renew(&self, seen: &str) -> Result<String, RecordsError> {
+        let mut tokens = self.tokens.lock().await;
+        if tokens.token != seen {
+            return Ok(tokens.token.clone());
+        }
+        let failed = |error: reqwest::Error| RecordsError(format!("renewing the sign-in: {error}"));
+        let Some(refresh_token) = &tokens.refresh_token else {
+            return Err(RecordsError("the token is over, and there is nothing to renew it".to_owned()));
+        };
+        let url = join(&self.base, "api/v1/auth/refresh")?;
+        let body = serde_json::json!({ "refresh_token": refresh_token });
+        let answer = self.http.post(url).json(&body).timeout(TIMEOUT).send().await.map_err(failed)?;
+        *tokens = answer.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
+        Ok(tokens.token.clone())
     }
 
     async fn get(
@@ -60,8 +81,15 @@ impl HttpRecords {
     ) -> Result<Option<reqwest::Response>, RecordsError> {
         let url = join(&self.base, path)?;
         let failed = |error: reqwest::Error| RecordsError(format!("GET {path}: {error}"));
-        let request = self.http.get(url).query(query).bearer_auth(&self.token).timeout(TIMEOUT);
-        let response = request.send().await.map_err(failed)?;
+        let ask = async |token: &str| {
+            let request = self.http.get(url.clone()).query(query).bearer_auth(token).timeout(TIMEOUT);
+            request.send().await.map_err(failed)
+        };
+        let token = self.tokens.lock().await.token.clone();
+        let mut response = ask(&token).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response = ask(&self.renew(&token).await?).await?;
+        }
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }

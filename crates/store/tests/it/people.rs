@@ -5,7 +5,8 @@ use domain::leads::Priority;
 use store::audit;
 use store::messages::{self, Message, MessageFilter, MessageSort};
 use store::page::Wanted;
-use store::sessions::{self, NewSession};
+use store::refresh;
+use store::sessions::{self, Method, NewSession, Which};
 use store::users::{self, User};
 
 use crate::agency::{Agency, id, minute, open};
@@ -24,14 +25,15 @@ async fn owner(agency: &Agency) -> User {
     user
 }
 
-fn session(token: &[u8], agency: &Agency) -> NewSession<'static> {
+fn session(number: u128, agency: &Agency) -> NewSession<'static> {
     NewSession {
-        id: SessionId(id(u128::from(token[0]))),
+        id: SessionId(id(number)),
         user_id: UserId(id(50)),
         org_id: agency.aurora,
-        token_hash: Vec::leak(token.to_vec()),
+        method: Method::Password,
         created_at: minute(0),
         expires_at: minute(60),
+        ends_at: minute(600),
         ip: None,
         user_agent: Some("test"),
     }
@@ -51,22 +53,69 @@ async fn a_person_is_found_by_address_in_any_case_and_only_once() {
 }
 
 #[tokio::test]
-async fn a_session_holds_until_it_is_over_or_revoked_or_its_person_leaves() {
+async fn a_session_holds_until_it_is_over_or_revoked() {
     let agency = open().await;
     owner(&agency).await;
     let mut tx = agency.system_tx().await;
-    for token in [[1u8], [2]] {
-        sessions::create(&mut tx, &session(&token, &agency)).await.expect("a session");
+    for number in [1, 2] {
+        sessions::create(&mut tx, &session(number, &agency)).await.expect("a session");
     }
-    let found = sessions::find(&mut tx, &[1], minute(59)).await.expect("a look-up").expect("a session");
-    assert_eq!((found.org_id, found.role.as_str()), (agency.aurora, "business_admin"));
-    assert_eq!(sessions::find(&mut tx, &[1], minute(60)).await.expect("a look-up"), None);
-    assert_eq!(sessions::find(&mut tx, &[9], minute(1)).await.expect("a look-up"), None);
-    sessions::revoke(&mut tx, found.id, minute(5)).await.expect("an end");
-    assert_eq!(sessions::find(&mut tx, &[1], minute(6)).await.expect("a look-up"), None);
-    assert!(sessions::find(&mut tx, &[2], minute(6)).await.expect("a look-up").is_some());
+    let (one, other) = (SessionId(id(1)), SessionId(id(2)));
+    let found = sessions::find(&mut tx, one, minute(59)).await.expect("a look-up").expect("a session");
+    assert_eq!((found.org_id, found.method), (agency.aurora, Method::Password));
+    assert_eq!(sessions::find(&mut tx, one, minute(60)).await.expect("a look-up"), None);
+    assert_eq!(sessions::find(&mut tx, SessionId(id(9)), minute(1)).await.expect("a look-up"), None);
+    assert!(sessions::revoke(&mut tx, one, "a test", minute(5)).await.expect("an end"));
+    assert!(!sessions::revoke(&mut tx, one, "a test", minute(5)).await.expect("a second end"));
+    assert_eq!(sessions::find(&mut tx, one, minute(6)).await.expect("a look-up"), None);
+    sessions::extend(&mut tx, other, minute(90), minute(50)).await.expect("more time");
+    let found = sessions::find(&mut tx, other, minute(89)).await.expect("a look-up").expect("a session");
+    assert_eq!(found.last_seen_at, minute(50));
     assert_eq!(sessions::prune(&mut tx, minute(6)).await.expect("a clearing"), 1);
-    assert_eq!(sessions::prune(&mut tx, minute(61)).await.expect("a clearing"), 1);
+    assert_eq!(sessions::prune(&mut tx, minute(91)).await.expect("a clearing"), 1);
+}
+
+#[tokio::test]
+async fn sessions_are_ended_together_by_person_and_organization() {
+    let agency = open().await;
+    owner(&agency).await;
+    let mut tx = agency.system_tx().await;
+    for number in 1..=4 {
+        let mut new = session(number, &agency);
+        if number == 4 {
+            new.org_id = agency.rival;
+        }
+        sessions::create(&mut tx, &new).await.expect("a session");
+    }
+    let mut left = async |which| {
+        let user = UserId(id(50));
+        sessions::revoke_of_user(&mut tx, user, which, "a test", minute(1)).await.expect("an end");
+        let listed = sessions::list(&mut tx, user, None, minute(2)).await.expect("a list");
+        let mut ids: Vec<u128> = listed.iter().map(|session| session.id.0.as_u128()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(left(Which::InBut(agency.aurora, SessionId(id(2)))).await, [2, 4]);
+    assert_eq!(left(Which::AllBut(SessionId(id(2)))).await, [2]);
+    assert_eq!(left(Which::In(agency.rival)).await, [2]);
+    assert_eq!(left(Which::All).await, [0u128; 0]);
+}
+
+#[tokio::test]
+async fn a_refresh_token_tells_whether_it_was_exchanged_and_goes_with_its_session() {
+    let agency = open().await;
+    owner(&agency).await;
+    let mut tx = agency.system_tx().await;
+    let new = session(1, &agency);
+    sessions::create(&mut tx, &new).await.expect("a session");
+    refresh::insert(&mut tx, new.id, &[7], minute(0), minute(60)).await.expect("a token");
+    let found = refresh::lock(&mut tx, &[7]).await.expect("a look-up").expect("a token");
+    assert_eq!((found.session_id, found.rotated_at), (new.id, None));
+    refresh::mark_rotated(&mut tx, &[7], minute(3)).await.expect("an exchange");
+    let found = refresh::lock(&mut tx, &[7]).await.expect("a look-up").expect("a token");
+    assert_eq!(found.rotated_at, Some(minute(3)));
+    sessions::prune(&mut tx, minute(61)).await.expect("a clearing");
+    assert_eq!(refresh::lock(&mut tx, &[7]).await.expect("a look-up"), None);
 }
 
 #[tokio::test]
