@@ -136,7 +136,8 @@ pub async fn change(
         letters::promise(app, &mut tx, who.user_id, letter).await?;
     }
     let detail = json!({ "name": change.name.is_some(), "email": email.is_some() });
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, "account:write", &who.user_id, detail).await?;
+    audit::record_in(&mut tx, app, &who.actor, who.actor.org_id, "account:write", &who.user_id, detail)
+        .await?;
     let account = read(app, &mut tx, who.user_id).await?;
     tx.commit().await?;
     app.auth_cache.invalidate_user(who.user_id);
@@ -171,7 +172,7 @@ pub async fn confirm_email(app: &App, secret: &str, address: Option<IpAddr>) -> 
     for place in users::memberships(&mut tx, user_id).await? {
         let actor =
             Actor { org_id: place.org_id, home_org_id: place.org_id, who: Who::Person(user_id), address };
-        audit::record_by_system(&mut tx, &app.ambient, &actor, "account:change_email", &user_id, json!({}))
+        audit::record_in(&mut tx, app, &actor, actor.org_id, "account:change_email", &user_id, json!({}))
             .await?;
     }
     letters::promise(app, &mut tx, user_id, Letter::EmailChanged { former: user.email }).await?;
@@ -225,7 +226,7 @@ pub(super) async fn set_password(
     account_links::remove(tx, user_id, &Purpose::PasswordReset).await?;
     let ended = sessions::revoke_of_user(tx, user_id, ended, "the password was changed", now).await?;
     let detail = json!({ "sessions_ended": ended.len() });
-    audit::record_by_system(tx, &app.ambient, actor, "account:change_password", &user_id, detail).await?;
+    audit::record_in(tx, app, actor, actor.org_id, "account:change_password", &user_id, detail).await?;
     letters::promise(app, tx, user_id, Letter::PasswordChanged).await
 }
 

@@ -56,7 +56,7 @@ pub async fn end(
         return Err(AppError::NotFound { noun: "session" });
     }
     sessions::revoke(&mut tx, session_id, "ended by its owner", now).await?;
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, "session:revoke", &session_id, json!({}))
+    audit::record_in(&mut tx, app, &who.actor, who.actor.org_id, "session:revoke", &session_id, json!({}))
         .await?;
     tx.commit().await?;
     app.auth_cache.invalidate_session(session_id);
@@ -77,7 +77,7 @@ pub async fn end_others(app: &App, identity: &Identity, address: Option<IpAddr>)
     let now = app.ambient.now();
     let ended = sessions::revoke_of_user(&mut tx, who.user_id, which, "ended by their owner", now).await?;
     let detail = json!({ "ended": ended.len() });
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, "session:revoke", &who.user_id, detail)
+    audit::record_in(&mut tx, app, &who.actor, who.actor.org_id, "session:revoke", &who.user_id, detail)
         .await?;
     tx.commit().await?;
     app.auth_cache.invalidate_user(who.user_id);

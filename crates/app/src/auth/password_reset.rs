@@ -72,7 +72,7 @@ async fn send(app: &App, job: SendReset) -> Result<(), AppError> {
         letters::link(app, &mut tx, &user, &Purpose::PasswordReset, RESET_LIFE, "reset-password").await?;
     if let Some(place) = users::memberships(&mut tx, user.id).await?.into_iter().next() {
         let actor = Actor { address: job.address, ..Actor::system(place.org_id) };
-        audit::record_by_system(&mut tx, &app.ambient, &actor, "account:ask_reset", &user.id, json!({}))
+        audit::record_in(&mut tx, app, &actor, actor.org_id, "account:ask_reset", &user.id, json!({}))
             .await?;
     }
     tx.commit().await?;

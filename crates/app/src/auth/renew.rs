@@ -120,7 +120,7 @@ async fn end_family(
         address,
     };
     let detail = json!({ "why": "a refresh token was used twice" });
-    audit::record_by_system(&mut tx, &app.ambient, &actor, "session:revoke", &session.id, detail).await?;
+    audit::record_in(&mut tx, app, &actor, actor.org_id, "session:revoke", &session.id, detail).await?;
     letters::promise(app, &mut tx, session.user_id, Letter::SessionEnded).await?;
     tx.commit().await?;
     app.auth_cache.invalidate_session(session.id);

@@ -104,7 +104,7 @@ pub async fn begin(
             reason: "a second factor is on: remove it before setting up another".to_owned(),
         });
     }
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, "second_factor:begin", &user.id, json!({}))
+    audit::record_in(&mut tx, app, &who.actor, who.actor.org_id, "second_factor:begin", &user.id, json!({}))
         .await?;
     tx.commit().await?;
     let totp = totp(&secret, &user.email)?;
@@ -134,7 +134,7 @@ pub async fn confirm(
     prove(app, &mut tx, &who, &factor, &Code::App(code)).await?;
     second_factor::confirm(&mut tx, who.user_id, now).await?;
     let codes = new_recovery_codes(&mut tx, who.user_id).await?;
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, "second_factor:on", &who.user_id, json!({}))
+    audit::record_in(&mut tx, app, &who.actor, who.actor.org_id, "second_factor:on", &who.user_id, json!({}))
         .await?;
     letters::promise(app, &mut tx, who.user_id, Letter::SecondFactorOn).await?;
     tx.commit().await?;
@@ -159,8 +159,16 @@ pub async fn remove(
     let factor = confirmed(&mut tx, who.user_id).await?;
     prove(app, &mut tx, &who, &factor, code).await?;
     second_factor::remove(&mut tx, who.user_id).await?;
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, "second_factor:off", &who.user_id, json!({}))
-        .await?;
+    audit::record_in(
+        &mut tx,
+        app,
+        &who.actor,
+        who.actor.org_id,
+        "second_factor:off",
+        &who.user_id,
+        json!({}),
+    )
+    .await?;
     letters::promise(app, &mut tx, who.user_id, Letter::SecondFactorOff).await?;
     tx.commit().await?;
     Ok(())
@@ -185,7 +193,7 @@ pub async fn renew_recovery_codes(
     prove(app, &mut tx, &who, &factor, &Code::App(code)).await?;
     let codes = new_recovery_codes(&mut tx, who.user_id).await?;
     let action = "second_factor:renew_recovery_codes";
-    audit::record_by_system(&mut tx, &app.ambient, &who.actor, action, &who.user_id, json!({})).await?;
+    audit::record_in(&mut tx, app, &who.actor, who.actor.org_id, action, &who.user_id, json!({})).await?;
     tx.commit().await?;
     Ok(codes)
 }

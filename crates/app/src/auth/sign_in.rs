@@ -95,8 +95,7 @@ pub async fn sign_in(app: &App, try_: SignIn) -> Result<NewSession, AppError> {
     if verdict == Verdict::Wrong {
         let mut tx = SystemTx::begin(&app.db, "a sign-in that failed, in the person's own log").await?;
         let why = json!({ "why": "wrong password" });
-        audit::record_by_system(&mut tx, &app.ambient, &actor(first_org), "session:refuse", &user.id, why)
-            .await?;
+        audit::record_in(&mut tx, app, &actor(first_org), first_org, "session:refuse", &user.id, why).await?;
         tx.commit().await?;
         return Err(AppError::WrongCredentials);
     }
@@ -143,7 +142,7 @@ async fn second_step(
         return Ok(Method::SecondFactor);
     }
     let why = json!({ "why": "wrong second factor" });
-    audit::record_by_system(&mut tx, &app.ambient, actor, "session:refuse", &user.id, why).await?;
+    audit::record_in(&mut tx, app, actor, actor.org_id, "session:refuse", &user.id, why).await?;
     tx.commit().await?;
     Err(AppError::WrongSecondFactor)
 }
@@ -197,7 +196,7 @@ pub(crate) async fn begin(
     refresh::insert(tx, session.id, &tokens::hash(token.expose_secret()), now, session.expires_at).await?;
     let actor = Actor { org_id, home_org_id: org_id, who: Who::Person(user.id), address: origin.address };
     let detail = json!({ "method": method });
-    audit::record_by_system(tx, &app.ambient, &actor, "session:begin", &session.id, detail).await?;
+    audit::record_in(tx, app, &actor, actor.org_id, "session:begin", &session.id, detail).await?;
     issue(app, tx, &session, token, session.expires_at).await
 }
 
@@ -241,7 +240,7 @@ pub async fn sign_out(app: &App, identity: &Identity, address: Option<IpAddr>) -
             who: Who::Person(user.id),
             address,
         };
-        audit::record_by_system(&mut tx, &app.ambient, &actor, "session:end", session_id, json!({})).await?;
+        audit::record_in(&mut tx, app, &actor, actor.org_id, "session:end", session_id, json!({})).await?;
     }
     tx.commit().await?;
     app.auth_cache.invalidate_session(*session_id);
