@@ -41,27 +41,57 @@ pub struct Credentials {
     #[schema(min_length = 1, max_length = 320, example = "owner@aurora.example")]
     email: String,
     /// The password.
-    #[garde(skip)]
+    #[garde(custom(password))]
     #[schema(value_type = String, format = Password, max_length = 1024, example = "teal kettle over the fjord")]
     password: SecretString,
     /// The code of the authenticator app, once it was asked for.
     #[serde(default)]
-    #[garde(custom(short))]
+    #[garde(custom(maybe_code))]
     #[schema(value_type = Option<String>, max_length = 64, example = json!(null))]
     totp_code: Option<SecretString>,
     /// A recovery code in its place.
     #[serde(default)]
-    #[garde(custom(short))]
+    #[garde(custom(maybe_code))]
     #[schema(value_type = Option<String>, max_length = 64, example = json!(null))]
     recovery_code: Option<SecretString>,
 }
 
-/// Codes and links are short; garde does not look into secrets by itself.
-pub(crate) fn short(code: &Option<SecretString>, _context: &()) -> garde::Result {
-    match code {
-        Some(code) if code.expose_secret().len() > 64 => Err(garde::Error::new("length is greater than 64")),
-        _ => Ok(()),
+/// Most bytes of a password that are read.
+const LONGEST_PASSWORD: usize = domain::passwords::LONGEST_BYTES;
+/// Most bytes of a code.
+const LONGEST_CODE: usize = 64;
+/// Most bytes of a token.
+const LONGEST_TOKEN: usize = 200;
+
+fn at_most(secret: &SecretString, most: usize) -> garde::Result {
+    if secret.expose_secret().len() > most {
+        return Err(garde::Error::new(format!("length is greater than {most}")));
     }
+    Ok(())
+}
+
+/// A password that can be read; whether it is fit is a use case's matter.
+pub(crate) fn password(password: &SecretString, _context: &()) -> garde::Result {
+    at_most(password, LONGEST_PASSWORD)
+}
+
+/// The same for one that may be absent.
+pub(crate) fn maybe_password(password: &Option<SecretString>, _context: &()) -> garde::Result {
+    password.as_ref().map_or(Ok(()), |password| at_most(password, LONGEST_PASSWORD))
+}
+
+/// A code that can be read.
+pub(crate) fn code(code: &SecretString, _context: &()) -> garde::Result {
+    at_most(code, LONGEST_CODE)
+}
+
+/// The same for one that may be absent.
+pub(crate) fn maybe_code(code: &Option<SecretString>, _context: &()) -> garde::Result {
+    code.as_ref().map_or(Ok(()), |code| at_most(code, LONGEST_CODE))
+}
+
+fn token(token: &SecretString, _context: &()) -> garde::Result {
+    at_most(token, LONGEST_TOKEN)
 }
 
 /// A refresh token to be exchanged.
@@ -69,7 +99,7 @@ pub(crate) fn short(code: &Option<SecretString>, _context: &()) -> garde::Result
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
     /// The refresh token. It works once.
-    #[garde(skip)]
+    #[garde(custom(token))]
     #[schema(value_type = String, format = Password, max_length = 200)]
     refresh_token: SecretString,
 }
@@ -116,7 +146,7 @@ pub struct PasswordResetConfirmation {
     #[schema(min_length = 1, max_length = 200)]
     token: String,
     /// The new password: at least 10 characters, not a common one, not made of name or address.
-    #[garde(skip)]
+    #[garde(custom(password))]
     #[schema(value_type = String, format = Password, min_length = 10, max_length = 1024, example = "teal kettle over the fjord")]
     new_password: SecretString,
 }

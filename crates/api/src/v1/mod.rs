@@ -27,6 +27,7 @@ pub mod recordings;
 pub mod roles;
 pub mod webhooks;
 pub mod sessions;
+pub mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
 
