@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use app::audit::Actor;
-use app::auth::Identity;
+use app::auth::{Identity, Principal};
 use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::request::Parts;

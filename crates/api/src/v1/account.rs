@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::{code, maybe_code, maybe_password, password};
+use super::auth::{maybe_readable, maybe_typed_code, readable, typed_code};
 use crate::auth::credentials::Address;
 use crate::auth::tenant::SignedIn;
 use crate::etag::{IfMatch, tagged};
@@ -92,7 +92,7 @@ pub struct AccountPatch {
     email: Option<String>,
     /// The present password; needed for another address.
     #[serde(default)]
-    #[garde(custom(maybe_password))]
+    #[garde(custom(maybe_readable))]
     #[schema(value_type = Option<String>, format = Password, max_length = 1024)]
     password: Option<SecretString>,
 }
@@ -102,11 +102,11 @@ pub struct AccountPatch {
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     /// The present one.
-    #[garde(custom(password))]
+    #[garde(custom(readable))]
     #[schema(value_type = String, format = Password, max_length = 1024)]
     current_password: SecretString,
     /// The new one: at least 10 characters, not a common one, not made of name or address.
-    #[garde(custom(password))]
+    #[garde(custom(readable))]
     #[schema(value_type = String, format = Password, min_length = 10, max_length = 1024, example = "teal kettle over the fjord")]
     new_password: SecretString,
 }
@@ -116,7 +116,7 @@ pub struct PasswordChange {
 #[serde(deny_unknown_fields)]
 pub struct PasswordProof {
     /// The present password.
-    #[garde(custom(password))]
+    #[garde(custom(readable))]
     #[schema(value_type = String, format = Password, max_length = 1024)]
     password: SecretString,
 }
@@ -136,7 +136,7 @@ pub struct SecondFactorEnrolment {
 #[serde(deny_unknown_fields)]
 pub struct SecondFactorCode {
     /// Six digits.
-    #[garde(custom(code))]
+    #[garde(custom(typed_code))]
     #[schema(value_type = String, max_length = 64, example = "287082")]
     totp_code: SecretString,
 }
@@ -146,17 +146,17 @@ pub struct SecondFactorCode {
 #[serde(deny_unknown_fields)]
 pub struct SecondFactorProof {
     /// The present password.
-    #[garde(custom(password))]
+    #[garde(custom(readable))]
     #[schema(value_type = String, format = Password, max_length = 1024)]
     password: SecretString,
     /// Six digits of the app.
     #[serde(default)]
-    #[garde(custom(maybe_code))]
+    #[garde(custom(maybe_typed_code))]
     #[schema(value_type = Option<String>, max_length = 64, example = "287082")]
     totp_code: Option<SecretString>,
     /// A recovery code in its place, where the phone is lost.
     #[serde(default)]
-    #[garde(custom(maybe_code))]
+    #[garde(custom(maybe_typed_code))]
     #[schema(value_type = Option<String>, max_length = 64)]
     recovery_code: Option<SecretString>,
 }

@@ -41,17 +41,17 @@ pub struct Credentials {
     #[schema(min_length = 1, max_length = 320, example = "owner@aurora.example")]
     email: String,
     /// The password.
-    #[garde(custom(password))]
+    #[garde(custom(readable))]
     #[schema(value_type = String, format = Password, max_length = 1024, example = "teal kettle over the fjord")]
     password: SecretString,
     /// The code of the authenticator app, once it was asked for.
     #[serde(default)]
-    #[garde(custom(maybe_code))]
+    #[garde(custom(maybe_typed_code))]
     #[schema(value_type = Option<String>, max_length = 64, example = json!(null))]
     totp_code: Option<SecretString>,
     /// A recovery code in its place.
     #[serde(default)]
-    #[garde(custom(maybe_code))]
+    #[garde(custom(maybe_typed_code))]
     #[schema(value_type = Option<String>, max_length = 64, example = json!(null))]
     recovery_code: Option<SecretString>,
 }
@@ -71,26 +71,26 @@ fn at_most(secret: &SecretString, most: usize) -> garde::Result {
 }
 
 /// A password that can be read; whether it is fit is a use case's matter.
-pub(crate) fn password(password: &SecretString, _context: &()) -> garde::Result {
+pub(crate) fn readable(password: &SecretString, _context: &()) -> garde::Result {
     at_most(password, LONGEST_PASSWORD)
 }
 
 /// The same for one that may be absent.
-pub(crate) fn maybe_password(password: &Option<SecretString>, _context: &()) -> garde::Result {
+pub(crate) fn maybe_readable(password: &Option<SecretString>, _context: &()) -> garde::Result {
     password.as_ref().map_or(Ok(()), |password| at_most(password, LONGEST_PASSWORD))
 }
 
 /// A code that can be read.
-pub(crate) fn code(code: &SecretString, _context: &()) -> garde::Result {
+pub(crate) fn typed_code(code: &SecretString, _context: &()) -> garde::Result {
     at_most(code, LONGEST_CODE)
 }
 
 /// The same for one that may be absent.
-pub(crate) fn maybe_code(code: &Option<SecretString>, _context: &()) -> garde::Result {
+pub(crate) fn maybe_typed_code(code: &Option<SecretString>, _context: &()) -> garde::Result {
     code.as_ref().map_or(Ok(()), |code| at_most(code, LONGEST_CODE))
 }
 
-fn token(token: &SecretString, _context: &()) -> garde::Result {
+fn readable_token(token: &SecretString, _context: &()) -> garde::Result {
     at_most(token, LONGEST_TOKEN)
 }
 
@@ -99,7 +99,7 @@ fn token(token: &SecretString, _context: &()) -> garde::Result {
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
     /// The refresh token. It works once.
-    #[garde(custom(token))]
+    #[garde(custom(readable_token))]
     #[schema(value_type = String, format = Password, max_length = 200)]
     refresh_token: SecretString,
 }
@@ -146,7 +146,7 @@ pub struct PasswordResetConfirmation {
     #[schema(min_length = 1, max_length = 200)]
     token: String,
     /// The new password: at least 10 characters, not a common one, not made of name or address.
-    #[garde(custom(password))]
+    #[garde(custom(readable))]
     #[schema(value_type = String, format = Password, min_length = 10, max_length = 1024, example = "teal kettle over the fjord")]
     new_password: SecretString,
 }

@@ -25,7 +25,6 @@ pub mod plans;
 pub mod projects;
 pub mod recordings;
 pub mod roles;
-pub mod webhooks;
 pub mod sessions;
 pub mod webhooks;
 
@@ -58,7 +57,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(permissions::router())
         .merge(projects::router())
         .merge(recordings::router())
-        .merge(webhooks::router())
         .merge(roles::router())
         .merge(sessions::router())
+        .merge(webhooks::router())
 }

@@ -10,6 +10,7 @@ use store::{SystemTx, single_sign_on};
 use super::cache::Asker;
 use super::identity::{Identity, Person, Principal};
 use crate::access::{self, Rights};
+use crate::api_keys::identify as api_keys;
 use crate::error::AppError;
 use crate::runtime::App;
 
@@ -27,8 +28,11 @@ pub async fn identify(
     app: &App,
     token: &str,
     acting_for: Option<OrgId>,
-    _address: Option<IpAddr>,
+    address: Option<IpAddr>,
 ) -> Result<Option<Identity>, AppError> {
+    if api_keys::is_key(token) {
+        return api_keys::identify(app, token, acting_for, address).await;
+    }
     let now = app.ambient.now();
     let Some(access) = app.token_keys.read(token, now).filter(|access| !access.is_over) else {
         return Ok(None);
@@ -88,6 +92,7 @@ pub(super) fn identity_of(rights: Rights, session: &Session) -> Identity {
         home_org_id: rights.home_org_id,
         role: rights.role,
         permissions: rights.permissions,
+        child_permissions: rights.child_permissions,
         entitlements: rights.entitlements,
     }
 }

@@ -115,7 +115,7 @@ async fn a_process_that_died_leaves_the_key_for_a_minute_only() {
     let world = World::new().await;
     let agency = world.agency("Aurora", 1).await;
     let token = world.sign_in_as(&agency, "owner").await;
-    let identity = app::auth::identify(&world.app, &token).await.unwrap().unwrap();
+    let identity = app::auth::identify(&world.app, &token, None, None).await.unwrap().unwrap();
     let body = json!({ "name": "Juniper" }).to_string();
     let of_the_dead = app::idempotency::Repeatable {
         key: "key-1",
@@ -141,7 +141,7 @@ async fn an_answer_is_stored_sealed() {
     let agency = world.agency("Aurora", 1).await;
     let token = world.sign_in_as(&agency, "owner").await;
     create(&world, &token, "key-1", "Juniper").await;
-    let identity = app::auth::identify(&world.app, &token).await.unwrap().unwrap();
+    let identity = app::auth::identify(&world.app, &token, None, None).await.unwrap().unwrap();
     let principal = identity.person().unwrap().id.to_string();
     let mut tx = store::OrgTx::begin(&world.app.db, agency.id).await.unwrap();
     let now = world.app.ambient.now();

@@ -357,6 +357,6 @@ fn text(answer: &Answer, field: &str) -> String {
 /// The actions in the agency's audit log, newest first.
 async fn audited(world: &World, agency: &Agency) -> Vec<String> {
     let mut tx = store::OrgTx::begin(&world.app.db, agency.id).await.unwrap();
-    let page = store::audit::list(&mut tx, None, 50).await.unwrap();
-    page.items.into_iter().map(|entry| entry.action).collect()
+    let page = store::audit::list(&mut tx, &store::audit::Filter::default(), None, 50).await.unwrap();
+    page.items.into_iter().map(|line| line.entry.action).collect()
 }
