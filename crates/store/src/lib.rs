@@ -39,7 +39,6 @@ pub mod refresh;
 pub mod roles;
 pub mod satisfaction;
 pub mod sealed;
-pub mod refresh;
 pub mod second_factor;
 pub mod sessions;
 pub mod single_sign_on;

@@ -4,7 +4,7 @@
 //! in `_sealed` and fails for one that is not here: it would stay behind under a key that the operator takes away.
 //! Sealed values elsewhere (in the payload of a job) must not outlive the work they are for.
 
-use domain::ids::WebhookId;
+use domain::ids::{OrgId, UserId, WebhookId};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
@@ -48,6 +48,20 @@ pub const COLUMNS: &[SealedColumn] = &[
         column: "response_sealed",
         purpose: "idempotent_requests.response_sealed",
         owner: |key| key.to_string(),
+    },
+    SealedColumn {
+        table: "second_factors",
+        key: "user_id",
+        column: "secret_sealed",
+        purpose: "second_factors.secret_sealed",
+        owner: |key| UserId(key).to_string(),
+    },
+    SealedColumn {
+        table: "single_sign_on",
+        key: "org_id",
+        column: "client_secret_sealed",
+        purpose: "single_sign_on.client_secret_sealed",
+        owner: |key| OrgId(key).to_string(),
     },
 ];
 
