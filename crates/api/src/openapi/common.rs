@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, METHODS};
 use super::tags::TAGS;
-use super::{CARRIER, PERMISSION, PUBLIC};
+use super::{CARRIER, PERMISSION, PLAN_FEATURE, PUBLIC, plans};
 use crate::auth::credentials;
 use crate::problem::{ApiError, Problem};
 
@@ -54,6 +54,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         if changes {
             add_parameter(operation, "IdempotencyKey");
         }
+    }
+    if let Some(feature) = plans::feature_of(path, changes) {
+        operation[PLAN_FEATURE] = json!(feature.name());
     }
     let answers = edge_answers(path, operation, public, changes);
     add_answers(operation, answers);
@@ -320,6 +323,14 @@ fn used_tags(document: &Document) -> Vec<Value> {
         .flat_map(|operation| operation["tags"].as_array().into_iter().flatten())
         .filter_map(Value::as_str)
         .collect();
-    let known = TAGS.iter().filter(|(name, _)| used.contains(name));
-    known.map(|(name, description)| json!({ "name": name, "description": description })).collect()
+    let known = TAGS.iter().copied().filter(|(name, _)| used.contains(name));
+    // A tag without its line in the table is found by a test; till then its operations are not lost to readers.
+    let unknown = used
+        .iter()
+        .filter(|tag| TAGS.iter().all(|(name, _)| name != *tag))
+        .map(|tag| (*tag, "More operations."));
+    known
+        .chain(unknown)
+        .map(|(name, description)| json!({ "name": name, "description": description }))
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 mod common;
 mod document;
+mod plans;
 mod tags;
 
 use std::sync::Arc;
@@ -24,6 +25,9 @@ pub(crate) const CARRIER: &str = "carrier_signature";
 
 /// The extension that names an operation's permission.
 const PERMISSION: &str = "x-permission";
+
+/// The extension that names the feature of the plan that an operation needs.
+const PLAN_FEATURE: &str = "x-plan-feature";
 
 /// The frame that the operations are put into.
 pub(crate) fn frame() -> OpenApi {

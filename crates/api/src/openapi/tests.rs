@@ -103,6 +103,16 @@ fn every_operation_lists_what_the_edge_can_answer() {
 }
 
 #[test]
+fn every_rule_of_plans_is_about_an_operation() {
+    let operations = described();
+    for (start, _, feature) in super::plans::OF_PLANS {
+        let named = operations.iter().filter(|operation| operation.path.starts_with(start));
+        let with = named.filter(|operation| operation.operation[PLAN_FEATURE] == feature.name());
+        assert!(with.count() > 0, "{start}");
+    }
+}
+
+#[test]
 fn no_secret_way_in_is_left_undeclared() {
     for Described { id, permission, operation, .. } in described() {
         let security =

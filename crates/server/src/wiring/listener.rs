@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-/// Request line and headers together. A longer one is answered with 431.
+/// Request line and headers together, give or take what is read at once. Longer ones are answered with 431.
 const MOST_HEADER_BYTES: usize = 32 * 1024;
 /// After an error of the system (no more file handles) the next connection is waited for a moment later.
 const BREATHE: Duration = Duration::from_millis(100);
@@ -103,5 +103,73 @@ async fn connection(
     if let Err(error) = served {
         // Senders that vanish or stall are everyday.
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    struct Served {
+        address: SocketAddr,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    }
+
+    async fn served(header_timeout: Duration) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let router = Router::new()
+            .route("/", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string()));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let limits = ConnectionLimits { connections: 10, header_timeout };
+        tasks.spawn(serve(listener, router, limits, stop.clone(), tasks.clone()));
+        Served { address, stop, tasks }
+    }
+
+    /// Sends and reads what comes until the connection is closed.
+    async fn exchange(served: &Served, text: &str) -> String {
+        let mut stream = TcpStream::connect(served.address).await.expect("a connection");
+        stream.write_all(text.as_bytes()).await.expect("it is taken");
+        let mut answer = Vec::new();
+        // A connection that is reset while we send is closed as well.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn headers_that_do_not_come_to_an_end_are_not_waited_for() {
+        let served = served(Duration::from_millis(200)).await;
+        let slow = exchange(&served, "GET / HTTP/1.1\r\nHost: studio.example\r\nX-Slow:");
+        let quick = exchange(&served, "GET / HTTP/1.1\r\nHost: studio.example\r\nConnection: close\r\n\r\n");
+        let (slow, quick) = tokio::join!(slow, quick);
+        assert!(!slow.contains("200 OK"), "{slow}");
+        assert!(quick.starts_with("HTTP/1.1 200 OK") && quick.contains("127.0.0.1:"), "{quick}");
+    }
+
+    #[tokio::test]
+    async fn headers_have_a_size() {
+        let served = served(Duration::from_secs(30)).await;
+        let long =
+            format!("GET / HTTP/1.1\r\nHost: studio.example\r\nX-Long: {}\r\n\r\n", "x".repeat(200_000));
+        let answer = exchange(&served, &long).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn stopping_waits_for_nobody_who_is_idle() {
+        let served = served(Duration::from_secs(30)).await;
+        let mut idle = TcpStream::connect(served.address).await.expect("a connection");
+        idle.write_all(b"GET / HTTP/1.1\r\nHost: studio.example\r\n\r\n").await.expect("it is taken");
+        let mut begin = [0; 12];
+        idle.read_exact(&mut begin).await.expect("an answer");
+        served.stop.cancel();
+        served.tasks.close();
+        tokio::time::timeout(Duration::from_secs(10), served.tasks.wait())
+            .await
+            .expect("all connections end");
     }
 }

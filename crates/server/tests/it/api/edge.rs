@@ -24,6 +24,30 @@ async fn health_says_how_the_server_is_and_no_more() {
 }
 
 #[tokio::test]
+async fn who_operates_the_platform_is_told_everything() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let mut tx = store::SystemTx::begin(&world.app.db, "a test looks for the platform").await.unwrap();
+    let id = store::organizations::platform(&mut tx).await.unwrap().unwrap();
+    let platform = super::world::Agency { id, ..agency.clone() };
+    let operator = world.sign_in_as(&platform, "platform_admin").await;
+    let health = world.get("/health?connections=true", Some(&operator)).await.json();
+    assert_eq!(health["status"], "healthy", "{health}");
+    assert_eq!(health["redis"]["configured"], false);
+    assert_eq!(health["database"]["connected"], true);
+    assert!(health["database"]["latencyMs"].as_f64().unwrap() > 0.0);
+    assert!(health["database"]["pools"][0]["open"].as_u64().unwrap() >= 1);
+    assert_eq!(health["sessions"]["activeVoiceSessions"], 0);
+    assert_eq!(health["webSocket"]["activeConnections"], 0);
+    assert_eq!(health["jobs"]["givenUp"], 0, "{health}");
+    assert_eq!(health["connections"], json!([]));
+    // An agency's owner is the public here.
+    let owner = world.sign_in_as(&agency, "owner").await;
+    let health = world.get("/health?connections=true", Some(&owner)).await.json();
+    assert_eq!(health, json!({ "status": "healthy", "version": env!("CARGO_PKG_VERSION") }));
+}
+
+#[tokio::test]
 async fn without_its_database_the_api_says_try_again() {
     let world = World::new().await;
     let agency = world.agency("Aurora", 1).await;
@@ -37,7 +61,7 @@ async fn without_its_database_the_api_says_try_again() {
 #[tokio::test]
 async fn every_answer_is_protected_and_can_be_found_in_the_logs() {
     let world = World::new().await;
-    for path in ["/", "/live/app.js", "/health", "/api/v1/calls", "/api/openapi.json", "/nowhere"] {
+    for path in ["/", "/live/app.js", "/docs", "/health", "/api/v1/calls", "/api/openapi.json", "/nowhere"] {
         let answer = world.get(path, None).await;
         assert!(answer.header("content-security-policy").contains("default-src 'none'"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
