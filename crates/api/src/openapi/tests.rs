@@ -103,6 +103,21 @@ fn every_operation_lists_what_the_edge_can_answer() {
 }
 
 #[test]
+fn orders_of_lists_are_described_as_they_are_sent() {
+    let document = crate::document();
+    for Described { id, operation, .. } in described() {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.filter(|parameter| parameter["name"] == "sort") {
+            let schema = document.resolve(&parameter["schema"]);
+            for order in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                let plain = order.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'));
+                assert!(plain, "{id} is said to be ordered by {order}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_rule_of_plans_is_about_an_operation() {
     let operations = described();
     for (start, _, feature) in super::plans::OF_PLANS {

@@ -119,9 +119,10 @@ pub(crate) trait Order: Copy + Default {
     fn sort(self) -> (Self::Key, bool);
 }
 
-/// Defines the orders of a list: each sort key upwards and downwards. The first one, downwards, is the default.
+/// Defines the orders of a list: each sort key upwards and downwards. The first one, downwards, is the default. The
+/// names are `tt`: wrapped as `literal` they are not seen by the macro that describes the schema.
 macro_rules! orders {
-    ($(#[$doc:meta])* $vis:vis enum $name:ident of $key:ty: $($up:ident $up_name:literal, $down:ident $down_name:literal => $column:expr;)+) => {
+    ($(#[$doc:meta])* $vis:vis enum $name:ident of $key:ty: $($up:ident $up_name:tt, $down:ident $down_name:tt => $column:expr;)+) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         $vis enum $name {
