@@ -23,6 +23,11 @@ pub(crate) fn tagged(updated_at: DateTime<Utc>, body: impl IntoResponse) -> Resp
     response
 }
 
+/// The answer to the creation of configuration: where it is found, and the version that it shows.
+pub(crate) fn created(path: &str, updated_at: DateTime<Utc>, body: impl IntoResponse) -> Response {
+    created_at(path, tagged(updated_at, body))
+}
+
 /// The answer to a creation: `201`, and where the new thing is found.
 pub(crate) fn created_at(path: &str, mut response: Response) -> Response {
     *response.status_mut() = StatusCode::CREATED;

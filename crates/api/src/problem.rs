@@ -494,6 +494,7 @@ impl From<AppError> for ApiError {
             AppError::NotFound { noun } => Self::NotFound(noun),
             AppError::Conflict { reason } => Self::Conflict(reason),
             AppError::Invalid { field, message } => Self::field(field, message),
+            AppError::InvalidFields { errors } => Self::Invalid(errors),
             AppError::TooMany { retry_after_s } => Self::TooMany { retry_after_s },
             AppError::WrongCredentials => Self::WrongCredentials,
             AppError::SecondFactorRequired => Self::SecondFactorRequired,

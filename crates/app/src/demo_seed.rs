@@ -7,7 +7,6 @@ use domain::leads::{AnswerType, LeadField, LeadQuestion};
 use domain::phone::PhoneNumber;
 use domain::projects;
 use domain::spoken_forms::speak;
-use domain::turn_taking::TurnTaking;
 use serde::Deserialize;
 use store::agents::AgentSettings;
 use store::clients::{ClientFacts, Contact, ContactKind};
@@ -283,7 +282,7 @@ impl App {
             client_greeting: seed.agent.client_greeting.clone(),
             greeting_interruptible: true,
             engine: "pipeline".to_owned(),
-            turn_taking: TurnTaking::default(),
+            ..AgentSettings::default()
         };
         store::agents::insert(&mut tx, agent_id, &settings, now).await?;
         let number = Number {
@@ -322,6 +321,7 @@ impl App {
                 required: question.required,
                 choices: question.choices.clone(),
                 retry_text: None,
+                skip_when: None,
             })
             .collect();
         store::lead_questions::replace(&mut tx, &questions).await?;

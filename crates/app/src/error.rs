@@ -1,5 +1,6 @@
 //! What can go wrong in a use case, named for what the caller can do about it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::ids::OrgId;
@@ -32,6 +33,12 @@ pub enum AppError {
         field: &'static str,
         /// What is allowed.
         message: String,
+    },
+    /// Fields are wrong, named as they stand in the request, such as `recipients[2].email`.
+    #[error("invalid fields")]
+    InvalidFields {
+        /// By field, what is allowed.
+        errors: BTreeMap<String, String>,
     },
     /// Too many tries.
     #[error("too many attempts")]

@@ -3,6 +3,7 @@
 //! Whatever changes state goes through here. It knows no HTTP status and no SQL.
 
 pub mod access;
+pub mod agent_versions;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
@@ -20,10 +21,13 @@ pub mod invitations;
 mod jobs;
 pub mod key_rotation;
 pub mod knowledge;
+pub mod lead_questions;
 pub mod leads;
 pub mod live;
 pub mod members;
 pub mod messages;
+pub mod notification_settings;
+pub mod numbers;
 pub mod onboarding;
 pub mod organizations;
 pub mod plans;

@@ -89,7 +89,7 @@ impl App {
             .profile
             .contact_name
             .into_iter()
-            .chain(agents.into_iter().map(|agent| agent.settings.name))
+            .chain(agents.into_iter().map(|agent| agent.published.settings.name))
             .collect();
         let mut known: Vec<String> = clients
             .into_iter()

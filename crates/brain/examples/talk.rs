@@ -57,6 +57,7 @@ fn plan() -> CallPlan {
         required: n < 2,
         choices: Vec::new(),
         retry_text: None,
+        skip_when: None,
     };
     CallPlan {
         call_id: CallId(Uuid::nil()),

@@ -69,6 +69,31 @@ pub struct LeadQuestion {
     pub choices: Vec<String>,
     /// What to say when the answer wasn't understood; a default by type otherwise.
     pub retry_text: Option<String>,
+    /// The question is left out when an earlier one was answered like this.
+    #[serde(default)]
+    pub skip_when: Option<SkipCondition>,
+}
+
+/// An answer to an earlier question that makes a later one superfluous.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkipCondition {
+    /// The earlier question.
+    pub question: QuestionId,
+    /// How its answer is compared.
+    pub comparison: Comparison,
+    /// With what; upper and lower case are the same.
+    pub value: String,
+}
+
+/// How an answer is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// It is the value.
+    Is,
+    /// The value stands in it.
+    Contains,
 }
 
 /// An answer as the flow understood it.

@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod agent_phrases;
+pub mod agent_versions;
 pub mod branding;
 pub mod call_log;
 pub mod call_plan;
@@ -18,7 +19,9 @@ pub mod ids;
 pub mod intents;
 pub mod knowledge;
 mod language;
+pub mod lead_flow;
 pub mod leads;
+pub mod notification_settings;
 pub mod organizations;
 pub mod passwords;
 pub mod permissions;
@@ -29,6 +32,7 @@ pub mod projects;
 pub mod qualification;
 pub mod regions;
 pub mod roles;
+pub mod routing;
 pub mod satisfaction;
 pub mod spoken_forms;
 pub mod tries;

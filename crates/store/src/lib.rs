@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod account_links;
+pub mod agent_versions;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
@@ -27,6 +28,7 @@ pub mod leads;
 pub mod members;
 pub mod messages;
 pub mod migrate;
+pub mod notification_settings;
 pub mod numbers;
 pub mod onboarding;
 pub mod organizations;

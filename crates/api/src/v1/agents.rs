@@ -1,10 +1,13 @@
-//! Agents: the personas that answer. Configuration, so changes name the version they are based on.
+//! Agents: the personas that answer. Configuration, so changes name the version they are based on, and calls see
+//! them only when they are published.
 
-use app::agents::{AgentChange, Changed};
+use app::agents::AgentChange;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
+use domain::agent_versions::AgentSettings;
 use domain::ids::AgentId;
 use domain::turn_taking::TurnTaking;
 use garde::Validate;
@@ -13,8 +16,9 @@ use store::agents::Agent;
 use utoipa::ToSchema;
 
 use super::page::Page;
+use super::turn_taking::TurnTakingView;
 use crate::auth::tenant::{Tenant, needs};
-use crate::etag::{IfMatch, tagged};
+use crate::etag::{IfMatch, created, tagged};
 use crate::extract::{Id, ValidJson, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
@@ -23,16 +27,17 @@ use utoipa_axum::routes;
 
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list_agents)).routes(routes!(get_agent, update_agent))
+    OpenApiRouter::new().routes(routes!(list_agents, create_agent)).routes(routes!(
+        get_agent,
+        update_agent,
+        delete_agent
+    ))
 }
 
-/// An agent.
+/// What is set of an agent.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Agent)]
-pub struct AgentView {
-    /// The agent's id.
-    #[schema(value_type = String, example = "agent_01jd5z6q2mf3vr4c9s8e7t6k5h")]
-    id: AgentId,
+#[schema(as = AgentSettings)]
+pub struct AgentSettingsView {
     /// The name it gives itself.
     #[schema(example = "Nova")]
     name: String,
@@ -45,171 +50,94 @@ pub struct AgentView {
     greeting: String,
     /// For a recognised client; knows `{first_name}` as well.
     client_greeting: String,
+    /// What a visitor of the chat reads first; empty means the default. Kept for the chat.
+    welcome_message: String,
+    /// Who it is and how it behaves, for brains that can use it; the rules brain does not.
+    persona_prompt: String,
     /// Whether a caller may talk over the greeting.
     greeting_interruptible: bool,
-    /// Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`.
+    /// Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`. Until the others are connected, theirs are
+    /// run by `pipeline`.
     #[schema(example = "pipeline")]
     engine: String,
+    /// The vendor's agent, for the engine `elevenlabs`.
+    elevenlabs_agent_id: String,
+    /// The vendor's voice, for the engine `elevenlabs`.
+    elevenlabs_voice: String,
     /// How it shares the floor with a caller.
     turn_taking: TurnTakingView,
-    /// When it was made.
-    created_at: DateTime<Utc>,
-    /// When it was last changed.
-    updated_at: DateTime<Utc>,
 }
 
-/// How an agent shares the floor with a caller. Times in milliseconds.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = TurnTaking)]
-pub struct TurnTakingView {
-    /// Score above which a sound counts as speech on a quiet line.
-    #[garde(range(min = 0.1, max = 0.95))]
-    #[schema(minimum = 0.1, maximum = 0.95, example = 0.5)]
-    vad_threshold: f32,
-    /// Sound kept from before the detected onset.
-    #[garde(range(max = 1_000))]
-    #[schema(maximum = 1_000, example = 300)]
-    prefix_ms: u32,
-    /// Silence that ends an ordinary utterance.
-    #[garde(range(min = 200, max = 3_000))]
-    #[schema(minimum = 200, maximum = 3_000, example = 500)]
-    silence_ms: u32,
-    /// Silence that ends an utterance which is clearly complete.
-    #[garde(range(min = 100, max = 3_000))]
-    #[schema(minimum = 100, maximum = 3_000, example = 300)]
-    silence_complete_ms: u32,
-    /// Silence that ends an utterance which is clearly unfinished.
-    #[garde(range(min = 200, max = 5_000))]
-    #[schema(minimum = 200, maximum = 5_000, example = 1_300)]
-    silence_incomplete_ms: u32,
-    /// The longest silence that is ever waited for.
-    #[garde(range(min = 200, max = 10_000))]
-    #[schema(minimum = 200, maximum = 10_000, example = 2_500)]
-    silence_max_ms: u32,
-    /// Speech shorter than this never becomes a turn.
-    #[garde(range(max = 1_000))]
-    #[schema(maximum = 1_000, example = 120)]
-    min_speech_ms: u32,
-    /// Sustained speech that confirms an interruption.
-    #[garde(range(min = 100, max = 3_000))]
-    #[schema(minimum = 100, maximum = 3_000, example = 300)]
-    interruption_ms: u32,
-    /// The longest utterance before it is taken as it stands.
-    #[garde(range(min = 5_000, max = 180_000))]
-    #[schema(minimum = 5_000, maximum = 180_000, example = 60_000)]
-    max_utterance_ms: u32,
-    /// Longest time without sound after a caller's turn before a filler is spoken.
-    #[garde(range(min = 300, max = 10_000))]
-    #[schema(minimum = 300, maximum = 10_000, example = 1_200)]
-    filler_after_ms: u32,
-    /// Silence of both sides after which the first gentle prompt is spoken.
-    #[garde(range(min = 2_000, max = 120_000))]
-    #[schema(minimum = 2_000, maximum = 120_000, example = 7_000)]
-    first_prompt_ms: u32,
-    /// Silence after which the second prompt is spoken.
-    #[garde(range(min = 3_000, max = 180_000))]
-    #[schema(minimum = 3_000, maximum = 180_000, example = 15_000)]
-    second_prompt_ms: u32,
-    /// Silence after which the agent says goodbye.
-    #[garde(range(min = 5_000, max = 300_000))]
-    #[schema(minimum = 5_000, maximum = 300_000, example = 30_000)]
-    goodbye_ms: u32,
-}
-
-impl TurnTakingView {
-    /// What can't be said of one field alone.
-    fn check_order(&self) -> Result<(), ApiError> {
-        if self.silence_max_ms < self.silence_ms.max(self.silence_incomplete_ms) {
-            return Err(ApiError::field(
-                "turn_taking.silence_max_ms",
-                "must not be below silence_ms and silence_incomplete_ms",
-            ));
-        }
-        if !(self.first_prompt_ms < self.second_prompt_ms && self.second_prompt_ms < self.goodbye_ms) {
-            return Err(ApiError::field(
-                "turn_taking.goodbye_ms",
-                "first_prompt_ms, second_prompt_ms and goodbye_ms must follow each other",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl From<TurnTaking> for TurnTakingView {
-    fn from(t: TurnTaking) -> Self {
+impl From<AgentSettings> for AgentSettingsView {
+    fn from(settings: AgentSettings) -> Self {
         Self {
-            vad_threshold: t.vad_threshold,
-            prefix_ms: t.prefix_ms,
-            silence_ms: t.silence_ms,
-            silence_complete_ms: t.silence_complete_ms,
-            silence_incomplete_ms: t.silence_incomplete_ms,
-            silence_max_ms: t.silence_max_ms,
-            min_speech_ms: t.min_speech_ms,
-            interruption_ms: t.interruption_ms,
-            max_utterance_ms: t.max_utterance_ms,
-            filler_after_ms: t.filler_after_ms,
-            first_prompt_ms: t.first_prompt_ms,
-            second_prompt_ms: t.second_prompt_ms,
-            goodbye_ms: t.goodbye_ms,
-        }
-    }
-}
-
-impl From<TurnTakingView> for TurnTaking {
-    fn from(t: TurnTakingView) -> Self {
-        Self {
-            vad_threshold: t.vad_threshold,
-            prefix_ms: t.prefix_ms,
-            silence_ms: t.silence_ms,
-            silence_complete_ms: t.silence_complete_ms,
-            silence_incomplete_ms: t.silence_incomplete_ms,
-            silence_max_ms: t.silence_max_ms,
-            min_speech_ms: t.min_speech_ms,
-            interruption_ms: t.interruption_ms,
-            max_utterance_ms: t.max_utterance_ms,
-            filler_after_ms: t.filler_after_ms,
-            first_prompt_ms: t.first_prompt_ms,
-            second_prompt_ms: t.second_prompt_ms,
-            goodbye_ms: t.goodbye_ms,
-        }
-    }
-}
-
-impl From<Agent> for AgentView {
-    fn from(agent: Agent) -> Self {
-        let settings = agent.settings;
-        Self {
-            id: agent.id,
             name: settings.name,
             language: settings.language,
             voice: settings.voice,
             greeting: settings.greeting,
             client_greeting: settings.client_greeting,
+            welcome_message: settings.welcome_message,
+            persona_prompt: settings.persona_prompt,
             greeting_interruptible: settings.greeting_interruptible,
             engine: settings.engine,
+            elevenlabs_agent_id: settings.elevenlabs_agent_id,
+            elevenlabs_voice: settings.elevenlabs_voice,
             turn_taking: settings.turn_taking.into(),
+        }
+    }
+}
+
+/// An agent. Its settings are the draft.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Agent)]
+pub struct AgentView {
+    /// The agent's id.
+    #[schema(value_type = String, example = "agent_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    id: AgentId,
+    /// The draft.
+    #[serde(flatten)]
+    settings: AgentSettingsView,
+    /// The number of the version that calls use.
+    #[schema(example = 3)]
+    published_version: i32,
+    /// Since when they do.
+    published_at: DateTime<Utc>,
+    /// Whether the draft differs from it.
+    has_unpublished_changes: bool,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it was last changed or published.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Agent> for AgentView {
+    fn from(agent: Agent) -> Self {
+        Self {
+            id: agent.id,
+            published_version: agent.published.version,
+            published_at: agent.published.at,
+            has_unpublished_changes: agent.settings != agent.published.settings,
+            settings: agent.settings.into(),
             created_at: agent.created_at,
             updated_at: agent.updated_at,
         }
     }
 }
 
-/// What to change of an agent. Fields that are left out stay as they are.
+/// An agent to be made. What is left out has its default.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AgentPatch {
+pub struct NewAgent {
     /// The name it gives itself.
-    #[serde(default, deserialize_with = "required")]
     #[garde(length(chars, min = 1, max = 100))]
-    #[schema(nullable = false, min_length = 1, max_length = 100)]
-    name: Option<String>,
+    #[schema(min_length = 1, max_length = 100, example = "Nova")]
+    name: String,
     /// BCP 47 tag of the language it speaks.
     #[serde(default, deserialize_with = "required")]
     #[garde(length(chars, min = 2, max = 35), ascii)]
     #[schema(nullable = false, min_length = 2, max_length = 35)]
     language: Option<String>,
-    /// Voice id; empty means the provider's default.
+    /// Voice id; empty means the provider's default. Needs the feature `voice_and_persona`.
     #[serde(default, deserialize_with = "required")]
     #[garde(length(chars, max = 100))]
     #[schema(nullable = false, max_length = 100)]
@@ -224,16 +152,129 @@ pub struct AgentPatch {
     #[garde(length(chars, max = 1_000))]
     #[schema(nullable = false, max_length = 1_000)]
     client_greeting: Option<String>,
+    /// What a visitor of the chat reads first; empty means the default.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 1_000))]
+    #[schema(nullable = false, max_length = 1_000)]
+    welcome_message: Option<String>,
+    /// Who it is and how it behaves. Needs the feature `voice_and_persona`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 20_000))]
+    #[schema(nullable = false, max_length = 20_000)]
+    persona_prompt: Option<String>,
     /// Whether a caller may talk over the greeting.
     #[serde(default, deserialize_with = "required")]
     #[garde(skip)]
     #[schema(nullable = false)]
     greeting_interruptible: Option<bool>,
-    /// How it shares the floor with a caller, whole.
+    /// Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`. Needs the feature `all_engines`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, min = 1, max = 30))]
+    #[schema(nullable = false, min_length = 1, max_length = 30)]
+    engine: Option<String>,
+    /// The vendor's agent. Needs the feature `all_engines`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 100))]
+    #[schema(nullable = false, max_length = 100)]
+    elevenlabs_agent_id: Option<String>,
+    /// The vendor's voice. Needs the feature `voice_and_persona`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 100))]
+    #[schema(nullable = false, max_length = 100)]
+    elevenlabs_voice: Option<String>,
+    /// How it shares the floor with a caller, whole. Needs the feature `vad_settings`.
     #[serde(default, deserialize_with = "required")]
     #[garde(dive)]
     #[schema(nullable = false)]
     turn_taking: Option<TurnTakingView>,
+}
+
+/// What to change of an agent's draft. Fields that are left out stay as they are.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentPatch {
+    /// The name it gives itself.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, min = 1, max = 100))]
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// BCP 47 tag of the language it speaks.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, min = 2, max = 35), ascii)]
+    #[schema(nullable = false, min_length = 2, max_length = 35)]
+    language: Option<String>,
+    /// Voice id; empty means the provider's default. Needs the feature `voice_and_persona`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 100))]
+    #[schema(nullable = false, max_length = 100)]
+    voice: Option<String>,
+    /// For a new caller; empty means the default.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 1_000))]
+    #[schema(nullable = false, max_length = 1_000)]
+    greeting: Option<String>,
+    /// For a recognised client; empty means the default.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 1_000))]
+    #[schema(nullable = false, max_length = 1_000)]
+    client_greeting: Option<String>,
+    /// What a visitor of the chat reads first; empty means the default.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 1_000))]
+    #[schema(nullable = false, max_length = 1_000)]
+    welcome_message: Option<String>,
+    /// Who it is and how it behaves. Needs the feature `voice_and_persona`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 20_000))]
+    #[schema(nullable = false, max_length = 20_000)]
+    persona_prompt: Option<String>,
+    /// Whether a caller may talk over the greeting.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(skip)]
+    #[schema(nullable = false)]
+    greeting_interruptible: Option<bool>,
+    /// Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`. Needs the feature `all_engines`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, min = 1, max = 30))]
+    #[schema(nullable = false, min_length = 1, max_length = 30)]
+    engine: Option<String>,
+    /// The vendor's agent. Needs the feature `all_engines`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 100))]
+    #[schema(nullable = false, max_length = 100)]
+    elevenlabs_agent_id: Option<String>,
+    /// The vendor's voice. Needs the feature `voice_and_persona`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(length(chars, max = 100))]
+    #[schema(nullable = false, max_length = 100)]
+    elevenlabs_voice: Option<String>,
+    /// How it shares the floor with a caller, whole. Needs the feature `vad_settings`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(dive)]
+    #[schema(nullable = false)]
+    turn_taking: Option<TurnTakingView>,
+}
+
+macro_rules! change {
+    ($body:ident, $name:expr) => {{
+        if let Some(turn_taking) = &$body.turn_taking {
+            turn_taking.check_order()?;
+        }
+        AgentChange {
+            name: $name,
+            language: $body.language,
+            voice: $body.voice,
+            greeting: $body.greeting,
+            client_greeting: $body.client_greeting,
+            welcome_message: $body.welcome_message,
+            persona_prompt: $body.persona_prompt,
+            greeting_interruptible: $body.greeting_interruptible,
+            engine: $body.engine,
+            elevenlabs_agent_id: $body.elevenlabs_agent_id,
+            elevenlabs_voice: $body.elevenlabs_voice,
+            turn_taking: $body.turn_taking.map(TurnTaking::from),
+        }
+    }};
 }
 
 /// List agents, oldest first. They come at once: a business has a handful.
@@ -277,7 +318,31 @@ pub(crate) async fn get_agent(
     Ok(shown(store::agents::get(&mut tx, id).await?))
 }
 
-/// Change an agent. Calls in progress keep what they began with.
+/// Make an agent. It is published at once as its version 1; calls reach it when a number leads to it.
+#[utoipa::path(
+    post, path = "/api/v1/agents", operation_id = "create_agent", tag = "agents",
+    extensions(("x-permission" = json!("agents:write"))),
+    request_body(content = NewAgent, example = json!({"name": "Nova", "greeting": "Hi, this is {agent} at {business}."})),
+    responses(
+        (status = 201, description = "The agent", body = AgentView,
+            headers(("ETag" = String, description = "This version"), ("Location" = String, description = "Its path"))),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan does not have a setting", body = Problem),
+        (status = 409, description = "There are too many agents", body = Problem),
+        (status = 422, description = "Fields are invalid", body = Problem),
+    ),
+)]
+pub(crate) async fn create_agent(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::AgentsWrite>,
+    ValidJson(new): ValidJson<NewAgent>,
+) -> Result<Response, ApiError> {
+    let change = change!(new, Some(new.name));
+    let agent = app::agents::create(&_state.app, &tenant.actor(), change).await?;
+    Ok(created(&format!("/api/v1/agents/{}", agent.id), agent.updated_at, Json(AgentView::from(agent))))
+}
+
+/// Change an agent's draft. Calls go on with the published version until the draft is published.
 #[utoipa::path(
     patch, path = "/api/v1/agents/{id}", operation_id = "update_agent", tag = "agents",
     extensions(("x-permission" = json!("agents:write"))),
@@ -290,7 +355,7 @@ pub(crate) async fn get_agent(
         (status = 200, description = "The agent as it is now", body = AgentView,
             headers(("ETag" = String, description = "The new version"))),
         (status = 401, description = "Nobody is signed in", body = Problem),
-        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 403, description = "The permission is missing, or the plan does not have a setting", body = Problem),
         (status = 404, description = "There is no such agent", body = Problem),
         (status = 412, description = "It was changed in the meantime", body = Problem),
         (status = 422, description = "Fields are invalid", body = Problem),
@@ -304,38 +369,32 @@ pub(crate) async fn update_agent(
     IfMatch(based_on): IfMatch,
     ValidJson(patch): ValidJson<AgentPatch>,
 ) -> Result<Response, ApiError> {
-    if let Some(turn_taking) = &patch.turn_taking {
-        turn_taking.check_order()?;
-    }
-    let change = AgentChange {
-        name: patch.name,
-        language: patch.language,
-        voice: patch.voice,
-        greeting: patch.greeting,
-        client_greeting: patch.client_greeting,
-        greeting_interruptible: patch.greeting_interruptible,
-        turn_taking: patch.turn_taking.map(TurnTaking::from),
-    };
-    match app::agents::change(&_state.app, &tenant.actor(), id, based_on, change).await? {
-        Changed::Done(agent) => Ok(shown(*agent)),
-        Changed::OutOfDate => Err(ApiError::OutOfDate),
-    }
+    let change = change!(patch, patch.name);
+    Ok(shown(app::agents::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
+}
+
+/// Delete an agent that no number leads to. Its calls stay and keep its name.
+#[utoipa::path(
+    delete, path = "/api/v1/agents/{id}", operation_id = "delete_agent", tag = "agents",
+    extensions(("x-permission" = json!("agents:delete"))),
+    params(("id" = String, Path, description = "The agent", example = "agent_01jd5z6q2mf3vr4c9s8e7t6k5h")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "The permission is missing", body = Problem),
+        (status = 404, description = "There is no such agent", body = Problem),
+        (status = 409, description = "A number leads to it", body = Problem),
+    ),
+)]
+pub(crate) async fn delete_agent(
+    State(_state): State<ApiState>,
+    tenant: Tenant<needs::AgentsDelete>,
+    Id(id): Id<AgentId>,
+) -> Result<StatusCode, ApiError> {
+    app::agents::delete(&_state.app, &tenant.actor(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn shown(agent: Agent) -> Response {
     tagged(agent.updated_at, Json(AgentView::from(agent)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_defaults_obey_the_documented_ranges() {
-        let defaults = TurnTakingView::from(TurnTaking::default());
-        assert!(defaults.validate().is_ok());
-        assert!(defaults.check_order().is_ok());
-        let hasty = TurnTakingView { silence_max_ms: 400, ..defaults };
-        assert!(hasty.check_order().is_err());
-    }
 }

@@ -1,6 +1,7 @@
 //! Version 1 of the API: one module per noun. Additive changes only.
 
 pub mod account;
+pub mod agent_versions;
 pub mod agents;
 pub mod api_keys;
 pub mod audit_log;
@@ -17,6 +18,9 @@ pub mod lead_questions;
 pub mod leads;
 pub mod members;
 pub mod messages;
+pub mod notification_settings;
+pub mod number_routing;
+pub mod numbers;
 pub mod onboarding;
 pub mod organizations;
 pub mod page;
@@ -26,6 +30,7 @@ pub mod projects;
 pub mod recordings;
 pub mod roles;
 pub mod sessions;
+pub mod turn_taking;
 pub mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -36,25 +41,29 @@ use crate::state::ApiState;
 pub fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(account::router())
+        .merge(agent_versions::router())
         .merge(agents::router())
         .merge(api_keys::router())
         .merge(audit_log::router())
         .merge(auth::router())
+        .merge(branding::router())
         .merge(call_events::router())
         .merge(calls::router())
         .merge(clients::router())
+        .merge(domains::router())
         .merge(invitations::router())
         .merge(knowledge::router())
         .merge(lead_questions::router())
         .merge(leads::router())
         .merge(members::router())
         .merge(messages::router())
-        .merge(branding::router())
-        .merge(domains::router())
+        .merge(notification_settings::router())
+        .merge(number_routing::router())
+        .merge(numbers::router())
         .merge(onboarding::router())
         .merge(organizations::router())
-        .merge(plans::router())
         .merge(permissions::router())
+        .merge(plans::router())
         .merge(projects::router())
         .merge(recordings::router())
         .merge(roles::router())

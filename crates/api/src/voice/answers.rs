@@ -50,6 +50,7 @@ pub fn inbound(settings: &VoiceSettings, answer: Answer) -> Result<String, Twiml
             twiml::render(&verbs)
         }
         Answer::Speak { text, record_message } => twiml::render(&spoken(settings, text, record_message)),
+        Answer::Forward { to, caller_id } => twiml::render(&dialled(settings, to, Some(caller_id))),
     }
 }
 
@@ -60,12 +61,7 @@ pub fn inbound(settings: &VoiceSettings, answer: Answer) -> Result<String, Twiml
 pub fn after_stream(settings: &VoiceSettings, next: AfterStream) -> Result<String, TwimlError> {
     match next {
         AfterStream::HangUp => twiml::render(&[Verb::Hangup]),
-        AfterStream::Dial { to, caller_id } => {
-            let action = settings.webhook_url(AFTER_DIAL_PATH);
-            let mut verbs = vec![Verb::Dial { to, caller_id, timeout_s: RING_SECONDS, action }];
-            verbs.extend(spoken(settings, NOBODY_ANSWERED.to_owned(), true));
-            twiml::render(&verbs)
-        }
+        AfterStream::Dial { to, caller_id } => twiml::render(&dialled(settings, to, caller_id)),
         AfterStream::Speak { text, record_message } => twiml::render(&spoken(settings, text, record_message)),
     }
 }
@@ -93,6 +89,14 @@ pub fn message_taken() -> Result<String, TwimlError> {
 #[must_use]
 pub fn trouble(settings: &VoiceSettings) -> String {
     twiml::render(&spoken(settings, TROUBLE.to_owned(), true)).unwrap_or_else(|_| LAST_RESORT.to_owned())
+}
+
+/// Rings a person; what follows is carried out when the action can't be asked.
+fn dialled(settings: &VoiceSettings, to: String, caller_id: Option<String>) -> Vec<Verb> {
+    let action = settings.webhook_url(AFTER_DIAL_PATH);
+    let mut verbs = vec![Verb::Dial { to, caller_id, timeout_s: RING_SECONDS, action }];
+    verbs.extend(spoken(settings, NOBODY_ANSWERED.to_owned(), true));
+    verbs
 }
 
 fn spoken(settings: &VoiceSettings, text: String, record_message: bool) -> Vec<Verb> {

@@ -14,6 +14,7 @@ use store::clients::ContactKind;
 use store::numbers::Route;
 use store::tx::{OrgTx, SystemTx};
 
+use crate::calls::routing;
 use crate::error::AppError;
 use crate::organizations::settings_of;
 use crate::plans::LINE_SILENCE;
@@ -54,6 +55,13 @@ pub enum Answer {
         /// Whether a message is recorded afterwards.
         record_message: bool,
     },
+    /// Ring a telephone; when nobody answers, take a message.
+    Forward {
+        /// E.164 number.
+        to: String,
+        /// Shown to the person: the business's own number.
+        caller_id: String,
+    },
 }
 
 impl Answer {
@@ -66,6 +74,11 @@ impl Answer {
                 .to_owned(),
             record_message: true,
         }
+    }
+
+    /// Words, then a message is recorded.
+    pub(crate) fn message(text: String) -> Self {
+        Self::speak(text, true)
     }
 
     fn speak(text: String, record_message: bool) -> Self {
@@ -102,7 +115,7 @@ impl App {
             now,
         )
         .err();
-        let agent = store::agents::get(&mut tx, route.number.agent_id).await?;
+        let routed = routing::route(&mut tx, &route.number, &route.routing, &business, now).await?;
         let from = PhoneNumber::parse(&call.from, Some(&business.profile.default_country)).ok();
         let client = match &from {
             // Without the feature everybody is new.
@@ -115,17 +128,27 @@ impl App {
             &mut tx,
             &store::calls::life::NewCall {
                 id: CallId(self.ambient.new_id()),
-                agent_id: agent.id,
+                agent_id: routed.agent_id,
                 number_id: route.number.id,
                 call_sid: call.call_sid.clone(),
                 from_number: from.map(String::from),
                 to_number: route.number.e164.clone(),
                 client_id: client.map(|client| client.id),
-                engine: agent.settings.engine.clone(),
+                // The other engines come later; until then theirs is run by this one.
+                engine: domain::agent_versions::DEFAULT_ENGINE.to_owned(),
                 started_at: now,
             },
         )
         .await?;
+        if messages_only.is_none()
+            && let Some(answer) = routed.instead
+        {
+            lines::take_message_only(&mut tx, announced.call_id).await?;
+            tx.commit().await?;
+            self.note_signature(org_id, call.signed);
+            tracing::info!(org.id = %org_id, call.id = %announced.call_id, "a call is routed past the agents");
+            return Ok(answer);
+        }
         if messages_only.is_none()
             && !line_is_free(&mut tx, announced.call_id, entitled.limit(Limit::ConcurrentCalls), now).await?
         {
@@ -135,9 +158,13 @@ impl App {
             lines::take_message_only(&mut tx, announced.call_id).await?;
             tx.commit().await?;
             self.note_signature(org_id, call.signed);
-            tracing::info!(org.id = %org_id, call.id = %announced.call_id, why = why.name(), "a caller is asked for a message");
+            tracing::info!(org.id = %org_id, call.id = %announced.call_id, why = why.name(), "no agent may talk to a caller");
             let own_words = settings_of(&business)?.unavailable_message;
-            return Ok(Answer::speak(why.sentence(&business.name, own_words.as_deref()), true));
+            let words = why.sentence(&business.name, own_words.as_deref());
+            return Ok(match why {
+                MessagesOnly::LinesTaken => routing::overflow(&route.routing, &route.number, words),
+                _ => Answer::message(words),
+            });
         }
         let ticket = ticket::draw();
         let expires_at = now
@@ -155,23 +182,23 @@ impl App {
         self.note_signature(org_id, call.signed);
         if self.active_calls() >= self.settings.max_calls {
             tracing::warn!(org.id = %org_id, call.id = %announced.call_id, "all lines are busy; the caller is asked for a message");
-            let text = format!(
+            let words = format!(
                 "Thank you for calling {}. All our lines are busy. Please leave a message after the tone, and we will call you back.",
                 business.name
             );
-            return Ok(Answer::speak(text, true));
+            return Ok(routing::overflow(&route.routing, &route.number, words));
         }
         if let Readiness::Missing { what, remedy } = self.stt.readiness() {
             // Better an honest message than an agent that can't hear.
             tracing::error!(org.id = %org_id, call.id = %announced.call_id, %what, %remedy, "no transcriber is ready; the caller is asked for a message");
-            let text = format!(
+            let words = format!(
                 "Thank you for calling {}. We can't take your call right now. Please leave a message after the tone, and we will call you back.",
                 business.name
             );
-            return Ok(Answer::speak(text, true));
+            return Ok(routing::overflow(&route.routing, &route.number, words));
         }
         tracing::info!(org.id = %org_id, call.id = %announced.call_id, repeated = !announced.first, "call comes in");
-        self.warm_up(org_id, agent.settings.language);
+        self.warm_up(org_id, routed.agent.language);
         Ok(Answer::Connect { call_id: announced.call_id, ticket })
     }
 

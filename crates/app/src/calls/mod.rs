@@ -8,4 +8,5 @@ mod plan;
 pub(crate) mod record;
 mod recorder;
 pub(crate) mod recording;
+pub mod routing;
 pub mod status;

@@ -19,9 +19,12 @@ impl App {
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let call = store::calls::get(&mut tx, call_id).await?;
         let business = store::organizations::get(&mut tx).await?;
-        let agent = store::agents::get(&mut tx, call.agent_id).await?;
-        let number =
-            store::numbers::list(&mut tx).await?.into_iter().find(|number| Some(number.id) == call.number_id);
+        let agent = store::agents::published(&mut tx, call.agent_id).await?;
+        // A number that was released while the call came in has nothing more to say about it.
+        let number = match call.number_id {
+            Some(id) => store::numbers::get(&mut tx, id).await.ok().map(|stored| stored.number),
+            None => None,
+        };
         let entitled = store::plans::entitlements(&mut tx).await?;
         let mut lead_questions = store::lead_questions::list(&mut tx).await?;
         if let Some(most) = entitled.limit(Limit::LeadQuestions) {
@@ -42,7 +45,7 @@ impl App {
             .as_ref()
             .map(|number| number.greeting.clone())
             .filter(|greeting| !greeting.is_empty())
-            .unwrap_or(agent.settings.greeting);
+            .unwrap_or(agent.greeting);
         Ok(Arc::new(CallPlan {
             call_id,
             org_id,
@@ -56,15 +59,15 @@ impl App {
                 contact_name: business.profile.contact_name,
             },
             agent: AgentProfile {
-                id: agent.id,
-                name: agent.settings.name,
-                language: agent.settings.language,
-                voice: agent.settings.voice,
+                id: call.agent_id,
+                name: agent.name,
+                language: agent.language,
+                voice: agent.voice,
                 greeting,
-                client_greeting: agent.settings.client_greeting,
+                client_greeting: agent.client_greeting,
                 notice: number.as_ref().map(|number| number.notice.clone()).unwrap_or_default(),
-                greeting_interruptible: agent.settings.greeting_interruptible,
-                turn_taking: agent.settings.turn_taking,
+                greeting_interruptible: agent.greeting_interruptible,
+                turn_taking: agent.turn_taking,
             },
             caller: Caller { number: caller_number, client },
             lead_questions,

@@ -109,6 +109,7 @@ pub(super) fn plan(who: Who) -> CallPlan {
                     Vec::new()
                 },
                 retry_text: None,
+                skip_when: None,
             })
             .collect(),
         vocabulary: Arc::new(Vocabulary::default()),

@@ -33,6 +33,7 @@ fn questions() -> Vec<LeadQuestion> {
             Vec::new()
         },
         retry_text: None,
+        skip_when: None,
     })
     .collect()
 }

@@ -96,6 +96,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
             required: false,
             choices: question.choices,
             retry_text: None,
+            skip_when: None,
         })
         .collect();
     build(&Sources {

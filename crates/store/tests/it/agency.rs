@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{AgentId, CallId, NumberId, OrgId};
-use domain::turn_taking::TurnTaking;
 use store::agents::{self, AgentSettings};
 use store::calls::life::{self, NewCall};
 use store::database::{DatabaseSsl, Target};
@@ -141,7 +140,7 @@ pub(crate) fn agent() -> AgentSettings {
         client_greeting: String::new(),
         greeting_interruptible: true,
         engine: "pipeline".to_owned(),
-        turn_taking: TurnTaking::default(),
+        ..AgentSettings::default()
     }
 }
 

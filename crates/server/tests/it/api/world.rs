@@ -22,7 +22,6 @@ use domain::ids::{
     AgentId, CallId, ClientId, KnowledgeId, LeadId, MessageId, NumberId, OrgId, ProjectId, QuestionId, UserId,
 };
 use domain::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion, Priority};
-use domain::turn_taking::TurnTaking;
 use provider_traits::ambient::{Ambient, Clock, RandomIds};
 use provider_traits::brain::{Brain, Mind};
 use provider_traits::descriptor::{Descriptor, Locality};
@@ -432,7 +431,7 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
         client_greeting: String::new(),
         greeting_interruptible: true,
         engine: "pipeline".to_owned(),
-        turn_taking: TurnTaking::default(),
+        ..store::agents::AgentSettings::default()
     };
     store::agents::insert(tx, agency.agent, &settings, now).await.unwrap();
     let number = store::numbers::Number {
@@ -480,6 +479,7 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
         required: true,
         choices: Vec::new(),
         retry_text: None,
+        skip_when: None,
     };
     store::lead_questions::replace(tx, std::slice::from_ref(&question)).await.unwrap();
     let conversation = store::leads::capture::Conversation {
