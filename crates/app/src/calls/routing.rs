@@ -71,9 +71,9 @@ fn timezone(business: &Organization) -> chrono_tz::Tz {
     business.profile.timezone.parse().unwrap_or(chrono_tz::UTC)
 }
 
-/// The organization's own hours.
-fn hours(_business: &Organization) -> BusinessHours {
-    BusinessHours::default()
+/// The organization's own hours; who said nothing is always open.
+fn hours(business: &Organization) -> BusinessHours {
+    business.details.business_hours.clone().unwrap_or_default()
 }
 
 /// The agent of a destination. One that is gone is stood in for by the number's own: better a colleague than

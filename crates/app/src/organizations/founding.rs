@@ -6,7 +6,6 @@ use domain::ids::{AgentId, OrgId, QuestionId};
 use domain::leads::{AnswerType, LeadField, LeadQuestion};
 use domain::organizations::{OrgKind, OrgSettings, OrgStatus};
 use domain::regions::{Country, Currency, TimeZone};
-use domain::turn_taking::TurnTaking;
 use serde_json::json;
 use store::agents::AgentSettings;
 use store::organizations::{OrgProfile, Organization, below};
@@ -145,7 +144,7 @@ async fn furnish(app: &App, tx: &mut OrgTx) -> Result<(), AppError> {
         client_greeting: String::new(),
         greeting_interruptible: true,
         engine: "pipeline".to_owned(),
-        turn_taking: TurnTaking::default(),
+        ..AgentSettings::default()
     };
     store::agents::insert(tx, AgentId(app.ambient.new_id()), &settings, app.ambient.now()).await?;
     store::lead_questions::replace(tx, &usual_questions(app)).await?;
@@ -177,6 +176,7 @@ fn usual_questions(app: &App) -> Vec<LeadQuestion> {
         required,
         choices: Vec::new(),
         retry_text: None,
+        skip_when: None,
     })
     .collect()
 }

@@ -1,14 +1,18 @@
 //! The HTTP API against a real database: a world of two agencies, asked through the router as a browser or an
 //! integrator would ask.
 
+mod agents;
 mod call_events;
 mod calls;
 mod configuration;
 mod edge;
 mod fake_dns;
 mod idempotency;
+mod lead_questions;
 mod leads;
 mod matrix;
+mod notification_settings;
+mod numbers;
 mod rate_limits;
 mod receipts;
 mod recordings;

@@ -177,6 +177,15 @@ impl World {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
+        Self::made(settings, 10).await
+    }
+
+    /// One that carries so many calls at once.
+    pub(crate) async fn with_lines(lines: usize) -> Self {
+        Self::made(ApiSettings::default(), lines).await
+    }
+
+    async fn made(settings: ApiSettings, lines: usize) -> Self {
         let db = testkit::database::fresh().await.unwrap().db;
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
@@ -208,7 +217,7 @@ impl World {
                 spool_dir: folder.path().join("spool"),
                 allow_lockstep: false,
                 ticket_ttl: Duration::from_secs(60),
-                max_calls: 10,
+                max_calls: lines,
                 max_call_minutes: 10,
             },
             drain: drain.clone(),
@@ -326,11 +335,31 @@ impl World {
         email
     }
 
+    /// Puts an agency on the plan of that name, as it is offered first.
+    pub(crate) async fn put_on_plan(&self, agency: &Agency, plan: &str) {
+        let mut tx = SystemTx::begin(&self.app.db, "a test changes a plan").await.unwrap();
+        store::organizations::below::set_plan(&mut tx, agency.id, (plan, 1), self.app.ambient.now())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// Sends a request as it is and hands back the answer before its body is read.
-    pub(crate) async fn open(&self, mut request: Request<Body>) -> axum::response::Response {
-        let peer = SocketAddr::from(([192, 0, 2, 7], 40_000));
+    pub(crate) async fn open(&self, request: Request<Body>) -> axum::response::Response {
+        self.open_from([192, 0, 2, 7], request).await
+    }
+
+    async fn open_from(&self, address: [u8; 4], mut request: Request<Body>) -> axum::response::Response {
+        let peer = SocketAddr::from((address, 40_000));
         request.extensions_mut().insert(ConnectInfo(peer));
         self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a webhook of the carrier's, who is believed here when it sits on this machine.
+    pub(crate) async fn send_as_carrier(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.open_from([127, 0, 0, 1], request).await.into_parts();
+        let body = axum::body::to_bytes(body, 64 << 10).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     /// Sends a request as it is.
