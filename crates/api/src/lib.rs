@@ -3,6 +3,7 @@
 
 pub mod auth;
 mod byte_range;
+pub mod compat;
 mod contract;
 mod docs_page;
 mod edge;

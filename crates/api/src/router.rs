@@ -22,6 +22,7 @@ use crate::state::{ApiSettings, ApiState};
 use crate::voice::edge::VoiceEdge;
 use crate::voice::media::root_alias;
 use crate::{docs_page, edge, health, hosts, idempotency, openapi, pages, v1, voice};
+use crate::{compat, docs_page, edge, health, idempotency, openapi, pages, v1, voice};
 
 /// Largest body of a JSON request.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -45,8 +46,8 @@ pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
     let (routes, _) = described().merge(voice::router(Arc::clone(&voice))).split_for_parts();
     // The last layer is the first that a request meets.
     routes
-        .merge(pages::router())
         .merge(docs_page::router())
+        .merge(pages::router())
         .fallback(not_found)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(state.clone(), plan_named))
@@ -100,8 +101,9 @@ pub fn document() -> Document {
 /// The routes of people and programs, with their description.
 fn described() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::frame())
-        .merge(v1::router())
+        .merge(compat::router())
         .merge(health::router())
+        .merge(v1::router())
         .routes(utoipa_axum::routes!(openapi::get_openapi))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

@@ -8,9 +8,10 @@ use serde_json::json;
 use store::OrgTx;
 use store::agents::{self, Agent};
 
-use crate::agent_versions::by;
+use crate::agent_versions::{by, publish_in};
 use crate::audit::{self, Actor};
 use crate::error::AppError;
+use crate::knowledge::forget_vocabulary;
 use crate::runtime::App;
 
 /// What to change of an agent; `None` leaves a field as it is.
@@ -138,6 +139,22 @@ pub(crate) async fn change_in(
         .map(|change| change.field)
         .collect();
     audit::record(tx, app, actor, "agents:write", &id, json!({ "draft": fields })).await
+}
+
+/// Changes a business's default agent, its oldest, and publishes it at once with whatever its draft holds.
+///
+/// # Errors
+/// As [`change`]; not found when there is no agent.
+pub async fn change_default(app: &App, actor: &Actor, change: AgentChange) -> Result<Agent, AppError> {
+    let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    let oldest = agents::list(&mut tx).await?.into_iter().next();
+    let id = oldest.ok_or(AppError::NotFound { noun: "agent" })?.id;
+    change_in(&mut tx, app, actor, id, None, change).await?;
+    publish_in(&mut tx, app, actor, id, String::new()).await?;
+    let agent = agents::get(&mut tx, id).await?;
+    tx.commit().await?;
+    forget_vocabulary(app, actor.org_id);
+    Ok(agent)
 }
 
 /// Deletes an agent that no number leads to. Its calls stay and keep its name.

@@ -213,7 +213,7 @@ pub struct LeadQuestionOrder {
 
 /// List the lead questions, in the order they are asked. They come at once.
 #[utoipa::path(
-    get, path = "/api/v1/lead-questions", operation_id = "list_lead_questions", tag = "leads",
+    get, path = "/api/v1/lead-questions", operation_id = "list_lead_questions", tag = "lead-questions",
     extensions(("x-permission" = json!("leads:read"))),
     responses(
         (status = 200, description = "The questions", body = Page<LeadQuestionView>),
@@ -231,7 +231,7 @@ pub(crate) async fn list_lead_questions(
 
 /// Get a lead question. The `ETag` names this version of it.
 #[utoipa::path(
-    get, path = "/api/v1/lead-questions/{id}", operation_id = "get_lead_question", tag = "leads",
+    get, path = "/api/v1/lead-questions/{id}", operation_id = "get_lead_question", tag = "lead-questions",
     extensions(("x-permission" = json!("leads:read"))),
     params(("id" = String, Path, description = "The question", example = "ques_01jd5z6q2mf3vr4c9s8e7t6k5h")),
     responses(
@@ -253,7 +253,7 @@ pub(crate) async fn get_lead_question(
 
 /// Add a lead question at the end of the flow.
 #[utoipa::path(
-    post, path = "/api/v1/lead-questions", operation_id = "create_lead_question", tag = "leads",
+    post, path = "/api/v1/lead-questions", operation_id = "create_lead_question", tag = "lead-questions",
     extensions(("x-permission" = json!("lead_flow:write"))),
     request_body(content = NewLeadQuestion, example = json!({"text": "What budget do you have in mind?",
         "label": "Budget", "answer_type": "money_range", "field": "budget"})),
@@ -289,7 +289,7 @@ pub(crate) async fn create_lead_question(
 
 /// Change a lead question, which keeps its place. Calls in progress keep the flow they began with.
 #[utoipa::path(
-    patch, path = "/api/v1/lead-questions/{id}", operation_id = "update_lead_question", tag = "leads",
+    patch, path = "/api/v1/lead-questions/{id}", operation_id = "update_lead_question", tag = "lead-questions",
     extensions(("x-permission" = json!("lead_flow:write"))),
     params(
         ("id" = String, Path, description = "The question", example = "ques_01jd5z6q2mf3vr4c9s8e7t6k5h"),
@@ -330,7 +330,7 @@ pub(crate) async fn update_lead_question(
 
 /// Delete a lead question. Answers that were given stay with their leads.
 #[utoipa::path(
-    delete, path = "/api/v1/lead-questions/{id}", operation_id = "delete_lead_question", tag = "leads",
+    delete, path = "/api/v1/lead-questions/{id}", operation_id = "delete_lead_question", tag = "lead-questions",
     extensions(("x-permission" = json!("lead_flow:write"))),
     params(("id" = String, Path, description = "The question", example = "ques_01jd5z6q2mf3vr4c9s8e7t6k5h")),
     responses(
@@ -352,7 +352,7 @@ pub(crate) async fn delete_lead_question(
 
 /// Put the lead questions into another order. Naming all of them is what guards against changes in the meantime.
 #[utoipa::path(
-    put, path = "/api/v1/lead-questions/order", operation_id = "order_lead_questions", tag = "leads",
+    put, path = "/api/v1/lead-questions/order", operation_id = "order_lead_questions", tag = "lead-questions",
     extensions(("x-permission" = json!("lead_flow:write"))),
     request_body(content = LeadQuestionOrder,
         example = json!({"ids": ["ques_01jd5z6q2mf3vr4c9s8e7t6k5h", "ques_01jd5z6q2mf3vr4c9s8e7t6k5j"]})),

@@ -174,7 +174,7 @@ impl From<NotificationSettings> for NotificationSettingsView {
 
 /// Get who is notified of what. The `ETag` names this version of it.
 #[utoipa::path(
-    get, path = "/api/v1/notification-settings", operation_id = "get_notification_settings", tag = "notifications",
+    get, path = "/api/v1/notification-settings", operation_id = "get_notification_settings", tag = "notification-settings",
     extensions(("x-permission" = json!("notifications:read"))),
     responses(
         (status = 200, description = "The settings", body = NotificationSettingsView,
@@ -193,7 +193,7 @@ pub(crate) async fn get_notification_settings(
 
 /// Replace who is notified of what.
 #[utoipa::path(
-    put, path = "/api/v1/notification-settings", operation_id = "put_notification_settings", tag = "notifications",
+    put, path = "/api/v1/notification-settings", operation_id = "put_notification_settings", tag = "notification-settings",
     extensions(("x-permission" = json!("notifications:write"))),
     params(("If-Match" = String, Header, description = "The `ETag` of the version the change is based on, or `*`")),
     request_body(content = NotificationSettingsView, example = json!({

@@ -218,7 +218,7 @@ impl From<Routing> for RoutingView {
 pub struct RoutingMoment {
     /// When somebody calls; now when it is left out.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(custom(super::page::moment))]
     #[schema(example = "2026-12-25T10:00:00Z")]
     at: Option<DateTime<Utc>>,
 }
