@@ -21,8 +21,7 @@ use crate::rate_limit::{self, AddressGuard, AddressLimits};
 use crate::state::{ApiSettings, ApiState};
 use crate::voice::edge::VoiceEdge;
 use crate::voice::media::root_alias;
-use crate::{docs_page, edge, health, hosts, idempotency, openapi, pages, v1, voice};
-use crate::{compat, docs_page, edge, health, idempotency, openapi, pages, v1, voice};
+use crate::{compat, docs_page, edge, health, hosts, idempotency, openapi, pages, v1, voice};
 
 /// Largest body of a JSON request.
 const MAX_BODY_BYTES: usize = 256 * 1024;
