@@ -2,6 +2,9 @@
 //! integrator would ask.
 
 mod agents;
+mod acting;
+mod api_keys;
+mod audit_log;
 mod call_events;
 mod calls;
 mod configuration;
@@ -13,9 +16,15 @@ mod leads;
 mod matrix;
 mod notification_settings;
 mod numbers;
+mod invitations;
+mod leads;
+mod matrix;
+mod members;
 mod rate_limits;
 mod receipts;
 mod recordings;
+mod roles;
 mod sessions;
 mod webhooks;
+mod tree;
 mod world;
