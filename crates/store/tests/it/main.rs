@@ -1,5 +1,6 @@
 //! The store against a real PostgreSQL.
 
+mod access;
 mod agency;
 mod calls;
 mod clients;

@@ -55,6 +55,12 @@ async fn fill(agency: &Agency) {
         "INSERT INTO satisfaction (id, org_id, scale, score, source, given_at, created_at)
          VALUES (gen_random_uuid(), $1, 'csat', 5, 'manual', now(), now())",
         "INSERT INTO widget_configs (org_id, config, updated_at) VALUES ($1, '{}', now())",
+        "INSERT INTO roles (id, org_id, name, permissions, created_at, updated_at)
+         VALUES (gen_random_uuid(), $1, 'n', '{}', now(), now())",
+        "INSERT INTO invitations (id, org_id, email, role, token_hash, created_at, sent_at, expires_at)
+         VALUES (gen_random_uuid(), $1, 'a@b.example', 'viewer', '\\x02', now(), now(), now())",
+        "INSERT INTO api_keys (id, org_id, name, key_hash, hint, permissions, created_at, updated_at)
+         VALUES (gen_random_uuid(), $1, 'n', '\\x03', 'h', '{}', now(), now())",
         "WITH person AS (INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'a@b.example', 'A') RETURNING id)
          INSERT INTO members (org_id, user_id, role) SELECT $1, id, 'owner' FROM person",
     ];
@@ -76,13 +82,15 @@ async fn fill(agency: &Agency) {
     owner.close().await.expect("a farewell");
 }
 
-const TENANT_TABLES: [&str; 18] = [
+const TENANT_TABLES: [&str; 21] = [
     "agents",
+    "api_keys",
     "audit_log",
     "call_events",
     "calls",
     "client_contacts",
     "clients",
+    "invitations",
     "knowledge_entries",
     "lead_questions",
     "leads",
@@ -91,6 +99,7 @@ const TENANT_TABLES: [&str; 18] = [
     "messages",
     "phone_numbers",
     "projects",
+    "roles",
     "satisfaction",
     "tool_calls",
     "turns",
@@ -169,6 +178,10 @@ async fn requests_may_not_leave_their_pen() {
         "SELECT $1::uuid, password_hash FROM users",
         "DELETE FROM organizations WHERE id = $1",
         "DELETE FROM audit_log WHERE org_id = $1",
+        "UPDATE audit_log SET action = 'nothing' WHERE org_id = $1",
+        "SELECT $1::uuid, token_hash FROM invitations",
+        "SELECT $1::uuid, key_hash FROM api_keys",
+        "DELETE FROM api_keys WHERE org_id = $1",
         "UPDATE call_events SET event = '{}' WHERE org_id = $1",
         "SELECT $1::uuid, * FROM graphile_worker._private_jobs",
         "SELECT $1::uuid, protect_tenant_table('clients')",

@@ -40,7 +40,8 @@ async fn a_named_organization_is_acted_for_by_those_above_it_and_exists_for_nobo
         let answer = acting(&world, "GET", "/api/v1/clients", token, org.id).await;
         assert_eq!(answer.status, expect, "{who}: {answer:?}");
     }
-    let nonsense = ask(&world, "GET", "/api/v1/clients", &platform, &[("x-organization-id", "all")], None).await;
+    let nonsense =
+        ask(&world, "GET", "/api/v1/clients", &platform, &[("x-organization-id", "all")], None).await;
     assert_eq!(nonsense.status, StatusCode::NOT_FOUND);
 }
 
@@ -69,7 +70,10 @@ async fn what_is_done_from_above_is_logged_as_such() {
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let log = actions(&world, &owner).await;
     let entry = log.iter().find(|one| one["action"] == "roles:create").unwrap();
-    assert_eq!((&entry["from_above"], &entry["home_organization_id"]), (&json!(true), &json!(tree.partner.id)));
+    assert_eq!(
+        (&entry["from_above"], &entry["home_organization_id"]),
+        (&json!(true), &json!(tree.partner.id))
+    );
     // Nobody is let into the partner by way of its business.
     let theirs = actions(&world, &partner).await;
     assert!(theirs.iter().all(|one| one["action"] != "roles:create"));
@@ -79,9 +83,14 @@ async fn what_is_done_from_above_is_logged_as_such() {
 async fn who_loses_the_place_above_loses_what_is_below() {
     let world = World::new().await;
     let tree = Tree::plant(&world).await;
-    let (first, second) =
-        (world.sign_in_as(&tree.partner, "partner_admin").await, world.sign_in_as(&tree.partner, "partner_admin").await);
-    assert_eq!(acting(&world, "GET", "/api/v1/clients", &second, tree.business.id).await.status, StatusCode::OK);
+    let (first, second) = (
+        world.sign_in_as(&tree.partner, "partner_admin").await,
+        world.sign_in_as(&tree.partner, "partner_admin").await,
+    );
+    assert_eq!(
+        acting(&world, "GET", "/api/v1/clients", &second, tree.business.id).await.status,
+        StatusCode::OK
+    );
     let path = format!("/api/v1/members/{}", user_of(&world, &second).await);
     assert_eq!(delete(&world, &path, &first).await.status, StatusCode::NO_CONTENT);
     let answer = acting(&world, "GET", "/api/v1/clients", &second, tree.business.id).await;
@@ -109,7 +118,10 @@ async fn an_opened_organization_is_a_marked_session_of_an_hour_in_both_logs() {
     let own = world.get("/api/v1/auth/me", Some(&partner)).await.json();
     assert_eq!((&own["impersonating"], &own["organization"]["id"]), (&Value::Null, &json!(tree.partner.id)));
     // Bound to the one organization.
-    assert_eq!(acting(&world, "GET", "/api/v1/clients", &token, tree.partner.id).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        acting(&world, "GET", "/api/v1/clients", &token, tree.partner.id).await.status,
+        StatusCode::NOT_FOUND
+    );
     assert_eq!(open(&world, &token, tree.business.id).await.status, StatusCode::CONFLICT);
 
     let close = ask(&world, "POST", "/api/v1/auth/close-organization", &token, &[], None).await;
@@ -120,7 +132,10 @@ async fn an_opened_organization_is_a_marked_session_of_an_hour_in_both_logs() {
         let log = actions(&world, reader).await;
         for action in ["organization:open", "organization:close"] {
             let entry = log.iter().find(|one| one["action"] == action).unwrap_or_else(|| panic!("{action}"));
-            assert_eq!((&entry["object"], &entry["from_above"]), (&json!(tree.business.id), &json!(from_above)));
+            assert_eq!(
+                (&entry["object"], &entry["from_above"]),
+                (&json!(tree.business.id), &json!(from_above))
+            );
         }
     }
 }
@@ -157,7 +172,8 @@ async fn nobody_opens_what_is_not_below_them() {
     assert_eq!(open(&world, &owner, tree.partner.id).await.status, StatusCode::NOT_FOUND);
     // One's own place is no place to open from above.
     assert_eq!(open(&world, &owner, tree.business.id).await.status, StatusCode::CONFLICT);
-    let key = json!({ "name": "Sync", "permissions": ["businesses:read"], "child_permissions": ["clients:read"] });
+    let key =
+        json!({ "name": "Sync", "permissions": ["businesses:read"], "child_permissions": ["clients:read"] });
     let key = world.post("/api/v1/api-keys", Some(&partner), &key).await.json();
     let by_key = open(&world, key["secret"].as_str().unwrap(), tree.business.id).await;
     assert_eq!(by_key.status, StatusCode::NOT_FOUND, "a program names the organization in each request");

@@ -22,7 +22,9 @@ async fn a_key_may_what_it_was_given_until_it_is_revoked() {
     let world = World::new().await;
     let agency = world.agency("Aurora", 1).await;
     let owner = world.sign_in_as(&agency, "owner").await;
-    let key = made(&world, &owner, &json!({ "name": "Sync", "permissions": ["calls:read", "clients:write"] })).await;
+    let key =
+        made(&world, &owner, &json!({ "name": "Sync", "permissions": ["calls:read", "clients:write"] }))
+            .await;
     let secret = key["secret"].as_str().unwrap();
     assert!(secret.starts_with("sc_live_") && secret.len() == 57, "{secret}");
     assert!(!key["hint"].as_str().unwrap().contains(secret));
@@ -55,13 +57,19 @@ async fn no_key_can_more_than_who_makes_it() {
     let strong = json!({ "name": "Till", "permissions": ["billing:manage"] });
     assert_eq!(world.post("/api/v1/api-keys", Some(&admin), &strong).await.status, StatusCode::FORBIDDEN);
     let till = made(&world, &owner, &strong).await;
-    let weak = made(&world, &admin, &json!({ "name": "Desk", "permissions": ["calls:read", "api_keys:manage"] })).await;
+    let weak =
+        made(&world, &admin, &json!({ "name": "Desk", "permissions": ["calls:read", "api_keys:manage"] }))
+            .await;
     for (key, body) in [
         (&weak, json!({ "permissions": ["billing:manage"] })),
         // Widening where a stronger key may be used from would be a way in, too.
         (&till, json!({ "allowed_networks": [] })),
     ] {
-        assert_eq!(patch(&world, &path(key), &admin, body.clone()).await.status, StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(
+            patch(&world, &path(key), &admin, body.clone()).await.status,
+            StatusCode::FORBIDDEN,
+            "{body}"
+        );
     }
     // A key that makes keys is bound by the same rule.
     let secret = weak["secret"].as_str().unwrap();
@@ -77,7 +85,9 @@ async fn a_key_ends_when_it_was_said_to_and_works_from_where_it_was_said_to() {
     let agency = world.agency("Aurora", 1).await;
     let owner = world.sign_in_as(&agency, "owner").await;
     let ends = world.app.ambient.now() + TimeDelta::minutes(10);
-    let brief = made(&world, &owner, &json!({ "name": "Brief", "permissions": ["calls:read"], "expires_at": ends })).await;
+    let brief =
+        made(&world, &owner, &json!({ "name": "Brief", "permissions": ["calls:read"], "expires_at": ends }))
+            .await;
     let key = |networks: Value| json!({ "name": "Desk", "permissions": ["calls:read"], "allowed_networks": networks });
     // Requests of this world come from 192.0.2.7.
     let here = made(&world, &owner, &key(json!(["192.0.2.9/24", "2001:db8::/32"]))).await;
@@ -102,8 +112,14 @@ async fn what_can_not_be_a_key_is_refused_with_the_field() {
         (json!({ "name": "", "permissions": ["calls:read"] }), "name"),
         (json!({ "name": "A", "permissions": [] }), "permissions"),
         (json!({ "name": "A", "permissions": ["platform:operate"] }), "permissions"),
-        (json!({ "name": "A", "permissions": ["calls:read"], "child_permissions": ["calls:read"] }), "child_permissions"),
-        (json!({ "name": "A", "permissions": ["calls:read"], "allowed_networks": ["home"] }), "allowed_networks"),
+        (
+            json!({ "name": "A", "permissions": ["calls:read"], "child_permissions": ["calls:read"] }),
+            "child_permissions",
+        ),
+        (
+            json!({ "name": "A", "permissions": ["calls:read"], "allowed_networks": ["home"] }),
+            "allowed_networks",
+        ),
         (json!({ "name": "A", "permissions": ["calls:read"], "expires_at": past }), "expires_at"),
     ] {
         let answer = world.post("/api/v1/api-keys", Some(&owner), &body).await;
@@ -137,7 +153,8 @@ async fn a_partners_key_acts_for_its_businesses_and_for_no_other() {
     let world = World::new().await;
     let tree = Tree::plant(&world).await;
     let partner = world.sign_in_as(&tree.partner, "partner_admin").await;
-    let body = json!({ "name": "Sync", "permissions": ["businesses:read"], "child_permissions": ["clients:read"] });
+    let body =
+        json!({ "name": "Sync", "permissions": ["businesses:read"], "child_permissions": ["clients:read"] });
     let key = made(&world, &partner, &body).await;
     let status = async |path: &str, org: &domain::ids::OrgId| {
         let org = org.to_string();
@@ -161,7 +178,10 @@ async fn another_organizations_key_does_not_exist() {
     let (owner, other) = (world.sign_in_as(&mine, "owner").await, world.sign_in_as(&theirs, "owner").await);
     let key = made(&world, &other, &json!({ "name": "Sync", "permissions": ["calls:read"] })).await;
     assert_eq!(world.get(&path(&key), Some(&owner)).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(patch(&world, &path(&key), &owner, json!({ "name": "Mine" })).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        patch(&world, &path(&key), &owner, json!({ "name": "Mine" })).await.status,
+        StatusCode::NOT_FOUND
+    );
     assert_eq!(delete(&world, &path(&key), &owner).await.status, StatusCode::NOT_FOUND);
     assert_eq!(world.get("/api/v1/calls", key["secret"].as_str()).await.status, StatusCode::OK);
 }

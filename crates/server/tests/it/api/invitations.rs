@@ -80,7 +80,8 @@ async fn somebody_with_an_account_signs_in_and_accepts() {
     assert_eq!(accepted.status, StatusCode::OK, "{accepted:?}");
     let id = user_of(&world, token).await;
     assert_eq!(world.get(&format!("/api/v1/members/{id}"), Some(&owner)).await.status, StatusCode::OK);
-    let again = world.post("/api/v1/invitations", Some(&owner), &json!({ "email": email, "role": "viewer" })).await;
+    let again =
+        world.post("/api/v1/invitations", Some(&owner), &json!({ "email": email, "role": "viewer" })).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
 }
 
@@ -91,10 +92,13 @@ async fn nobody_promises_a_role_with_more_than_they_have() {
     let admin = world.sign_in_as(&agency, "admin").await;
     let body = json!({ "email": "lee@aurora.example", "role": "owner" });
     assert_eq!(world.post("/api/v1/invitations", Some(&admin), &body).await.status, StatusCode::FORBIDDEN);
-    for (email, role, field) in
-        [("lee", "member", "email"), ("lee@aurora.example", "emperor", "role"), ("a b@c.example", "viewer", "email")]
-    {
-        let answer = world.post("/api/v1/invitations", Some(&admin), &json!({ "email": email, "role": role })).await;
+    for (email, role, field) in [
+        ("lee", "member", "email"),
+        ("lee@aurora.example", "emperor", "role"),
+        ("a b@c.example", "viewer", "email"),
+    ] {
+        let answer =
+            world.post("/api/v1/invitations", Some(&admin), &json!({ "email": email, "role": role })).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{email} as {role}");
         assert!(answer.json()["errors"][field].is_string(), "{answer:?}");
     }

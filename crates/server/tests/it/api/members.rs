@@ -58,17 +58,17 @@ async fn who_has_less_neither_promotes_nor_touches_who_has_more() {
     let member = world.sign_in_as(&agency, "member").await;
     let path = async |token: &str| format!("/api/v1/members/{}", user_of(&world, token).await);
     let (owner_path, admin_path, member_path) = (path(&owner).await, path(&admin).await, path(&member).await);
-    for (path, role) in [
-        (&member_path, "owner"),
-        (&admin_path, "owner"),
-        (&owner_path, "admin"),
-        (&owner_path, "viewer"),
-    ] {
+    for (path, role) in
+        [(&member_path, "owner"), (&admin_path, "owner"), (&owner_path, "admin"), (&owner_path, "viewer")]
+    {
         let answer = patch(&world, path, &admin, json!({ "role": role })).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} to {role}: {answer:?}");
     }
     assert_eq!(delete(&world, &owner_path, &admin).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(patch(&world, &member_path, &admin, json!({ "role": "manager" })).await.status, StatusCode::OK);
+    assert_eq!(
+        patch(&world, &member_path, &admin, json!({ "role": "manager" })).await.status,
+        StatusCode::OK
+    );
     for role in ["partner_admin", "platform_admin", "emperor"] {
         let answer = patch(&world, &member_path, &owner, json!({ "role": role })).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{role}");

@@ -56,7 +56,11 @@ async fn what_can_not_be_a_role_is_refused_with_the_field() {
         (json!({ "name": "x".repeat(81), "permissions": [] }), 422, "name"),
         (json!({ "name": "A", "permissions": ["calls:dream"] }), 422, "permissions[0]"),
         (json!({ "name": "A", "permissions": ["platform:operate"] }), 422, "permissions"),
-        (json!({ "name": "A", "permissions": [], "child_permissions": ["calls:read"] }), 422, "child_permissions"),
+        (
+            json!({ "name": "A", "permissions": [], "child_permissions": ["calls:read"] }),
+            422,
+            "child_permissions",
+        ),
         (json!({ "name": "DESK", "permissions": [] }), 409, ""),
     ] {
         let answer = world.post("/api/v1/roles", Some(&owner), &body).await;
@@ -85,10 +89,17 @@ async fn nobody_puts_into_a_role_what_they_do_not_have() {
         (&treasurer, json!({ "permissions": [] })),
         (&treasurer, json!({ "name": "Nobody" })),
     ] {
-        assert_eq!(patch(&world, &path(role), &admin, body.clone()).await.status, StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(
+            patch(&world, &path(role), &admin, body.clone()).await.status,
+            StatusCode::FORBIDDEN,
+            "{body}"
+        );
     }
     assert_eq!(delete(&world, &path(&treasurer), &admin).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(patch(&world, &path(&treasurer), &owner, json!({ "permissions": [] })).await.status, StatusCode::OK);
+    assert_eq!(
+        patch(&world, &path(&treasurer), &owner, json!({ "permissions": [] })).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
