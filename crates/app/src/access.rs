@@ -214,10 +214,14 @@ pub fn most_in(kind: OrgKind) -> PermissionSet {
 impl App {
     /// A person's places or roles changed: what was remembered of their rights holds no longer. Call it after the
     /// commit.
-    pub(crate) fn forget_rights_of(&self, _user_id: UserId) {}
+    pub(crate) fn forget_rights_of(&self, user_id: UserId) {
+        self.auth_cache.invalidate_user(user_id);
+    }
 
     /// The roles of an organization changed, which may concern everybody who acts in it or below it.
-    pub(crate) fn forget_rights_in(&self, _org_id: OrgId) {}
+    pub(crate) fn forget_rights_in(&self, org_id: OrgId) {
+        self.auth_cache.invalidate_org(org_id);
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::auth::password_reset::SendReset;
 use crate::calls::finish;
 use crate::domains::CheckDomains;
 use crate::error::AppError;
+use crate::impersonation::CloseLapsed;
 use crate::invitations::letter::SendInvitation;
 use crate::organizations::trials::EndTrials;
 use crate::runtime::App;
@@ -104,6 +105,7 @@ impl App {
             .define_job::<PruneWebhookLog>()
             .define_job::<SendInvitation>()
             .define_job::<ForgetOldEntries>()
+            .define_job::<CloseLapsed>()
             .with_cron(prune_webhook_log)
             .with_cron(forget_old_entries)
             .define_job::<DeleteObject>()

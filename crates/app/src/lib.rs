@@ -17,6 +17,7 @@ pub mod demo_seed;
 pub mod domains;
 pub mod error;
 pub mod idempotency;
+pub mod impersonation;
 pub mod invitations;
 mod jobs;
 pub mod key_rotation;

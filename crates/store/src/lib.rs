@@ -20,6 +20,7 @@ pub mod embedded;
 pub mod error;
 pub mod guarded_tries;
 pub mod idempotency;
+pub mod impersonation;
 pub mod invitations;
 pub mod jobs;
 pub mod knowledge;

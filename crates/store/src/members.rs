@@ -278,7 +278,7 @@ pub async fn end_sessions(
     let ids = sqlx::query_scalar!(
         r#"UPDATE sessions
            SET revoked_at = $3
-           WHERE user_id = $2 AND org_id = $1 AND revoked_at IS NULL
+           WHERE user_id = $2 AND (org_id = $1 OR opened_from = $1) AND revoked_at IS NULL
            RETURNING id"#,
         org_id.0,
         id.0,

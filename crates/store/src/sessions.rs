@@ -6,6 +6,7 @@ use domain::ids::{OrgId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::impersonation::Opened;
 use crate::text;
 use crate::tx::SystemTx;
 
@@ -68,6 +69,8 @@ pub struct Session {
     pub ends_at: DateTime<Utc>,
     /// When a request of it was last noticed; noticed at most once a minute.
     pub last_seen_at: DateTime<Utc>,
+    /// Where it was opened from, when it is one in an organization below.
+    pub opened: Option<Opened>,
 }
 
 // By hand, so that no log shows the address.
@@ -133,7 +136,7 @@ pub async fn create(tx: &mut SystemTx, session: &NewSession<'_>) -> Result<(), S
     Ok(())
 }
 
-/// A session, unless it is over or revoked.
+/// A session, unless it is over or revoked; one that was opened from above ends with the one it was opened from.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -145,10 +148,14 @@ pub async fn find(
     let found = sqlx::query!(
         r#"SELECT s.id, s.user_id, u.email, u.name, s.org_id, s.method, s.expires_at,
                   COALESCE(s.ends_at, s.expires_at) AS "ends_at!",
-                  COALESCE(s.last_seen_at, s.created_at) AS "last_seen_at!"
+                  COALESCE(s.last_seen_at, s.created_at) AS "last_seen_at!",
+                  s.opened_from, s.opened_by
            FROM sessions s
            JOIN users u ON u.id = s.user_id
-           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2"#,
+           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
+             AND (s.opened_by IS NULL
+                  OR EXISTS (SELECT FROM sessions p
+                             WHERE p.id = s.opened_by AND p.revoked_at IS NULL AND p.expires_at > $2))"#,
         id.0,
         now,
     )
@@ -166,6 +173,10 @@ pub async fn find(
                 expires_at: row.expires_at,
                 ends_at: row.ends_at,
                 last_seen_at: row.last_seen_at,
+                opened: row
+                    .opened_from
+                    .zip(row.opened_by)
+                    .map(|(from, by)| Opened { from: OrgId(from), by: SessionId(by) }),
             })
         })
         .transpose()

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use app::auth::{NewSession, Origin};
+use app::impersonation::Switched;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
@@ -81,6 +82,15 @@ pub(crate) fn set_cookies(session: &NewSession, now: DateTime<Utc>, settings: &A
 #[must_use]
 pub(crate) fn clear_cookies(settings: &ApiSettings) -> [String; 3] {
     cookies(("", 0), ("", 0), ("", 0), settings)
+}
+
+/// The `Set-Cookie` values that switch to another session of the same sign-in: its refresh token stays as it is.
+#[must_use]
+pub(crate) fn switch_cookies(switched: &Switched, now: DateTime<Utc>, settings: &ApiSettings) -> Vec<String> {
+    let access = (switched.access.expose_secret(), (switched.access_expires_at - now).num_seconds());
+    let csrf = (switched.csrf.as_str(), (switched.expires_at - now).num_seconds());
+    let [access, _refresh, csrf] = cookies(access, ("", 0), csrf, settings);
+    vec![access, csrf]
 }
 
 fn cookies(

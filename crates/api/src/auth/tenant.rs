@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use app::audit::Actor;
 use app::auth::{Identity, Principal};
 use axum::extract::FromRequestParts;
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method};
 use domain::ids::OrgId;
 use domain::permissions::Permission;
 use domain::plans::Feature;
@@ -18,6 +18,9 @@ use store::organizations::OrgStatus;
 use super::credentials;
 use crate::problem::ApiError;
 use crate::state::ApiState;
+
+/// Names the organization to act for: one's own, or one below it.
+pub const ACTING_FOR: HeaderName = HeaderName::from_static("x-organization-id");
 
 /// A permission as a type, so that a handler's signature says what it needs.
 pub trait Needs: Send + Sync + 'static {
@@ -135,6 +138,13 @@ impl<N: Needs> FromRequestParts<ApiState> for Tenant<N> {
 #[derive(Debug, Clone)]
 pub(crate) struct Known(pub(crate) Identity);
 
+/// The organization that a request names to be acted for. A text that is no id names none that there is.
+fn acting_for(headers: &HeaderMap) -> Result<Option<OrgId>, ApiError> {
+    let Some(value) = headers.get(ACTING_FOR) else { return Ok(None) };
+    let org_id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    org_id.map(Some).ok_or(ApiError::NotFound("organization"))
+}
+
 /// A signed-in person, whatever their rights.
 #[derive(Debug)]
 pub struct SignedIn(pub Identity);
@@ -155,7 +165,7 @@ impl FromRequestParts<ApiState> for SignedIn {
                 (cookie.ok_or(ApiError::Unauthenticated)?, true)
             }
         };
-        let identity = app::auth::identify(&state.app, &token, None, address).await?;
+        let identity = app::auth::identify(&state.app, &token, acting_for(&parts.headers)?, address).await?;
         let identity = identity.ok_or(ApiError::Unauthenticated)?;
         let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         // A browser sends its cookie whoever made it ask; only a page of ours knows what belongs to it.

@@ -174,6 +174,19 @@ pub struct Me {
     /// What the role allows.
     #[schema(value_type = Vec<String>, example = json!(["calls:read", "leads:read"]))]
     permissions: Vec<&'static str>,
+    /// Set while somebody from an organization above works here.
+    #[schema(required)]
+    impersonating: Option<Impersonating>,
+}
+
+/// An organization that is open from above.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Impersonating {
+    /// From where it was opened.
+    #[schema(example = "org_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    home_organization_id: String,
+    /// When it closes by itself.
+    until: DateTime<Utc>,
 }
 
 /// A person.
@@ -203,6 +216,12 @@ pub struct OrganizationView {
 
 impl From<Identity> for Me {
     fn from(identity: Identity) -> Self {
+        let impersonating = match (&identity.principal, identity.opened) {
+            (app::auth::Principal::Person { expires_at, .. }, Some(opened)) => {
+                Some(Impersonating { home_organization_id: opened.from.to_string(), until: *expires_at })
+            }
+            _ => None,
+        };
         Self {
             user: identity.person().map(|user| UserView {
                 id: user.id.to_string(),
@@ -212,6 +231,7 @@ impl From<Identity> for Me {
             organization: OrganizationView { id: identity.org.id.to_string(), name: identity.org.name },
             role: identity.role,
             permissions: identity.permissions.iter().map(|p| p.name()).collect(),
+            impersonating,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod calls;
 pub mod clients;
 pub mod domains;
 pub mod hours;
+pub mod impersonation;
 pub mod invitations;
 pub mod knowledge;
 pub mod lead_questions;
@@ -51,6 +52,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(calls::router())
         .merge(clients::router())
         .merge(domains::router())
+        .merge(impersonation::router())
         .merge(invitations::router())
         .merge(knowledge::router())
         .merge(lead_questions::router())

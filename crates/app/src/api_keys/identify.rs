@@ -9,6 +9,7 @@ use store::api_keys::{self, ApiKey};
 
 use super::KEY_PREFIX;
 use crate::access;
+use crate::auth::cache::Asker;
 use crate::auth::identity::{Identity, Principal};
 use crate::error::AppError;
 use crate::runtime::App;
@@ -67,6 +68,7 @@ pub async fn look_up(app: &App, key: &str, acting_for: Option<OrgId>) -> Result<
             permissions: rights.permissions,
             child_permissions: rights.child_permissions,
             entitlements: rights.entitlements,
+            opened: None,
         },
     }))
 }
@@ -88,6 +90,16 @@ pub async fn identify(
     acting_for: Option<OrgId>,
     address: Option<IpAddr>,
 ) -> Result<Option<Identity>, AppError> {
+    let now = app.ambient.now();
+    // The address belongs to what is remembered, for not every key may be used from everywhere.
+    let shown =
+        tokens::hash(&format!("{key} {}", address.map(|address| address.to_string()).unwrap_or_default()));
+    let asker = Asker::Key(shown, acting_for);
+    if let Some(identity) = app.auth_cache.get(&asker, now) {
+        note(app, &identity, address);
+        return Ok(Some(identity));
+    }
+    let ticket = app.auth_cache.ticket();
     let Some(found) = look_up(app, key, acting_for).await? else {
         return Ok(None);
     };
@@ -95,8 +107,13 @@ pub async fn identify(
         tracing::info!(org.id = %found.identity.home_org_id, "a key was used from an address that it is not for");
         return Ok(None);
     }
-    if let Principal::Key { id, .. } = found.identity.principal {
+    app.auth_cache.put(ticket, asker, &found.identity, now);
+    note(app, &found.identity, address);
+    Ok(Some(found.identity))
+}
+
+fn note(app: &App, identity: &Identity, address: Option<IpAddr>) {
+    if let Principal::Key { id, .. } = identity.principal {
         app.note_key_use(id, address);
     }
-    Ok(Some(found.identity))
 }

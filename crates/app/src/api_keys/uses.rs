@@ -56,7 +56,9 @@ impl App {
     }
 
     /// A key was changed or ended: what was remembered of it holds no longer. Call it after the commit.
-    pub(crate) fn forget_key(&self, _id: ApiKeyId) {}
+    pub(crate) fn forget_key(&self, id: ApiKeyId) {
+        self.auth_cache.invalidate_key(id);
+    }
 }
 
 #[cfg(test)]

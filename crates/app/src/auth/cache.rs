@@ -88,9 +88,12 @@ impl AuthCache {
         }
     }
 
-    /// Forgets a session. Call it after the commit, as with the others.
+    /// Forgets a session, and what was opened from it. Call it after the commit, as with the others.
     pub fn invalidate_session(&self, session_id: SessionId) {
-        self.forget(move |asker, _| matches!(asker, Asker::Session(id, _) if *id == session_id));
+        self.forget(move |asker, identity| {
+            matches!(asker, Asker::Session(id, _) if *id == session_id)
+                || identity.opened.is_some_and(|opened| opened.by == session_id)
+        });
     }
 
     /// Forgets whatever is known of a person.

@@ -44,6 +44,10 @@ pub async fn identify(
     let ticket = app.auth_cache.ticket();
     let mut tx = SystemTx::begin(&app.db, "the session says which organization it is").await?;
     let Some(session) = sessions::find(&mut tx, access.session_id, now).await? else { return Ok(None) };
+    // What was opened from above is open alone.
+    if session.opened.is_some() && acting_for.is_some_and(|org_id| org_id != session.org_id) {
+        return Err(AppError::NotFound { noun: "organization" });
+    }
     let rights = rights_of(&mut tx, &session, acting_for.unwrap_or(session.org_id)).await?;
     if now - session.last_seen_at >= NOTED_EVERY {
         sessions::touch(&mut tx, session.id, now).await?;
@@ -61,16 +65,21 @@ pub async fn identify(
 }
 
 /// What a session may do in an organization; `None` when nothing.
-pub(super) async fn rights_of(
+pub(crate) async fn rights_of(
     tx: &mut SystemTx,
     session: &Session,
     org_id: OrgId,
 ) -> Result<Option<Rights>, AppError> {
     let Some(rights) = access::rights_of_person(tx, session.user_id, org_id).await? else { return Ok(None) };
+    // Somebody who became a member meanwhile, or lost the place above, is not there from above any more.
+    if session.opened.is_some_and(|opened| opened.from != rights.home_org_id) {
+        return Ok(None);
+    }
+    let signed_in_at = session.opened.map_or(session.org_id, |opened| opened.from);
     let vouched = match session.method {
         // An identity provider vouches for its own organization's rights. It is set up by that organization, so
         // it must not open what the same person may do elsewhere.
-        Method::SingleSignOn => rights.home_org_id == session.org_id,
+        Method::SingleSignOn => rights.home_org_id == signed_in_at,
         Method::Password | Method::SecondFactor => {
             rights.role == MENDS_SINGLE_SIGN_ON
                 || single_sign_on::enforced_by(tx, &[rights.home_org_id]).await?.is_empty()
@@ -79,7 +88,7 @@ pub(super) async fn rights_of(
     Ok(vouched.then_some(rights))
 }
 
-pub(super) fn identity_of(rights: Rights, session: &Session) -> Identity {
+pub(crate) fn identity_of(rights: Rights, session: &Session) -> Identity {
     let user = Person { id: session.user_id, email: session.email.clone(), name: session.name.clone() };
     Identity {
         principal: Principal::Person {
@@ -94,6 +103,7 @@ pub(super) fn identity_of(rights: Rights, session: &Session) -> Identity {
         permissions: rights.permissions,
         child_permissions: rights.child_permissions,
         entitlements: rights.entitlements,
+        opened: session.opened,
     }
 }
 

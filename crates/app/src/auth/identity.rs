@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::ids::{ApiKeyId, OrgId, SessionId, UserId};
 use domain::permissions::{Permission, PermissionSet};
 use domain::plans::{Entitlements, Feature};
+use store::impersonation::Opened;
 use store::organizations::{OrgKind, OrgStatus};
 use store::sessions::Method;
 
@@ -28,6 +29,8 @@ pub struct Identity {
     pub child_permissions: PermissionSet,
     /// What the organization's plan allows.
     pub entitlements: Arc<Entitlements>,
+    /// Where the organization was opened from, when somebody from above works in it.
+    pub opened: Option<Opened>,
 }
 
 /// A person or a program.

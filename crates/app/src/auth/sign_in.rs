@@ -175,6 +175,7 @@ pub(crate) async fn begin(
         expires_at: now + REFRESH_LIFE,
         ends_at: now + LONGEST_SESSION,
         last_seen_at: now,
+        opened: None,
     };
     let ip = origin.address.map(|address| address.to_string());
     sessions::create(

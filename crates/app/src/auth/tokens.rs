@@ -96,6 +96,20 @@ impl TokenKeys {
         now: DateTime<Utc>,
     ) -> Result<(SecretString, DateTime<Utc>), AppError> {
         let expires_at = now + ACCESS_LIFE;
+        let token = self.access_until(user_id, session_id, org_id, jti, now, expires_at)?;
+        Ok((token, expires_at))
+    }
+
+    /// The same for a session that can't be renewed, good until the session ends.
+    pub(crate) fn access_until(
+        &self,
+        user_id: UserId,
+        session_id: SessionId,
+        org_id: OrgId,
+        jti: Uuid,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<SecretString, AppError> {
         let claims = Claims {
             sub: user_id.to_string(),
             sid: session_id.to_string(),
@@ -108,7 +122,7 @@ impl TokenKeys {
         };
         let token = encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .map_err(|error| AppError::Bug(format!("could not sign an access token: {error}")))?;
-        Ok((token.into(), expires_at))
+        Ok(token.into())
     }
 
     /// Reads an access token; `None` when it is not one of ours.

@@ -11,7 +11,7 @@ use store::{StoreError, SystemTx, members, users};
 
 use super::TOKEN_PREFIX;
 use crate::audit::{self, Actor, Who};
-use crate::auth::Identity;
+use crate::auth::{Identity, passwords};
 use crate::error::AppError;
 use crate::runtime::App;
 use crate::tokens;
@@ -80,7 +80,8 @@ pub async fn accept(
             });
         }
         Acceptor::New { name, password } => {
-            let hash = hashed(password).await?;
+            passwords::check_rules("password", password.expose_secret(), &[name, &shown.email])?;
+            let hash = passwords::hash(app, password).await?;
             let id = UserId(app.ambient.new_id());
             let user =
                 User { id, email: shown.email.clone(), name: name.to_owned(), password_hash: Some(hash) };
@@ -107,12 +108,6 @@ pub async fn accept(
     tx.commit().await?;
     app.forget_rights_of(user_id);
     Ok(Accepted { org_id: shown.org_id, org_name: shown.org_name, role: shown.role.name, email: shown.email })
-}
-
-async fn hashed(password: SecretString) -> Result<String, AppError> {
-    let hash = move || crate::auth::passwords::hash_password(password.expose_secret());
-    let hashed = tokio::task::spawn_blocking(hash).await;
-    hashed.map_err(|error| AppError::Bug(format!("hashing a password did not finish: {error}")))?
 }
 
 fn taken(error: StoreError) -> AppError {

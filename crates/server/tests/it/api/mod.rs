@@ -25,6 +25,6 @@ mod receipts;
 mod recordings;
 mod roles;
 mod sessions;
-mod webhooks;
 mod tree;
+mod webhooks;
 mod world;
