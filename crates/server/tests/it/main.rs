@@ -5,4 +5,5 @@ mod api;
 mod architecture;
 mod commands;
 mod recovery;
+mod seed;
 mod spoken;

@@ -2,6 +2,7 @@
 
 mod access;
 mod agency;
+mod bulk;
 mod calls;
 mod clients;
 mod embedded;

@@ -24,6 +24,7 @@ mod rate_limits;
 mod receipts;
 mod recordings;
 mod roles;
+mod secrets;
 mod sessions;
 mod tree;
 mod webhooks;

@@ -19,9 +19,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::call_plan::CallPlan;
 use domain::domain_names::DomainName;
 use domain::ids::{
-    AgentId, CallId, ClientId, KnowledgeId, LeadId, MessageId, NumberId, OrgId, ProjectId, QuestionId, UserId,
+    AgentId, CallId, ClientId, KnowledgeId, LeadId, MessageId, NumberId, OrgId, ProjectId, QuestionId,
+    RoleId, UserId,
 };
 use domain::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion, Priority};
+use domain::permissions::PermissionSet;
+use domain::roles::RoleRef;
 use provider_traits::ambient::{Ambient, Clock, RandomIds};
 use provider_traits::brain::{Brain, Mind};
 use provider_traits::descriptor::{Descriptor, Locality};
@@ -249,28 +252,58 @@ impl World {
         self.founded(name, digit, OrgStatus::Active, plan).await
     }
 
+    /// Founds an agency below a partner of its own; returns the partner, too.
+    pub(crate) async fn agency_of_a_partner(
+        &self,
+        name: &str,
+        digit: u8,
+        status: OrgStatus,
+    ) -> (Agency, OrgId) {
+        let partner = OrgId(self.app.ambient.new_id());
+        let mut tx = SystemTx::begin(&self.app.db, "a test founds a partner").await.unwrap();
+        let platform = self.platform(&mut tx).await;
+        let founded = NewOrganization {
+            kind: OrgKind::Partner,
+            ..organization(partner, Some(platform), "Partner", OrgStatus::Active, self.app.ambient.now())
+        };
+        store::organizations::insert(&mut tx, &founded).await.unwrap();
+        tx.commit().await.unwrap();
+        (self.founded_below(Some(partner), name, digit, status, "enterprise").await, partner)
+    }
+
+    /// The platform, founded if need be.
+    async fn platform(&self, tx: &mut SystemTx) -> OrgId {
+        if let Some(platform) = store::organizations::platform(tx).await.unwrap() {
+            return platform;
+        }
+        let platform = OrgId(self.app.ambient.new_id());
+        let founded = organization(platform, None, "Platform", OrgStatus::Active, self.app.ambient.now());
+        store::organizations::insert(tx, &founded).await.unwrap();
+        platform
+    }
+
     async fn founded(&self, name: &str, digit: u8, status: OrgStatus, plan: &str) -> Agency {
+        self.founded_below(None, name, digit, status, plan).await
+    }
+
+    async fn founded_below(
+        &self,
+        above: Option<OrgId>,
+        name: &str,
+        digit: u8,
+        status: OrgStatus,
+        plan: &str,
+    ) -> Agency {
         let id = |_: &str| self.app.ambient.new_id();
         let now = self.app.ambient.now();
         let org = OrgId(id("org"));
         let mut tx = SystemTx::begin(&self.app.db, "a test founds an agency").await.unwrap();
-        let platform = match store::organizations::platform(&mut tx).await.unwrap() {
-            Some(platform) => platform,
-            None => {
-                let platform = OrgId(id("platform"));
-                store::organizations::insert(
-                    &mut tx,
-                    &organization(platform, None, "Platform", OrgStatus::Active, now),
-                )
-                .await
-                .unwrap();
-                platform
-            }
+        let above = match above {
+            Some(above) => above,
+            None => self.platform(&mut tx).await,
         };
-        let business = NewOrganization {
-            plan_id: plan.to_owned(),
-            ..organization(org, Some(platform), name, status, now)
-        };
+        let business =
+            NewOrganization { plan_id: plan.to_owned(), ..organization(org, Some(above), name, status, now) };
         store::organizations::insert(&mut tx, &business).await.unwrap();
         tx.commit().await.unwrap();
 
@@ -311,7 +344,37 @@ impl World {
 
     /// Employs a person and signs them in; returns the bearer token.
     pub(crate) async fn sign_in_as(&self, agency: &Agency, role: &str) -> String {
-        let email = self.employ(agency, role).await;
+        self.sign_in_at(agency.id, role).await
+    }
+
+    /// Signs in a person with exactly these permissions, by a role of the organization's own.
+    pub(crate) async fn sign_in_with(&self, org: OrgId, permissions: PermissionSet) -> String {
+        let email = self.employ_at(org, "viewer").await;
+        let role = RoleId(self.app.ambient.new_id());
+        let content = store::roles::RoleContent {
+            name: format!("Role {}", role.0.simple()),
+            description: String::new(),
+            permissions,
+            child_permissions: PermissionSet::default(),
+        };
+        let now = self.app.ambient.now();
+        let mut tx = SystemTx::begin(&self.app.db, "a test finds a person").await.unwrap();
+        let user = store::users::find_by_email(&mut tx, &email).await.unwrap().unwrap();
+        drop(tx);
+        let mut tx = OrgTx::begin(&self.app.db, org).await.unwrap();
+        store::roles::insert(&mut tx, role, &content, now).await.unwrap();
+        store::members::set_role(&mut tx, user.id, RoleRef::Own(role), now).await.unwrap();
+        tx.commit().await.unwrap();
+        self.log_in(&email).await
+    }
+
+    /// Signs in a person of an organization that may be no agency.
+    pub(crate) async fn sign_in_at(&self, org: OrgId, role: &str) -> String {
+        let email = self.employ_at(org, role).await;
+        self.log_in(&email).await
+    }
+
+    async fn log_in(&self, email: &str) -> String {
         let body = serde_json::json!({ "email": email, "password": PASSWORD });
         let answer = self.post("/api/v1/auth/login", None, &body).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
@@ -320,6 +383,10 @@ impl World {
 
     /// Employs a person; returns the address they sign in with.
     pub(crate) async fn employ(&self, agency: &Agency, role: &str) -> String {
+        self.employ_at(agency.id, role).await
+    }
+
+    async fn employ_at(&self, org: OrgId, role: &str) -> String {
         let user_id = UserId(self.app.ambient.new_id());
         let email = format!("{role}.{}@agency.example", user_id.0.simple());
         let user = User {
@@ -330,7 +397,7 @@ impl World {
         };
         let mut tx = SystemTx::begin(&self.app.db, "a test employs a person").await.unwrap();
         store::users::insert(&mut tx, &user, self.app.ambient.now()).await.unwrap();
-        store::users::set_member(&mut tx, agency.id, user_id, role).await.unwrap();
+        store::users::set_member(&mut tx, org, user_id, role).await.unwrap();
         tx.commit().await.unwrap();
         email
     }

@@ -30,7 +30,7 @@ pub(super) struct Case {
     pub(super) body: Value,
     /// Query parameters.
     pub(super) query: BTreeMap<String, String>,
-    /// Asked by the owner of the `business` (the rule), its `partner`, or the `platform`.
+    /// Asked by the admin of the `partner` above the business, not by the owner of the business.
     pub(super) asker: Option<String>,
     /// What the rightful owner is answered, where it is no success. Needs `why`.
     pub(super) own: Option<u16>,

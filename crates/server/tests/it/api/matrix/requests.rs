@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
+use store::organizations::OrgStatus;
 
 use super::Faults;
 use super::bodies;
@@ -16,7 +17,7 @@ const TOO_LARGE: usize = 9 << 20;
 #[tokio::test]
 async fn a_path_answers_its_methods_and_says_which() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let token = matrix.token(&side, "owner").await;
     let mut faults = Faults::default();
     for (path, methods) in matrix.document.methods() {
@@ -49,14 +50,14 @@ async fn a_path_answers_its_methods_and_says_which() {
 #[tokio::test]
 async fn a_wrong_body_is_refused_and_its_field_named() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
-    let token = matrix.token(&side, "owner").await;
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let mut faults = Faults::default();
     for operation in matrix.document.operations.iter().filter(|o| !o.is_of_the_carrier()) {
         let case = matrix.case(operation);
         if !case.has(Part::Body) || matrix.document.json_body(operation).is_none() {
             continue;
         }
+        let token = matrix.owner(operation, &side).await;
         let asked = matrix.right(operation, &side).await;
         let right = asked.body.clone().unwrap();
         let too_large = format!("{{\"zz_unknown\":\"{}\"}}", "x".repeat(TOO_LARGE));
@@ -100,13 +101,13 @@ async fn a_wrong_body_is_refused_and_its_field_named() {
 #[tokio::test]
 async fn a_wrong_query_is_refused() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
-    let token = matrix.token(&side, "owner").await;
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let mut faults = Faults::default();
     for operation in matrix.document.operations.iter().filter(|o| !o.is_of_the_carrier()) {
         if !matrix.case(operation).has(Part::Query) {
             continue;
         }
+        let token = matrix.owner(operation, &side).await;
         for (name, value) in bodies::wrong_queries(&matrix.document, operation) {
             let mut asked = matrix.right(operation, &side).await;
             asked.query.insert(name.clone(), value);
@@ -122,12 +123,12 @@ async fn a_wrong_query_is_refused() {
 #[tokio::test]
 async fn what_is_no_id_names_nothing() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
-    let token = matrix.token(&side, "owner").await;
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let mut faults = Faults::default();
     let long = "x".repeat(300);
     for operation in matrix.document.operations.iter().filter(|o| !o.is_without_tenant()) {
         let case = matrix.case(operation);
+        let token = matrix.owner(operation, &side).await;
         for (name, value) in case.path_values().iter().filter(|(_, value)| value.starts_with('$')) {
             let own = matrix.right(operation, &side).await;
             let other_noun = format!("zz_{}", own.path[name].split('_').next_back().unwrap());
@@ -152,8 +153,7 @@ async fn what_is_no_id_names_nothing() {
 #[tokio::test]
 async fn a_change_of_configuration_names_the_version_it_is_based_on() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
-    let token = matrix.token(&side, "owner").await;
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let mut faults = Faults::default();
     let mut seen = 0;
     for operation in &matrix.document.operations {
@@ -161,6 +161,7 @@ async fn a_change_of_configuration_names_the_version_it_is_based_on() {
             continue;
         }
         seen += 1;
+        let token = matrix.owner(operation, &side).await;
         let right = matrix.right(operation, &side).await;
         for (version, expect, kind) in
             [(None, 428, "if-match-required"), (Some("\"outdated\""), 412, "out-of-date")]

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use domain::ids::OrgId;
+use domain::permissions::PermissionSet;
 use serde_json::Value;
+use store::organizations::OrgStatus;
 use tokio::sync::Mutex;
 
 use super::bodies;
@@ -24,6 +27,8 @@ pub(super) struct Matrix {
 /// A tenant.
 pub(super) struct Side {
     pub(super) agency: Agency,
+    /// Above it; has no other below.
+    pub(super) partner: OrgId,
     /// Bearer tokens by role.
     tokens: Mutex<BTreeMap<String, String>>,
     /// Things made by operations that are not used up.
@@ -60,8 +65,10 @@ impl Matrix {
         }
     }
 
-    pub(super) fn side(&self, agency: Agency) -> Side {
-        Side { agency, tokens: Mutex::default(), things: Mutex::default() }
+    /// Founds a tenant.
+    pub(super) async fn side(&self, name: &str, digit: u8, status: OrgStatus) -> Side {
+        let (agency, partner) = self.world.agency_of_a_partner(name, digit, status).await;
+        Side { agency, partner, tokens: Mutex::default(), things: Mutex::default() }
     }
 
     pub(super) fn case(&self, operation: &Operation) -> Case {
@@ -160,10 +167,30 @@ impl Matrix {
         token
     }
 
+    /// A person who may do just that.
+    pub(super) async fn token_with(&self, of: &Side, permissions: PermissionSet) -> String {
+        let mut tokens = of.tokens.lock().await;
+        let name = permissions.names().join(",");
+        if let Some(token) = tokens.get(&name) {
+            return token.clone();
+        }
+        let token = self.world.sign_in_with(of.agency.id, permissions).await;
+        tokens.insert(name, token.clone());
+        token
+    }
+
     /// The owner who asks an operation: somebody new where the operation is about their own session or account.
     pub(super) async fn owner(&self, operation: &Operation, of: &Side) -> String {
         if operation.is_without_tenant() {
             return self.world.sign_in_as(&of.agency, "owner").await;
+        }
+        if self.case(operation).asker.as_deref() == Some("partner") {
+            let mut tokens = of.tokens.lock().await;
+            if !tokens.contains_key("partner") {
+                let token = self.world.sign_in_at(of.partner, "partner_admin").await;
+                tokens.insert("partner".to_owned(), token);
+            }
+            return tokens["partner"].clone();
         }
         self.token(of, "owner").await
     }
@@ -248,7 +275,7 @@ impl Matrix {
             .operation(operation)
             .unwrap_or_else(|| panic!("[made_by] {name}: no operation {by}"));
         let asked = Box::pin(self.right(operation, of)).await;
-        let token = self.token(of, "owner").await;
+        let token = self.owner(operation, of).await;
         let answer = self.send(&asked, Some(&token)).await;
         assert!(answer.status.is_success(), "${name} could not be made by {by}: {answer:?}");
         let json = answer.json();

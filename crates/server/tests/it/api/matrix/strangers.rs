@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use domain::permissions::{Permission, Role};
+use domain::permissions::{Permission, PermissionSet, Role};
 use serde_json::Value;
 use store::organizations::OrgStatus;
 
@@ -19,7 +19,7 @@ const RESTLESS: &[&str] = &["list_audit_log", "list_sessions", "get_entitlements
 #[tokio::test]
 async fn nobody_gets_in_without_a_session() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let mut faults = Faults::default();
     let made_up = format!("scs_{}", "0".repeat(64));
     for operation in matrix.document.operations.iter().filter(|o| !o.is_of_the_carrier()) {
@@ -39,7 +39,7 @@ async fn nobody_gets_in_without_a_session() {
 #[tokio::test]
 async fn each_role_may_exactly_what_the_document_says() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency("Aurora", 1).await);
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let mut faults = Faults::default();
     // Weakest first, so that what is deleted is still there to be refused; the emperor has a role nobody knows.
     let roles: Vec<&str> =
@@ -61,10 +61,33 @@ async fn each_role_may_exactly_what_the_document_says() {
 }
 
 #[tokio::test]
+async fn the_permission_that_is_named_is_the_one_that_counts() {
+    let matrix = Matrix::new().await;
+    let side = matrix.side("Aurora", 1, OrgStatus::Active).await;
+    let mut faults = Faults::default();
+    for operation in matrix.document.operations.iter().filter(|o| !o.is_without_tenant()) {
+        if !matrix.case(operation).has(Part::Permission) {
+            continue;
+        }
+        let permission: Permission = operation.permission.parse().unwrap();
+        let asked = matrix.right(operation, &side).await;
+        let all_but_this = PermissionSet::all().without(permission);
+        let only_this = PermissionSet::default().with(permission);
+        for (permissions, may) in [(all_but_this, false), (only_this, true)] {
+            let token = matrix.token_with(&side, permissions).await;
+            let answer = matrix.send(&asked, Some(&token)).await;
+            let refused = answer.status == StatusCode::FORBIDDEN && answer.problem() == "forbidden";
+            let who = if may { "with only its permission" } else { "with all others" };
+            faults.judge(&matrix, operation, &asked, who, &answer, refused != may);
+        }
+    }
+}
+
+#[tokio::test]
 async fn another_tenants_things_do_not_exist() {
     let matrix = Matrix::new().await;
-    let mine = matrix.side(matrix.world.agency("Aurora", 1).await);
-    let theirs = matrix.side(matrix.world.agency("Borealis", 2).await);
+    let mine = matrix.side("Aurora", 1, OrgStatus::Active).await;
+    let theirs = matrix.side("Borealis", 2, OrgStatus::Active).await;
     let mut faults = Faults::default();
     let before = everything_of(&matrix, &theirs).await;
     for operation in matrix.document.operations.iter().filter(|o| !o.is_of_the_carrier()) {
@@ -106,11 +129,14 @@ async fn another_tenants_things_do_not_exist() {
 #[tokio::test]
 async fn a_suspended_organization_can_read_and_not_change() {
     let matrix = Matrix::new().await;
-    let side = matrix.side(matrix.world.agency_in("Aurora", 1, OrgStatus::Suspended).await);
+    let side = matrix.side("Aurora", 1, OrgStatus::Suspended).await;
     let mut faults = Faults::default();
     for operation in matrix.document.operations.iter().filter(|o| !o.is_without_tenant()) {
         let case = matrix.case(operation);
-        if !case.has(Part::Suspended) || needs_making(&matrix, &case) && !operation.changes() {
+        if !case.has(Part::Suspended)
+            || case.asker.is_some()
+            || needs_making(&matrix, &case) && !operation.changes()
+        {
             continue;
         }
         let token = matrix.owner(operation, &side).await;
