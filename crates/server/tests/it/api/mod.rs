@@ -1,8 +1,8 @@
 //! The HTTP API against a real database: a world of two agencies, asked through the router as a browser or an
 //! integrator would ask.
 
-mod agents;
 mod acting;
+mod agents;
 mod api_keys;
 mod audit_log;
 mod call_events;
@@ -11,15 +11,13 @@ mod configuration;
 mod edge;
 mod fake_dns;
 mod idempotency;
+mod invitations;
 mod lead_questions;
 mod leads;
 mod matrix;
+mod members;
 mod notification_settings;
 mod numbers;
-mod invitations;
-mod leads;
-mod matrix;
-mod members;
 mod rate_limits;
 mod receipts;
 mod recordings;
