@@ -88,6 +88,8 @@ pub async fn change(
         .await?;
     let after = organizations::get(&mut tx).await?;
     tx.commit().await?;
+    // Who is signed in carries the name.
+    app.auth_cache.invalidate_org(actor.org_id);
     Ok(after)
 }
 

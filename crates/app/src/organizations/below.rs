@@ -70,6 +70,7 @@ pub async fn change_below(
     }
     let after = below::get(&mut tx, actor.org_id, id).await?;
     tx.commit().await?;
+    app.auth_cache.invalidate_org(id);
     Ok(after)
 }
 
@@ -141,6 +142,7 @@ pub async fn change_standing(
     audit::record_in_both(&mut tx, app, actor, id, action(before.status, change.status), detail).await?;
     let after = below::get(&mut tx, actor.org_id, id).await?;
     tx.commit().await?;
+    app.auth_cache.invalidate_org(id);
     tracing::info!(org.id = %id, status = ?change.status, "an organization stands elsewhere now");
     Ok(after)
 }

@@ -15,6 +15,7 @@ use super::below::choose_plan;
 use super::checked_name;
 use crate::audit::{self, Actor};
 use crate::error::AppError;
+use crate::invitations;
 use crate::runtime::App;
 
 /// The name that a new business's agent gives itself.
@@ -39,7 +40,7 @@ pub struct NewOrganization {
     pub default_country: Country,
     /// Currency of amounts said without one.
     pub currency: Currency,
-    /// Who is to own it; notifications go there.
+    /// Who is invited to own it; notifications go there.
     pub owner_email: Option<EmailAddress>,
 }
 
@@ -113,6 +114,11 @@ pub async fn found(
     let detail = json!({ "name": name, "kind": new.kind, "plan": plan_id, "status": status });
     audit::record_in_both(&mut tx, app, actor, id, "organization:create", detail).await?;
     let mut tx = below::enter(tx, id);
+    if let Some(email) = &new.owner_email {
+        // Entered in the new organization's own log, in the name of whoever founds it.
+        let founder = Actor { org_id: id, ..*actor };
+        invitations::invite_founder(&mut tx, app, &founder, email.as_str()).await?;
+    }
     if new.kind == OrgKind::Business {
         furnish(app, &mut tx).await?;
     }

@@ -36,6 +36,7 @@ pub async fn end_trials(app: &App) -> Result<usize, AppError> {
                 .await?;
         }
         tx.commit().await?;
+        ended.iter().for_each(|id| app.auth_cache.invalidate_org(*id));
         count += ended.len();
         if ended.len() < BATCH as usize {
             return Ok(count);

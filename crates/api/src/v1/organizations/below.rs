@@ -95,7 +95,7 @@ pub(crate) struct NewOrganizationBody {
     #[garde(skip)]
     #[schema(value_type = Option<String>, example = "USD")]
     currency: Option<Currency>,
-    /// Who is to own it. Notifications go there.
+    /// Who is invited to own it, by e-mail. Notifications go there.
     #[serde(default)]
     #[garde(skip)]
     #[schema(value_type = Option<String>, example = "dana@aurora.example")]

@@ -3,8 +3,10 @@
 
 mod acting;
 mod agents;
+mod answering;
 mod api_keys;
 mod audit_log;
+mod branding;
 mod call_events;
 mod calls;
 mod configuration;
@@ -18,6 +20,7 @@ mod matrix;
 mod members;
 mod notification_settings;
 mod numbers;
+mod organizations;
 mod rate_limits;
 mod receipts;
 mod recordings;

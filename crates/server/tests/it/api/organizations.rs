@@ -67,8 +67,12 @@ impl Tree {
     async fn log(&self, id: &Value) -> Vec<String> {
         let id: OrgId = id.as_str().unwrap().parse().unwrap();
         let mut tx = OrgTx::begin(&self.world.app.db, id).await.unwrap();
-        let page = store::audit::list(&mut tx, None, 50).await.unwrap();
-        page.items.into_iter().map(|entry| entry.action).filter(|a| a.starts_with("organization:")).collect()
+        let page = store::audit::list(&mut tx, &store::audit::Filter::default(), None, 50).await.unwrap();
+        page.items
+            .into_iter()
+            .map(|entry| entry.entry.action)
+            .filter(|a| a.starts_with("organization:"))
+            .collect()
     }
 }
 

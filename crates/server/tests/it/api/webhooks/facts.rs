@@ -49,6 +49,7 @@ async fn a_call_is_told_when_it_begins_and_when_it_is_over() {
         from: "+15135550199".to_owned(),
         to: "+15135550101".to_owned(),
         forwarded_from: None,
+        signed: false,
     };
     let Answer::Connect { call_id, ticket } = app.answer_call(announced.clone()).await else {
         panic!("the call is not connected")
