@@ -47,6 +47,7 @@ pub fn router(state: ApiState, voice: Arc<VoiceEdge>) -> Router {
     routes
         .merge(docs_page::router())
         .merge(pages::router())
+        .merge(compat::pages())
         .fallback(not_found)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(state.clone(), plan_named))

@@ -61,6 +61,46 @@ pub async fn import(app: &App, actor: &Actor, entries: &[EntryContent]) -> Resul
     Ok(())
 }
 
+/// An entry to be saved by its question.
+#[derive(Debug)]
+pub struct SavedEntry {
+    /// The heading it stands under.
+    pub category: String,
+    /// The question.
+    pub question: String,
+    /// The answer.
+    pub answer: String,
+}
+
+/// Saves entries by their questions: one that is asked already is changed, any other is entered for everybody. The
+/// rest stays as it is.
+///
+/// # Errors
+/// Storage errors.
+pub async fn save(app: &App, actor: &Actor, entries: &[SavedEntry]) -> Result<(), AppError> {
+    let now = app.ambient.now();
+    let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    for entry in entries {
+        let known = knowledge::find_by_question(&mut tx, &entry.question).await?;
+        let content = EntryContent {
+            category: entry.category.clone(),
+            question: entry.question.clone(),
+            answer: entry.answer.clone(),
+            variants: known.as_ref().map_or_else(Vec::new, |known| known.content.variants.clone()),
+            visibility: known.as_ref().map_or(Visibility::Public, |known| known.content.visibility),
+        };
+        match known {
+            Some(known) => knowledge::update(&mut tx, known.id, &content, now).await?,
+            None => knowledge::insert(&mut tx, KnowledgeId(app.ambient.new_id()), &content, now).await?,
+        }
+    }
+    let detail = json!({ "entries": entries.len() });
+    audit::record(&mut tx, app, actor, "knowledge:save", &actor.org_id, detail).await?;
+    tx.commit().await?;
+    forget_vocabulary(app, actor.org_id);
+    Ok(())
+}
+
 /// Changes an entry, if it is still as the asker saw it (`based_on` is the `updated_at` of what they saw).
 ///
 /// # Errors

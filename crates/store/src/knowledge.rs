@@ -218,6 +218,28 @@ pub async fn get(tx: &mut OrgTx, id: KnowledgeId) -> Result<Entry, StoreError> {
     .try_into()
 }
 
+/// The oldest entry of exactly this question.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn find_by_question(tx: &mut OrgTx, question: &str) -> Result<Option<Entry>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query_as!(
+        Row,
+        r#"SELECT id, category, question, variants, answer, visibility, created_at, updated_at
+           FROM knowledge_entries
+           WHERE org_id = $1 AND question_key = lower(left($2, 200)) AND question = $2
+           ORDER BY id
+           LIMIT 1"#,
+        org_id,
+        question,
+    )
+    .fetch_optional(conn)
+    .await?
+    .map(Entry::try_from)
+    .transpose()
+}
+
 /// Holds an entry until the end of the transaction and tells when it was last changed.
 ///
 /// # Errors

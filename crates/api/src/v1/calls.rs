@@ -22,9 +22,14 @@ use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod transcript;
+
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list_calls)).routes(routes!(get_call, delete_call))
+    OpenApiRouter::new()
+        .routes(routes!(list_calls))
+        .routes(routes!(get_call, delete_call))
+        .merge(transcript::router())
 }
 
 orders! {

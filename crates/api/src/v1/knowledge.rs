@@ -23,12 +23,15 @@ use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod import;
+
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list_knowledge_entries, create_knowledge_entry))
         .routes(routes!(get_knowledge_entry, update_knowledge_entry, delete_knowledge_entry))
         .routes(routes!(list_knowledge_categories))
+        .merge(import::router())
 }
 
 /// A knowledge entry.

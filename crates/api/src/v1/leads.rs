@@ -23,12 +23,15 @@ use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod export;
+
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list_leads, create_lead))
         .routes(routes!(get_lead, update_lead, delete_lead))
         .routes(routes!(merge_leads))
+        .merge(export::router())
 }
 
 /// A lead.

@@ -30,6 +30,7 @@ pub mod plans;
 pub mod projects;
 pub mod recordings;
 pub mod roles;
+pub mod satisfaction;
 pub mod sessions;
 pub mod turn_taking;
 pub mod webhooks;
@@ -68,6 +69,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(plans::router())
         .merge(projects::router())
         .merge(recordings::router())
+        .merge(satisfaction::router())
         .merge(roles::router())
         .merge(sessions::router())
         .merge(webhooks::router())

@@ -107,8 +107,48 @@ pub struct ListParams {
     total: Option<bool>,
 }
 
-/// The parameters of [`ListParams`].
-const PAGE_PARAMETERS: [&str; 3] = ["limit", "cursor", "total"];
+/// Parameters that stand beside a list's filters.
+pub(crate) trait Beside: DeserializeOwned + Validate<Context = ()> {
+    /// Their names.
+    const NAMES: &'static [&'static str];
+}
+
+impl Beside for ListParams {
+    const NAMES: &'static [&'static str] = &["limit", "cursor", "total"];
+}
+
+/// A query of a list's filters and of parameters beside them.
+#[derive(Debug)]
+pub(crate) struct WithFilter<F, B> {
+    /// The filters.
+    pub(crate) filter: F,
+    /// What stands beside them.
+    pub(crate) beside: B,
+}
+
+impl<F: Listing, B: Beside> WithFilter<F, B> {
+    fn of(uri: &Uri) -> Result<Self, ApiError> {
+        let query = uri.query().unwrap_or_default();
+        if query.contains("%00") {
+            return Err(ApiError::field("query", "must not hold the character U+0000"));
+        }
+        let is_beside = |part: &&str| {
+            let name = part.split_once('=').map_or(*part, |(name, _)| name);
+            B::NAMES.contains(&name)
+        };
+        let (beside, filter): (Vec<&str>, Vec<&str>) =
+            query.split('&').filter(|part| !part.is_empty()).partition(is_beside);
+        Ok(Self { filter: read(&filter)?, beside: read(&beside)? })
+    }
+}
+
+impl<S: Send + Sync, F: Listing, B: Beside> FromRequestParts<S> for WithFilter<F, B> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        Self::of(&parts.uri)
+    }
+}
 
 /// An order that a list offers.
 pub(crate) trait Order: Copy + Default {
@@ -191,18 +231,7 @@ impl<F: Listing> List<F> {
     }
 
     fn of(uri: &Uri) -> Result<Self, ApiError> {
-        let query = uri.query().unwrap_or_default();
-        if query.contains("%00") {
-            return Err(ApiError::field("query", "must not hold the character U+0000"));
-        }
-        let is_page = |part: &&str| {
-            let name = part.split_once('=').map_or(*part, |(name, _)| name);
-            PAGE_PARAMETERS.contains(&name)
-        };
-        let (page, filters): (Vec<&str>, Vec<&str>) =
-            query.split('&').filter(|part| !part.is_empty()).partition(is_page);
-        let page: ListParams = read(&page)?;
-        let filter: F = read(&filters)?;
+        let WithFilter { filter, beside: page } = WithFilter::<F, ListParams>::of(uri)?;
         let order = filter.order().unwrap_or_default();
         let (sort, descending) = order.sort();
         let mark = mark(F::NOUN, &filter, &format!("{:?}{descending}", sort.column()));
