@@ -26,6 +26,7 @@ mod receipts;
 mod recordings;
 mod roles;
 mod secrets;
+mod records;
 mod sessions;
 mod tree;
 mod webhooks;
