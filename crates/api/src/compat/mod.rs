@@ -8,6 +8,7 @@ mod clients;
 mod dashboard;
 mod knowledge;
 pub mod lead_questions;
+mod login;
 pub mod notifications;
 mod pages;
 mod projects;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(clients::router())
         .merge(knowledge::router())
         .merge(lead_questions::router())
+        .merge(login::router())
         .merge(notifications::router())
         .merge(projects::router())
         .merge(satisfaction::router());

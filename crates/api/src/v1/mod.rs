@@ -72,5 +72,4 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(satisfaction::router())
         .merge(roles::router())
         .merge(sessions::router())
-        .merge(webhooks::router())
 }
