@@ -79,6 +79,9 @@ pub enum ApiError {
     /// The organization lets its members in by single sign-on only.
     #[error("single sign-on required")]
     SingleSignOnRequired(OrgId),
+    /// The identity provider's word did not let somebody in.
+    #[error("single sign-on failed")]
+    SingleSignOnFailed(String),
     /// A change that a cookie vouches for, without the proof that a page of ours asks for it.
     #[error("csrf token missing or wrong")]
     CsrfMissing,
@@ -228,6 +231,9 @@ impl ApiError {
                 "Sign in by single sign-on",
                 format!("your organization lets its members in at /api/v1/auth/sso/{org_id} only"),
             ),
+            Self::SingleSignOnFailed(reason) => {
+                (S::UNAUTHORIZED, "single-sign-on-failed", "Sign-in failed", reason.clone())
+            }
             Self::CsrfMissing => (
                 S::FORBIDDEN,
                 "csrf",
@@ -440,6 +446,7 @@ impl IntoResponse for ApiError {
             Self::Unauthenticated
             | Self::WrongCredentials
             | Self::SecondFactorRequired
+            | Self::SingleSignOnFailed(_)
             | Self::WrongSecondFactor => Some((header::WWW_AUTHENTICATE, "Bearer".to_owned())),
             _ => None,
         };
@@ -500,6 +507,7 @@ impl From<AppError> for ApiError {
             AppError::SecondFactorRequired => Self::SecondFactorRequired,
             AppError::WrongSecondFactor => Self::WrongSecondFactor,
             AppError::SingleSignOnRequired { org_id } => Self::SingleSignOnRequired(org_id),
+            AppError::SingleSignOnFailed { reason } => Self::SingleSignOnFailed(reason),
             AppError::SignedOut => Self::Unauthenticated,
             AppError::CsrfMissing => Self::CsrfMissing,
             AppError::PersonNeeded => Self::PersonNeeded,

@@ -90,6 +90,12 @@ pub enum AppError {
         /// Which.
         org_id: OrgId,
     },
+    /// The identity provider's word did not let somebody in.
+    #[error("single sign-on failed: {reason}")]
+    SingleSignOnFailed {
+        /// Plain words for the person.
+        reason: String,
+    },
     /// The session is over.
     #[error("the session is over")]
     SignedOut,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::ids::{CallId, OrgId};
-use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, Worker, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use crate::audit_log::ForgetOldEntries;
@@ -92,12 +92,26 @@ impl App {
     /// # Errors
     /// [`AppError::Bug`] with what the runner said when it could not start or broke.
     pub async fn work_on_jobs(self: Arc<Self>) -> Result<(), AppError> {
+        let worker = self.worker().await?;
+        worker.run().await.map_err(|error| AppError::Bug(format!("the job runner broke: {error}")))
+    }
+
+    /// Works off the jobs that are due, and returns.
+    ///
+    /// # Errors
+    /// As [`App::work_on_jobs`].
+    pub async fn work_off_jobs(self: Arc<Self>) -> Result<(), AppError> {
+        let worker = self.worker().await?;
+        worker.run_once().await.map_err(|error| AppError::Bug(format!("the job runner broke: {error}")))
+    }
+
+    async fn worker(self: Arc<Self>) -> Result<Worker, AppError> {
         let drain = self.drain.clone();
         let prune_webhook_log = daily::<PruneWebhookLog>(3, 20)?;
         let forget_old_entries = daily::<ForgetOldEntries>(3, 17)?;
         let end_trials = hourly::<EndTrials>(5)?;
         let check_domains = hourly::<CheckDomains>(35)?;
-        let worker = store::jobs::worker_options(&self.db)
+        store::jobs::worker_options(&self.db)
             .concurrency(CONCURRENCY)
             .define_job::<FinishCall>()
             .define_job::<DeliverWebhooks>()
@@ -119,8 +133,7 @@ impl App {
             .shutdown_signal(async move { drain.cancelled().await })
             .init()
             .await
-            .map_err(|error| AppError::Bug(format!("the job runner did not start: {error}")))?;
-        worker.run().await.map_err(|error| AppError::Bug(format!("the job runner broke: {error}")))
+            .map_err(|error| AppError::Bug(format!("the job runner did not start: {error}")))
     }
 }
 

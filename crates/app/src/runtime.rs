@@ -12,6 +12,7 @@ use provider_traits::brain::Brain;
 use provider_traits::dns::Dns;
 use provider_traits::email::Email;
 use provider_traits::http_sender::HttpSender;
+use provider_traits::identity_provider::IdentityProvider;
 use provider_traits::objects::Objects;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
@@ -71,6 +72,8 @@ pub struct AppParts {
     pub dns: Arc<dyn Dns>,
     /// Requests to addresses that customers chose.
     pub http: Arc<dyn HttpSender>,
+    /// Signs people in by their organization's provider; `None` where it was not built in.
+    pub identity_provider: Option<Arc<dyn IdentityProvider>>,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
     /// The chain of transcribers.
@@ -110,6 +113,7 @@ pub struct App {
     pub(crate) hosts: KnownHosts,
     /// Requests to addresses that customers chose.
     pub(crate) http: Arc<dyn HttpSender>,
+    pub(crate) identity_provider: Option<Arc<dyn IdentityProvider>>,
     pub(crate) outgoing: Outgoing,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
@@ -154,6 +158,7 @@ impl App {
             dns: parts.dns,
             hosts: KnownHosts::default(),
             http: parts.http,
+            identity_provider: parts.identity_provider,
             outgoing: Outgoing::default(),
             secrets: parts.secrets,
             stt: parts.stt,

@@ -9,6 +9,7 @@ pub mod dns;
 pub mod email;
 pub mod error;
 pub mod http_sender;
+pub mod identity_provider;
 pub mod objects;
 pub mod stt;
 pub mod tools;

@@ -3,5 +3,7 @@
 pub mod dns;
 pub mod email;
 pub mod objects;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 pub mod safe_http;
 pub mod twilio;

@@ -177,6 +177,40 @@ impl SafeHttp {
         Ok(ReceiverAnswer { status, retry_after, body })
     }
 
+    /// Sends any request and reads the whole answer, of at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`SendError`]; [`SendError::Broken`] when the answer is larger.
+    #[cfg(feature = "oidc")]
+    pub(crate) async fn exchange(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+        headers: reqwest::header::HeaderMap,
+        body: Vec<u8>,
+        most: usize,
+    ) -> Result<(reqwest::StatusCode, reqwest::header::HeaderMap, Vec<u8>), SendError> {
+        let work = async {
+            let target = target::read(&self.policy, url)?;
+            let addresses = self.addresses(&target).await?;
+            let request = self.client(addresses)?.request(method, target.url).headers(headers).body(body);
+            let mut response = request.send().await.map_err(|error| self.failed(&error))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
+                if body.len() + chunk.len() > most {
+                    return Err(SendError::Broken { reason: format!("it has more than {most} bytes") });
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok((status, headers, body))
+        };
+        let waited_ms = self.patience.total.as_millis() as u64;
+        tokio::time::timeout(self.patience.total, work)
+            .await
+            .map_err(|_elapsed| SendError::Timeout { waited_ms })?
+    }
+
     fn failed(&self, error: &reqwest::Error) -> SendError {
         if error.is_connect() && error.is_timeout() {
             return SendError::Connect {

@@ -59,6 +59,9 @@ pub enum Command {
     Secrets(SecretsCommand),
     /// Fills an empty database with calls, for measurements, and checks how statements do on it.
     Seed(Seed),
+    /// Accounts: make one, give one another password.
+    #[command(subcommand)]
+    User(UserCommand),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi,
     /// Prints a completion script for a shell.
@@ -107,6 +110,49 @@ pub struct Seed {
     /// The longest that a statement of the hot paths may take, in milliseconds.
     #[arg(long, default_value_t = 10.0)]
     pub most_ms: f64,
+}
+
+/// `studioconnect user …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum UserCommand {
+    /// Makes an account. Without an organization it is the operator's own, made when there is none.
+    Create(UserCreate),
+    /// Gives an account another password and ends its sessions.
+    ResetPassword(UserResetPassword),
+}
+
+/// Options of `user create`.
+#[derive(Debug, Clone, Args)]
+pub struct UserCreate {
+    /// The address to sign in with.
+    #[arg(long)]
+    pub email: String,
+    /// The person's name [default: what stands before the at sign].
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The organization's id [default: the operator's own organization].
+    #[arg(long, value_name = "ID", conflicts_with = "platform_admin")]
+    pub organization: Option<String>,
+    /// The role there [default: platform_admin, partner_admin or owner, by the kind of organization].
+    #[arg(long, conflicts_with = "platform_admin")]
+    pub role: Option<String>,
+    /// An administrator of the whole installation.
+    #[arg(long)]
+    pub platform_admin: bool,
+    /// Reads the password from standard input; else one is drawn and shown once.
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// Options of `user reset-password`.
+#[derive(Debug, Clone, Args)]
+pub struct UserResetPassword {
+    /// The address of the account.
+    #[arg(long)]
+    pub email: String,
+    /// Reads the password from standard input; else one is drawn and shown once.
+    #[arg(long)]
+    pub password_stdin: bool,
 }
 
 /// Options of `config docs`.

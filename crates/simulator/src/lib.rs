@@ -5,6 +5,7 @@
 //! only over HTTP and WebSocket.
 
 pub mod caller;
+pub mod identity_provider;
 pub mod line;
 pub mod receiver;
 pub mod scenario;

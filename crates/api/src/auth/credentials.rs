@@ -19,6 +19,8 @@ pub const COOKIE: &str = "studioconnect_session";
 const REFRESH_COOKIE: &str = "studioconnect_refresh";
 /// The cookie that our pages read and repeat in [`CSRF_HEADER`].
 const CSRF_COOKIE: &str = "studioconnect_csrf";
+/// The cookie that binds a single sign-on to the browser that began it.
+const STATE_COOKIE: &str = "studioconnect_sso";
 /// Proves that a request which a cookie vouches for comes from a page of ours.
 pub const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where refresh tokens are exchanged.
@@ -76,6 +78,20 @@ pub(crate) fn set_cookies(session: &NewSession, now: DateTime<Utc>, settings: &A
         (&session.csrf, refresh_s),
         settings,
     )
+}
+
+/// The `Set-Cookie` value that binds a single sign-on to this browser. Lax: it comes back from another site.
+#[must_use]
+pub(crate) fn set_state_cookie(state: &str, max_age_s: i64, settings: &ApiSettings) -> String {
+    let secure = if settings.is_https() { "; Secure" } else { "" };
+    let name = host_name(STATE_COOKIE, settings);
+    format!("{name}={state}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// The state in its cookie.
+#[must_use]
+pub(crate) fn state_cookie(headers: &HeaderMap, settings: &ApiSettings) -> Option<String> {
+    value(headers, &host_name(STATE_COOKIE, settings))
 }
 
 /// The `Set-Cookie` values that take a session away.

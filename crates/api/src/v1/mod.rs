@@ -32,6 +32,7 @@ pub mod recordings;
 pub mod roles;
 pub mod satisfaction;
 pub mod sessions;
+pub mod sso;
 pub mod turn_taking;
 pub mod webhooks;
 
@@ -72,4 +73,6 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(satisfaction::router())
         .merge(roles::router())
         .merge(sessions::router())
+        .merge(sso::router())
+        .merge(webhooks::router())
 }

@@ -16,8 +16,13 @@ use crate::runtime::App;
 
 /// A session's use is noted at most this often.
 const NOTED_EVERY: TimeDelta = TimeDelta::seconds(60);
-/// The role that may sign in by password where single sign-on is enforced, so that it can be mended.
-const MENDS_SINGLE_SIGN_ON: &str = "owner";
+/// The roles that may sign in by password where single sign-on is enforced, so that it can be mended.
+const MEND_SINGLE_SIGN_ON: [&str; 3] = ["owner", "partner_admin", "platform_admin"];
+
+/// Whether somebody of this role may sign in by password in any case.
+pub(super) fn may_mend(role: &str) -> bool {
+    MEND_SINGLE_SIGN_ON.contains(&role)
+}
 
 /// Who a bearer token belongs to, acting for the organization that the request names, else for the session's own.
 /// `None` when it is not one of ours, its fifteen minutes are over, or its session is.
@@ -81,8 +86,7 @@ pub(crate) async fn rights_of(
         // it must not open what the same person may do elsewhere.
         Method::SingleSignOn => rights.home_org_id == signed_in_at,
         Method::Password | Method::SecondFactor => {
-            rights.role == MENDS_SINGLE_SIGN_ON
-                || single_sign_on::enforced_by(tx, &[rights.home_org_id]).await?.is_empty()
+            may_mend(&rights.role) || single_sign_on::enforced_by(tx, &[rights.home_org_id]).await?.is_empty()
         }
     };
     Ok(vouched.then_some(rights))

@@ -10,11 +10,13 @@ mod guard;
 pub mod identify;
 pub mod identity;
 pub(crate) mod letters;
+pub mod operator;
 pub mod password_reset;
 pub mod passwords;
 pub mod renew;
 pub mod second_factor;
 pub mod sign_in;
+pub mod single_sign_on;
 pub mod tokens;
 
 pub use self::identify::{csrf_matches, identify, session_of};

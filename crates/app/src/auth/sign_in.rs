@@ -14,7 +14,7 @@ use store::users::{self, Membership, User};
 use store::{SystemTx, refresh, second_factor as factors, single_sign_on};
 
 use super::guard::{self, Guarded};
-use super::identify::{identity_of, rights_of};
+use super::identify::{identity_of, may_mend, rights_of};
 use super::identity::{Identity, Principal};
 use super::passwords::{self, Verdict};
 use super::second_factor::{self, Code};
@@ -151,7 +151,7 @@ async fn second_step(
 async fn open_by_password(tx: &mut SystemTx, memberships: &[Membership]) -> Result<Option<OrgId>, AppError> {
     let orgs: Vec<OrgId> = memberships.iter().map(|membership| membership.org_id).collect();
     let enforced = single_sign_on::enforced_by(tx, &orgs).await?;
-    let open = memberships.iter().find(|place| place.role == "owner" || !enforced.contains(&place.org_id));
+    let open = memberships.iter().find(|place| may_mend(&place.role) || !enforced.contains(&place.org_id));
     Ok(open.map(|place| place.org_id))
 }
 

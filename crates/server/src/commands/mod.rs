@@ -7,6 +7,7 @@ pub mod figures;
 pub mod migrate;
 pub mod secrets;
 pub mod seed;
+pub mod user;
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -53,6 +54,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Seed(options) => {
             let loaded = collect(&chosen)?;
             runtime()?.block_on(seed::run(options, &loaded.config, &mut out))
+        }
+        Command::User(command) => {
+            let loaded = collect(&chosen)?;
+            telemetry::start(&loaded.config.log)?;
+            runtime()?.block_on(user::run(&loaded.config, command, &mut out))
         }
         Command::Serve(_) => {
             drop(out);

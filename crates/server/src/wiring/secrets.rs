@@ -13,6 +13,19 @@ use crate::config::Config;
 /// The folder in the data folder that only its owner may enter.
 const FOLDER: &str = "keys";
 
+/// Letters of passwords that people read off a screen: none looks like another.
+const LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxyz";
+
+/// A new password to be read off a screen: 12 letters, 51 bits.
+#[must_use]
+pub fn password() -> String {
+    let letters: Vec<char> = rand::random::<[u8; 12]>()
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
+        .collect();
+    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
 /// Opens the envelope of stored secrets.
 ///
 /// # Errors

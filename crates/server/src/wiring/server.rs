@@ -12,6 +12,7 @@ use app::domains::hosts::HostSettings;
 use app::{App, AppParts, AppSettings};
 use brain::rules::RulesBrain;
 use provider_traits::ambient::Ambient;
+use provider_traits::identity_provider::IdentityProvider;
 use providers::dns::SystemDns;
 use providers::email::outbox::Outbox;
 use providers::objects::local::LocalFolder;
@@ -87,6 +88,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         email: Arc::new(
             Outbox::open(&data_dir.join("outbox")).context("could not open the outbox for e-mail")?,
         ),
+        identity_provider: identity_provider(config)?,
         http: Arc::new(safe_http(config)?),
         dns: Arc::new(SystemDns::open()),
         secrets: secrets::envelope(config)?,
@@ -160,6 +162,19 @@ fn safe_http(config: &Config) -> anyhow::Result<SafeHttp> {
     };
     SafeHttp::new(policy, Patience::default())
         .context("the certificates that this machine trusts could not be read: install ca-certificates")
+}
+
+/// What signs people in by their organization's provider.
+#[cfg(feature = "oidc")]
+fn identity_provider(config: &Config) -> anyhow::Result<Option<Arc<dyn IdentityProvider>>> {
+    let clock = Ambient::system().clock;
+    Ok(Some(Arc::new(providers::oidc::Oidc::new(safe_http(config)?, clock))))
+}
+
+#[cfg(not(feature = "oidc"))]
+#[expect(clippy::unnecessary_wraps, reason = "the other build can fail")]
+fn identity_provider(_config: &Config) -> anyhow::Result<Option<Arc<dyn IdentityProvider>>> {
+    Ok(None)
 }
 
 fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSettings> {

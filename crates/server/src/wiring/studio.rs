@@ -10,12 +10,10 @@ use simulator::scenario::run::Stage;
 use store::Database;
 use tokio::net::TcpListener;
 
+use super::secrets;
 use super::server::{self, RunningServer};
 use super::simulation::{self, Reach};
 use crate::config::Config;
-
-/// Letters of passwords that people read off a screen: none looks like another.
-const LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxyz";
 
 /// A server, its agency, a caller.
 pub struct Studio {
@@ -35,7 +33,7 @@ pub struct Studio {
 /// When a part can't be started.
 pub async fn open(config: &Config, db: Database, listener: TcpListener) -> anyhow::Result<Studio> {
     let running = server::start(config, db, listener).await?;
-    let password = new_password();
+    let password = secrets::password();
     let agency = running.app.seed_demo(&password).await.context("could not enter the demo agency")?;
     let http = simulation::http_client()?;
     let base = running.local_url().parse().context("the server's own address")?;
@@ -57,13 +55,4 @@ pub async fn open(config: &Config, db: Database, listener: TcpListener) -> anyho
         agency.samples.clone(),
     )?;
     Ok(Studio { running, agency, password, stage })
-}
-
-/// A new password for each demonstration: 12 letters, 51 bits.
-pub(crate) fn new_password() -> String {
-    let letters: Vec<char> = rand::random::<[u8; 12]>()
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
-        .collect();
-    letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }

@@ -200,6 +200,7 @@ impl World {
             ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
             objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
             email: Arc::new(providers::email::outbox::Outbox::open(&folder.path().join("outbox")).unwrap()),
+            identity_provider: Some(Arc::new(providers::oidc::Oidc::new(http.clone(), clock.clone()))),
             http: Arc::new(http),
             dns: dns.clone(),
             secrets: Envelope::new(&"a passphrase that is only used in tests".to_owned().into(), &[])
@@ -446,6 +447,20 @@ impl World {
             false => axum::body::to_bytes(body, 64 << 20).await.unwrap(),
         };
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The secret of the link that the newest letter to an address holds behind `marker`.
+    pub(crate) fn letter_to(&self, email: &str, marker: &str) -> String {
+        let folder = std::fs::read_dir(self._folder.path().join("outbox")).unwrap();
+        let letters = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        // Quoted-printable: a soft line break, and the equals sign itself.
+        let plain = letters.map(|text| text.replace("=\r\n", "").replace("=3D", "="));
+        let found: Vec<String> = plain
+            .filter(|text| text.lines().any(|line| line.starts_with("To:") && line.contains(email)))
+            .filter_map(|text| Some(text.split_once(marker)?.1.split_whitespace().next()?.to_owned()))
+            .collect();
+        assert_eq!(found.len(), 1, "letters to {email} with {marker}");
+        found.into_iter().next().unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
