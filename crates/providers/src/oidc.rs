@@ -3,14 +3,15 @@
 //! The provider's address was entered by a customer, so every request goes through [`SafeHttp`]: public addresses
 //! only, pinned, no redirects, bounded.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata};
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _,
+    AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse as _,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _,
 };
 use provider_traits::ambient::Clock;
 use provider_traits::error::ProviderError;
@@ -62,8 +63,7 @@ impl Oidc {
             .map_err(|_| invalid("the issuer is no address".to_owned()))?;
         let redirect = RedirectUrl::new(party.redirect_uri.clone())
             .map_err(|_| invalid("our own address is none".to_owned()))?;
-        let ask = |request| self.exchange(request);
-        let metadata = CoreProviderMetadata::discover_async(issuer, &ask).await.map_err(|error| {
+        let metadata = CoreProviderMetadata::discover_async(issuer, self).await.map_err(|error| {
             unavailable(format!("its configuration could not be read: {}", innermost(&error)))
         })?;
         let secret = ClientSecret::new(party.client_secret.expose_secret().to_owned());
@@ -72,17 +72,24 @@ impl Oidc {
     }
 }
 
+impl<'c> AsyncHttpClient<'c> for Oidc {
+    type Error = SendError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.exchange(request))
+    }
+}
+
 #[async_trait]
 impl IdentityProvider for Oidc {
     async fn sign_in_url(&self, party: &RelyingParty, secrets: &TrySecrets) -> Result<String, ProviderError> {
         let client = self.client(party).await?;
         let verifier = PkceCodeVerifier::new(secrets.pkce_verifier.expose_secret().to_owned());
+        let state = CsrfToken::new(secrets.state.expose_secret().to_owned());
+        let nonce = Nonce::new(secrets.nonce.expose_secret().to_owned());
         let (url, _state, _nonce) = client
-            .authorize_url(
-                CoreAuthenticationFlow::AuthorizationCode,
-                || CsrfToken::new(secrets.state.expose_secret().to_owned()),
-                || Nonce::new(secrets.nonce.expose_secret().to_owned()),
-            )
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, move || state, move || nonce)
             .add_scope(Scope::new("email".to_owned()))
             .add_scope(Scope::new("profile".to_owned()))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
@@ -97,12 +104,11 @@ impl IdentityProvider for Oidc {
         secrets: &TrySecrets,
     ) -> Result<Vouched, ProviderError> {
         let client = self.client(party).await?;
-        let ask = |request| self.exchange(request);
         let answer = client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .map_err(|_| invalid("the provider names no address for exchanging codes".to_owned()))?
             .set_pkce_verifier(PkceCodeVerifier::new(secrets.pkce_verifier.expose_secret().to_owned()))
-            .request_async(&ask)
+            .request_async(self)
             .await
             .map_err(|error| match error {
                 RequestTokenError::ServerResponse(said) => {
