@@ -116,7 +116,7 @@ fn undecorated(password: &str) -> String {
 
 /// A common word said twice or more.
 fn is_doubled(plain: &str) -> bool {
-    (2..=plain.len() / 3).filter(|n| plain.len() % n == 0).any(|n| {
+    (2..=plain.len() / 3).filter(|n| plain.len().is_multiple_of(*n)).any(|n| {
         let Some(word) = plain.get(..plain.len() / n) else { return false };
         word.repeat(n) == plain && COMMON.contains(word)
     })

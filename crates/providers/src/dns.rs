@@ -46,7 +46,7 @@ impl SystemDns {
         match tokio::time::timeout(WITHIN, looked_up).await {
             Ok(Ok(found)) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
             Ok(Err(error)) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
-            Ok(Err(error)) => Err(unavailable(error)),
+            Ok(Err(error)) => Err(unavailable(&error)),
             Err(_elapsed) => {
                 let waited_ms = WITHIN.as_millis().try_into().unwrap_or(u64::MAX);
                 Err(ProviderError::Timeout { provider: ID, waited_ms })
@@ -55,7 +55,7 @@ impl SystemDns {
     }
 }
 
-fn unavailable(error: NetError) -> ProviderError {
+fn unavailable(error: &NetError) -> ProviderError {
     ProviderError::Unavailable { provider: ID, reason: error.to_string() }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn inline(text: &str) -> String {
     let mut html = String::new();
     for (index, part) in text.split('`').enumerate() {
         // An odd number of backticks leaves the last one open: then it is a character like others.
-        let closes = text.matches('`').count() > index || text.matches('`').count() % 2 == 0;
+        let closes = text.matches('`').count() > index || text.matches('`').count().is_multiple_of(2);
         match index % 2 {
             1 if closes => html.push_str(&format!("<code>{}</code>", escape(part))),
             1 => html.push_str(&format!("`{}", escape(part))),

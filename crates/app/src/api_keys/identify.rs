@@ -107,7 +107,7 @@ pub async fn identify(
         tracing::info!(org.id = %found.identity.home_org_id, "a key was used from an address that it is not for");
         return Ok(None);
     }
-    app.auth_cache.put(ticket, asker, &found.identity, now);
+    app.auth_cache.put(ticket, &asker, &found.identity, now);
     note(app, &found.identity, address);
     Ok(Some(found.identity))
 }

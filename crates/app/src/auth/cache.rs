@@ -77,14 +77,14 @@ impl AuthCache {
     }
 
     /// Remembers an answer, unless something was invalidated while it was looked up: then it may be older than that.
-    pub fn put(&self, ticket: Ticket, asker: Asker, identity: &Identity, now: DateTime<Utc>) {
+    pub fn put(&self, ticket: Ticket, asker: &Asker, identity: &Identity, now: DateTime<Utc>) {
         if self.changes.load(Ordering::SeqCst) != ticket.0 {
             return;
         }
         let remembered = Arc::new(Remembered { identity: identity.clone(), loaded_at: now });
         self.known.insert(asker.clone(), remembered);
         if self.changes.load(Ordering::SeqCst) != ticket.0 {
-            self.known.invalidate(&asker);
+            self.known.invalidate(asker);
         }
     }
 

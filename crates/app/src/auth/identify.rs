@@ -65,7 +65,7 @@ pub async fn identify(
         };
     };
     let identity = identity_of(rights, &session);
-    app.auth_cache.put(ticket, asker, &identity, now);
+    app.auth_cache.put(ticket, &asker, &identity, now);
     Ok(Some(identity))
 }
 

@@ -162,7 +162,7 @@ pub async fn begin(app: &App, org_id: OrgId, address: Option<IpAddr>) -> Result<
     let party = party(app, org_id).await?.0;
     let fresh = || tokens::new_link_secret();
     let secrets = TrySecrets { state: fresh()?, nonce: fresh()?, pkce_verifier: fresh()? };
-    let url = provider(app)?.sign_in_url(&party, &secrets).await.map_err(failed)?;
+    let url = provider(app)?.sign_in_url(&party, &secrets).await.map_err(|error| failed(&error))?;
     let sealed = SealedTry {
         nonce: secrets.nonce.expose_secret().to_owned(),
         pkce_verifier: secrets.pkce_verifier.expose_secret().to_owned(),
@@ -219,7 +219,8 @@ pub async fn complete(app: &App, back: Return) -> Result<NewSession, AppError> {
         pkce_verifier: sealed.pkce_verifier.into(),
     };
     let (party, settings) = party(app, org_id).await?;
-    let vouched = provider(app)?.redeem(&party, &back.code, &secrets).await.map_err(failed)?;
+    let vouched =
+        provider(app)?.redeem(&party, &back.code, &secrets).await.map_err(|error| failed(&error))?;
     let email = trustworthy_email(&vouched, &settings)?;
 
     let mut tx = SystemTx::begin(&app.db, "an account belongs to a person, not to an organization").await?;
@@ -333,7 +334,7 @@ fn because(reason: &str) -> AppError {
     AppError::SingleSignOnFailed { reason: reason.to_owned() }
 }
 
-fn failed(error: ProviderError) -> AppError {
+fn failed(error: &ProviderError) -> AppError {
     tracing::warn!(%error, "an identity provider did not let somebody in");
     because(match error {
         ProviderError::Refused { .. } => "your provider's answer can't be trusted: begin again",

@@ -53,7 +53,7 @@ fn tell(tallies: &[Tally], mode: Mode, out: &mut impl Write) -> anyhow::Result<E
     }
     match mode {
         Mode::Rotate => {
-            writeln!(out, "all secrets are under the current key; former ones can be taken away")?
+            writeln!(out, "all secrets are under the current key; former ones can be taken away")?;
         }
         Mode::Check if outdated > 0 => {
             writeln!(

@@ -99,7 +99,7 @@ pub(crate) async fn export_leads(
     let state = _state;
     let format = beside.format.unwrap_or_default();
     let (name, media_type, head, tail) = match format {
-        ExportFormat::Csv => ("csv", "text/csv; charset=utf-8", line(HEADINGS.map(Cow::from))?, Vec::new()),
+        ExportFormat::Csv => ("csv", "text/csv; charset=utf-8", line(&HEADINGS.map(Cow::from))?, Vec::new()),
         ExportFormat::Json => ("json", "application/json", b"[".to_vec(), b"]".to_vec()),
     };
     let noted = serde_json::to_value(&query)
@@ -160,7 +160,7 @@ impl Pages {
     }
 }
 
-fn line(cells: [Cow<'_, str>; 17]) -> Result<Vec<u8>, ApiError> {
+fn line(cells: &[Cow<'_, str>; 17]) -> Result<Vec<u8>, ApiError> {
     spreadsheet::lines([cells.to_vec()]).map_err(|error| ApiError::Internal(format!("a table: {error}")))
 }
 
@@ -189,5 +189,5 @@ fn table_row(lead: &Lead) -> Result<Vec<u8>, ApiError> {
         lead.created_at.to_rfc3339(),
         lead.updated_at.to_rfc3339(),
     ];
-    line(cells.map(Cow::from))
+    line(&cells.map(Cow::from))
 }

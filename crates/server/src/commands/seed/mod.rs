@@ -13,7 +13,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::telemetry;
-use crate::wiring::{database, server, studio};
+use crate::wiring::{database, secrets, server};
 
 /// Makes the data set, or checks the statements on it.
 ///
@@ -33,7 +33,7 @@ pub async fn run(options: cli::Seed, config: &Config, out: &mut impl Write) -> a
     bulk::mark(&database.open.target).await?;
     let listener = server::listen(&config).await?;
     let running = server::start(&config, database.db.clone(), listener).await?;
-    let password = studio::new_password();
+    let password = secrets::password();
     let agency = running.app.seed_demo(&password).await.context("could not enter the demo agency")?;
     running.stop(std::time::Duration::from_secs(5)).await;
     let size = Size {

@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::requests;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::wiring::{database, server, studio};
+use crate::wiring::{database, secrets, server};
 
 /// A scan of a whole table that meets more rows than this is one that grows with the data.
 const FEW_ROWS: f64 = 2_000.0;
@@ -43,7 +43,7 @@ pub(super) async fn check(config: &Config, most_ms: f64, out: &mut impl Write) -
     let database = database::open(config).await?;
     let listener = server::listen(config).await?;
     let running = server::start(config, database.db.clone(), listener).await?;
-    let password = studio::new_password();
+    let password = secrets::password();
     let agency = running.app.seed_demo(&password).await?;
     // What seeding and starting ran is not what is measured.
     caught.take();

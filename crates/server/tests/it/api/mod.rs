@@ -1,13 +1,13 @@
 //! The HTTP API against a real database: a world of two agencies, asked through the router as a browser or an
 //! integrator would ask.
 
+mod account;
 mod acting;
 mod agents;
 mod answering;
 mod api_keys;
 mod audit_log;
 mod branding;
-mod account;
 mod call_events;
 mod calls;
 mod configuration;
@@ -25,11 +25,11 @@ mod organizations;
 mod rate_limits;
 mod receipts;
 mod recordings;
+mod records;
 mod roles;
 mod secrets;
-mod records;
 mod sessions;
-mod tree;
 mod single_sign_on;
+mod tree;
 mod webhooks;
 mod world;

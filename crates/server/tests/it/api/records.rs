@@ -213,8 +213,9 @@ async fn an_export_holds_every_lead_and_no_formula_and_is_noted() {
     let wrong = world.get("/api/v1/leads/export?format=xml", Some(&token)).await;
     assert!(wrong.json()["errors"].get("format").is_some(), "{wrong:?}");
     let mut tx = OrgTx::begin(&world.app.db, agency.id).await.unwrap();
-    let entries = store::audit::list(&mut tx, None, 50).await.unwrap().items;
-    assert_eq!(entries.iter().filter(|entry| entry.action == "leads:export").count(), 2);
+    let entries =
+        store::audit::list(&mut tx, &store::audit::Filter::default(), None, 50).await.unwrap().items;
+    assert_eq!(entries.iter().filter(|entry| entry.entry.action == "leads:export").count(), 2);
 }
 
 #[tokio::test]
@@ -292,8 +293,9 @@ async fn a_call_is_found_by_its_words_and_goes_with_everything_recorded_of_it() 
     assert_eq!(found("q=website").await, [""; 0]);
     assert_eq!(ids_of(&world, &token, "/api/v1/leads").await, [agency.lead.to_string()]);
     let mut tx = OrgTx::begin(&world.app.db, agency.id).await.unwrap();
-    let entries = store::audit::list(&mut tx, None, 50).await.unwrap().items;
-    assert!(entries.iter().any(|entry| entry.action == "calls:delete"));
+    let entries =
+        store::audit::list(&mut tx, &store::audit::Filter::default(), None, 50).await.unwrap().items;
+    assert!(entries.iter().any(|entry| entry.entry.action == "calls:delete"));
 }
 
 #[tokio::test]
