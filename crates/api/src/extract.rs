@@ -73,6 +73,9 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T,
     if body.trim_ascii_start().first() != Some(&b'{') && is_json() {
         return Err(ApiError::field("body", "must be a JSON object"));
     }
+    if holds_zero_character(body) {
+        return Err(ApiError::field("body", "must not hold the character U+0000 anywhere"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -89,6 +92,16 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(body: &[u8]) -> Result<T,
     json.end().map_err(|error| ApiError::Malformed(format!("the body is not valid JSON: {error}")))?;
     check(&value)?;
     Ok(value)
+}
+
+/// Whether a text of the body holds the one character that PostgreSQL can't store. JSON can only write it as an
+/// escape; a backslash that is itself escaped begins none.
+fn holds_zero_character(body: &[u8]) -> bool {
+    const ESCAPE: &[u8] = b"\\u0000";
+    body.windows(ESCAPE.len()).enumerate().filter(|(_, window)| *window == ESCAPE).any(|(at, _)| {
+        let before = body[..at].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        before.is_multiple_of(2)
+    })
 }
 
 /// Says of serde's message what concerns the sender: the field and the rule, not the line and column.
@@ -251,5 +264,14 @@ mod tests {
         check_body("[]", Err("body"));
         check_body("{", Err("the body is not valid JSON"));
         check_body("{} {}", Err("the body is not valid JSON"));
+    }
+
+    #[test]
+    fn the_character_that_cannot_be_stored_is_refused_wherever_it_stands() {
+        check_body(r#"{"name": "a\u0000"}"#, Err("body"));
+        check_body(r#"{"name": "\\\u0000"}"#, Err("body"));
+        let spelled = Change { name: Some("\\u00".to_owned()), notes: None, color: None };
+        check_body(r#"{"name": "\\u00"}"#, Ok(spelled));
+        check_body(r#"{"notes": "\\u0000"}"#, Err("notes"));
     }
 }

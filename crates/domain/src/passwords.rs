@@ -99,7 +99,10 @@ pub fn check(password: &str, personal: &[&str]) -> Result<(), Flaw> {
 /// Lower case, the usual stand-ins for letters taken back, and nothing but letters: `P@ssw0rd2024!` is `password`.
 fn undecorated(password: &str) -> String {
     let lower = password.to_lowercase();
-    let core = lower.trim_matches(|c: char| !c.is_alphabetic() && !"@$0".contains(c));
+    // A year or a mark at the end is decoration; at the beginning a sign may stand for a letter.
+    let core = lower
+        .trim_end_matches(|c: char| !c.is_alphabetic())
+        .trim_start_matches(|c: char| !c.is_alphabetic() && !"@$0".contains(c));
     core.chars()
         .filter_map(|c| match c {
             '0' => Some('o'),

@@ -207,7 +207,9 @@ impl IdentityProvider {
     }
 
     fn token(&self, asked: &Asked<'_>, form: &HashMap<String, String>) -> Answered {
-        let credentials = STANDARD.encode_to_string(format!("{}:{}", self.client.id, self.client.secret));
+        // Both are form-encoded before they are joined (RFC 6749, section 2.3.1).
+        let pair = [&self.client.id, &self.client.secret].map(|text| form_encoded(text)).join(":");
+        let credentials = STANDARD.encode_to_string(pair);
         if asked.authorization != Some(format!("Basic {credentials}").as_str()) {
             return refused(401, "invalid_client");
         }
@@ -275,6 +277,18 @@ fn secret() -> String {
 
 fn ok(body: &Value) -> Answered {
     Answered { status: 200, location: None, body: body.to_string() }
+}
+
+fn form_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b' ' => out.push('+'),
+            b'*' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
 }
 
 fn refused(status: u16, error: &str) -> Answered {

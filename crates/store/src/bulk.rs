@@ -15,6 +15,8 @@ use crate::error::StoreError;
 const MARK: &str = "studioconnect: data for measurements, made by `studioconnect seed`";
 /// Calls of one transaction.
 const BATCH: i64 = 25_000;
+/// Under which name the log shows what the database says beside its answers.
+pub const NOTICES: &str = "sqlx::postgres::notice";
 
 /// How large the data set is to be.
 #[derive(Debug, Clone, Copy)]

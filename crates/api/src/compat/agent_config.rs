@@ -13,8 +13,9 @@ use store::agents::Agent;
 use store::{OrgTx, SystemTx};
 use utoipa::ToSchema;
 
+use super::body::CamelJson;
 use crate::auth::tenant::{Needs, Tenant, needs};
-use crate::extract::{Id, ValidJson, required};
+use crate::extract::{Id, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -93,27 +94,27 @@ pub struct AgentConfigChange {
     voice: Option<String>,
     /// The vendor's agent.
     #[serde(default, deserialize_with = "required")]
-    #[garde(rename("elevenlabsAgentId"), length(chars, max = 100))]
+    #[garde(length(chars, max = 100))]
     #[schema(nullable = false, max_length = 100)]
     elevenlabs_agent_id: Option<String>,
     /// The vendor's voice.
     #[serde(default, deserialize_with = "required")]
-    #[garde(rename("elevenlabsVoice"), length(chars, max = 100))]
+    #[garde(length(chars, max = 100))]
     #[schema(nullable = false, max_length = 100)]
     elevenlabs_voice: Option<String>,
     /// Who it is and how it behaves.
     #[serde(default, deserialize_with = "required")]
-    #[garde(rename("personaPrompt"), length(chars, max = 20_000))]
+    #[garde(length(chars, max = 20_000))]
     #[schema(nullable = false, max_length = 20_000)]
     persona_prompt: Option<String>,
     /// What a visitor of the chat reads first.
     #[serde(default, deserialize_with = "required")]
-    #[garde(rename("welcomeMessage"), length(chars, max = 1_000))]
+    #[garde(length(chars, max = 1_000))]
     #[schema(nullable = false, max_length = 1_000)]
     welcome_message: Option<String>,
     /// What a new caller hears first.
     #[serde(default, deserialize_with = "required")]
-    #[garde(rename("voiceGreetingMessage"), length(chars, max = 1_000))]
+    #[garde(length(chars, max = 1_000))]
     #[schema(nullable = false, max_length = 1_000)]
     voice_greeting_message: Option<String>,
 }
@@ -167,7 +168,7 @@ pub(crate) async fn get_agent_config(
 pub(crate) async fn set_agent_config(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::AgentsWrite>,
-    ValidJson(change): ValidJson<AgentConfigChange>,
+    CamelJson(change): CamelJson<AgentConfigChange>,
 ) -> Result<Json<AgentConfig>, ApiError> {
     changed(&_state, &tenant.actor(), change).await
 }
@@ -210,7 +211,7 @@ pub(crate) async fn set_business_agent_config(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::AgentsWrite>,
     Id(id): Id<OrgId>,
-    ValidJson(change): ValidJson<AgentConfigChange>,
+    CamelJson(change): CamelJson<AgentConfigChange>,
 ) -> Result<Json<AgentConfig>, ApiError> {
     let actor = acting_for(&_state, &tenant, id).await?;
     changed(&_state, &actor, change).await

@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{ValidJson, clearable, required};
+use crate::extract::{clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 
@@ -145,7 +146,7 @@ pub(crate) async fn compat_get_business(
 pub(crate) async fn compat_put_business(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::OrganizationManage>,
-    ValidJson(body): ValidJson<CompatBusinessChange>,
+    CamelJson(body): CamelJson<CompatBusinessChange>,
 ) -> Result<Json<CompatBusiness>, ApiError> {
     let change = OrganizationChange {
         name: body.name,

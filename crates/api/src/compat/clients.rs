@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::CompatPage;
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::ValidJson;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use crate::v1::clients::ClientsQuery;
@@ -128,7 +128,7 @@ pub(crate) async fn compat_list_clients(
 pub(crate) async fn compat_create_client(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::ClientsWrite>,
-    ValidJson(new): ValidJson<NewCompatClient>,
+    CamelJson(new): CamelJson<NewCompatClient>,
 ) -> Result<(StatusCode, Json<CompatClient>), ApiError> {
     let contact = |kind, value: Option<String>| {
         let value = value.filter(|value| !value.trim().is_empty())?;

@@ -15,8 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::CompatPage;
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{Id, ValidJson};
+use crate::extract::Id;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use crate::v1::knowledge::EntriesQuery;
@@ -160,7 +161,7 @@ pub(crate) async fn compat_list_knowledge(
 pub(crate) async fn compat_create_knowledge(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::KnowledgeWrite>,
-    ValidJson(new): ValidJson<NewCompatKnowledge>,
+    CamelJson(new): CamelJson<NewCompatKnowledge>,
 ) -> Result<(StatusCode, Json<CompatKnowledge>), ApiError> {
     tenant.require(Feature::KnowledgeManagement)?;
     let content = EntryContent {
@@ -251,7 +252,7 @@ pub(crate) async fn compat_get_admin_knowledge(
 pub(crate) async fn compat_put_admin_knowledge(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::KnowledgeWrite>,
-    ValidJson(body): ValidJson<CompatEntries>,
+    CamelJson(body): CamelJson<CompatEntries>,
 ) -> Result<Json<CompatSaved>, ApiError> {
     tenant.require(Feature::KnowledgeManagement)?;
     let entries = body.entries.into_iter().map(|entry| SavedEntry {

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use store::lead_questions::StoredQuestion;
 use utoipa::ToSchema;
 
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{Id, ValidJson, clearable, required};
+use crate::extract::{Id, clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -106,7 +107,7 @@ pub struct NewQuestion {
     choices: Option<Vec<String>>,
     /// What is said when the answer was not understood; `null` for the default.
     #[serde(default, deserialize_with = "clearable")]
-    #[garde(rename("retryText"), inner(inner(length(chars, min = 1, max = 500))))]
+    #[garde(inner(inner(length(chars, min = 1, max = 500))))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     retry_text: Option<Option<String>>,
 }
@@ -148,7 +149,7 @@ pub struct QuestionUpdate {
     choices: Option<Vec<String>>,
     /// What is said when the answer was not understood; `null` for the default.
     #[serde(default, deserialize_with = "clearable")]
-    #[garde(rename("retryText"), inner(inner(length(chars, min = 1, max = 500))))]
+    #[garde(inner(inner(length(chars, min = 1, max = 500))))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     retry_text: Option<Option<String>>,
 }
@@ -209,7 +210,7 @@ pub(crate) async fn get_question(
 pub(crate) async fn add_question(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::LeadFlowWrite>,
-    ValidJson(new): ValidJson<NewQuestion>,
+    CamelJson(new): CamelJson<NewQuestion>,
 ) -> Result<(StatusCode, Json<Question>), ApiError> {
     let change = QuestionChange {
         answer_type: new.answer_type,
@@ -243,7 +244,7 @@ pub(crate) async fn change_question(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::LeadFlowWrite>,
     Id(id): Id<QuestionId>,
-    ValidJson(update): ValidJson<QuestionUpdate>,
+    CamelJson(update): CamelJson<QuestionUpdate>,
 ) -> Result<Json<Question>, ApiError> {
     let change = QuestionChange {
         text: update.text,

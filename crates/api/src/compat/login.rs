@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::body::CamelJson;
 use crate::auth::credentials;
-use crate::extract::ValidJson;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use crate::v1::auth::{maybe_typed_code, readable};
@@ -90,7 +90,7 @@ pub(crate) struct CompatUser {
 pub(crate) async fn compat_log_in(
     State(_state): State<ApiState>,
     parts: Parts,
-    ValidJson(credentials): ValidJson<CompatCredentials>,
+    CamelJson(credentials): CamelJson<CompatCredentials>,
 ) -> Result<Json<CompatSession>, ApiError> {
     let try_ = SignIn {
         email: credentials.email,

@@ -3,6 +3,7 @@
 //! the better form.
 
 pub mod agent_config;
+mod body;
 mod business;
 mod clients;
 mod dashboard;

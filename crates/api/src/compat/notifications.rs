@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use store::organizations::Organization;
 use utoipa::ToSchema;
 
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::{ValidJson, clearable};
+use crate::extract::clearable;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,12 +54,12 @@ impl From<Organization> for Notifications {
 pub struct NotificationsChange {
     /// The e-mail address.
     #[serde(default, deserialize_with = "clearable")]
-    #[garde(rename("notificationEmail"), inner(inner(length(chars, max = 320))))]
+    #[garde(inner(inner(length(chars, max = 320))))]
     #[schema(value_type = Option<String>, max_length = 320, example = "hello@aurora.example")]
     notification_email: Option<Option<String>>,
     /// The number; without country code it is read as of the organization's country.
     #[serde(default, deserialize_with = "clearable")]
-    #[garde(rename("notificationPhoneNumber"), inner(inner(length(chars, max = 40))))]
+    #[garde(inner(inner(length(chars, max = 40))))]
     #[schema(value_type = Option<String>, max_length = 40, example = "+15135550142")]
     notification_phone_number: Option<Option<String>>,
 }
@@ -97,7 +98,7 @@ pub(crate) async fn get_business_notifications(
 pub(crate) async fn set_business_notifications(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::NotificationsWrite>,
-    ValidJson(change): ValidJson<NotificationsChange>,
+    CamelJson(change): CamelJson<NotificationsChange>,
 ) -> Result<Json<Notifications>, ApiError> {
     let mut tx = tenant.begin(&_state).await?;
     let country = store::organizations::get(&mut tx).await?.profile.default_country;

@@ -15,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::CompatPage;
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::ValidJson;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use crate::v1::page::{List, ListParams};
@@ -149,7 +149,7 @@ pub(crate) async fn compat_list_satisfaction(
 pub(crate) async fn compat_record_satisfaction(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::ClientsWrite>,
-    ValidJson(new): ValidJson<NewCompatSatisfaction>,
+    CamelJson(new): CamelJson<NewCompatSatisfaction>,
 ) -> Result<(StatusCode, Json<CompatSatisfaction>), ApiError> {
     let new = NewVerdict {
         client_id: new.client_id,

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::body::CamelJson;
 use crate::auth::tenant::{Tenant, needs};
-use crate::extract::ValidJson;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 
@@ -143,7 +143,7 @@ pub(crate) async fn compat_get_widget_config(
 pub(crate) async fn compat_set_widget_config(
     State(_state): State<ApiState>,
     tenant: Tenant<needs::BrandingManage>,
-    ValidJson(body): ValidJson<CompatWidgetConfig>,
+    CamelJson(body): CamelJson<CompatWidgetConfig>,
 ) -> Result<Json<CompatWidgetConfig>, ApiError> {
     let config = WidgetConfig::from(body);
     app::widget::put(&_state.app, &tenant.identity, &tenant.actor(), &config).await?;

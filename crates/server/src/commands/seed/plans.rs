@@ -28,8 +28,7 @@ const PART: f64 = 0.9;
 /// Runs the hot paths and judges every statement that they ran.
 pub(super) async fn check(config: &Config, most_ms: f64, out: &mut impl Write) -> anyhow::Result<Exit> {
     let caught = Plans::default();
-    let filter = tracing_subscriber::filter::Targets::new()
-        .with_target("sqlx::postgres::notice", tracing::Level::TRACE);
+    let filter = tracing_subscriber::filter::Targets::new().with_target(bulk::NOTICES, tracing::Level::TRACE);
     tracing_subscriber::registry().with(caught.clone().with_filter(filter)).try_init()?;
     let open = crate::database::OpenDatabase::open(config).await?;
     if !bulk::is_for_measurements(&open.target).await? {

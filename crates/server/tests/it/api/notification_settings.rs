@@ -20,7 +20,7 @@ async fn desk() -> (World, Agency, String) {
     (world, agency, token)
 }
 
-fn dana(notify: Value) -> Value {
+fn dana(notify: &Value) -> Value {
     json!({ "name": "Dana", "email": "Dana@Aurora.example", "phone": "+1 513 555 0142", "notify": notify })
 }
 
@@ -30,7 +30,7 @@ async fn settings_are_kept_normalised_and_by_version() {
     let seen = world.get(PATH, Some(&token)).await;
     assert_eq!(seen.json(), json!({ "recipients": [], "quiet_hours": null }));
     let body = json!({
-        "recipients": [dana(json!([{ "event": "lead.urgent", "channels": ["email", "phone"] }]))],
+        "recipients": [dana(&json!([{ "event": "lead.urgent", "channels": ["email", "phone"] }]))],
         "quiet_hours": { "from": "22:00", "to": "07:00" },
     });
     let first = put(&world, &token, seen.header("etag"), &body).await;
@@ -46,7 +46,7 @@ async fn settings_are_kept_normalised_and_by_version() {
 async fn each_address_is_checked_on_its_own() {
     let (world, _, token) = desk().await;
     let body = json!({ "recipients": [
-        dana(json!([])),
+        dana(&json!([])),
         { "name": "A", "email": "a@b", "notify": [] },
         { "name": "B", "phone": "12", "notify": [] },
     ] });
@@ -68,7 +68,7 @@ async fn a_plan_must_have_the_event_and_the_channel() {
         ("lead.urgent", "phone", Some("urgent_phone_alerts")),
         ("digest", "email", Some("digest")),
     ] {
-        let body = json!({ "recipients": [dana(json!([{ "event": event, "channels": [channel] }]))] });
+        let body = json!({ "recipients": [dana(&json!([{ "event": event, "channels": [channel] }]))] });
         let answer = put(&world, &token, "*", &body).await;
         match feature {
             None => assert_eq!(answer.status, StatusCode::OK, "{answer:?}"),

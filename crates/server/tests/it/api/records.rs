@@ -34,34 +34,23 @@ async fn a_list_is_ordered_counted_and_paged_in_the_order_that_was_asked_for() {
         assert_eq!(created.status, StatusCode::CREATED);
         assert!(created.header("location").starts_with("/api/v1/clients/client_"));
     }
-    let mut names = Vec::new();
-    let mut path = "/api/v1/clients?sort=name&limit=2&total=true".to_owned();
-    loop {
+    let first = world.get("/api/v1/clients?sort=name&limit=2&total=true", Some(&token)).await.json();
+    assert_eq!((&first["total"], &first["total_capped"]), (&json!(5), &json!(false)));
+    // What comes in meanwhile and belongs before this place shifts nothing.
+    world.post("/api/v1/clients", Some(&token), &json!({ "name": "Aaa" })).await;
+    let mut pages = vec![first];
+    while let Some(cursor) = pages.last().unwrap()["next_cursor"].as_str() {
+        assert!(pages.len() < 4, "the list does not end");
+        let path = format!("/api/v1/clients?sort=name&limit=2&cursor={cursor}");
         let page = world.get(&path, Some(&token)).await.json();
-        assert_eq!((&page["total"], &page["total_capped"]), (&json!(5), &json!(false)));
-        names
-            .extend(page["items"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        // What comes in meanwhile and belongs before this place shifts nothing.
-        let early = json!({ "name": format!("Aaa {}", names.len()) });
-        world.post("/api/v1/clients", Some(&token), &early).await;
-        world.clock.advance(TimeDelta::seconds(1));
-        path = format!("/api/v1/clients?sort=name&limit=2&cursor={cursor}&total=false");
-        if names.len() > 2 {
-            path = path.replace("&total=false", "");
-        }
-        let next = world.get(&path, Some(&token)).await.json();
-        assert!(next.get("total").is_none(), "not counted unless asked for");
-        let follow = next["items"].as_array().unwrap();
-        names.extend(follow.iter().map(|c| c["name"].as_str().unwrap().to_owned()));
-        let Some(cursor) = next["next_cursor"].as_str() else { break };
-        let last =
-            world.get(&format!("/api/v1/clients?sort=name&limit=2&cursor={cursor}"), Some(&token)).await;
-        let last = last.json();
-        names
-            .extend(last["items"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()));
-        break;
+        assert!(page.get("total").is_none(), "not counted unless asked for");
+        pages.push(page);
     }
+    let names: Vec<&str> = pages
+        .iter()
+        .flat_map(|page| page["items"].as_array().unwrap())
+        .map(|client| client["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["apple", "Birch", "Northwind Coffee", "zebra", "Ähre"]);
 }
 
@@ -350,7 +339,7 @@ async fn knowledge_comes_in_bulk_all_rows_or_none() {
     assert!(wrong.json()["errors"].get("entries[1].question").is_some());
     assert_eq!(ids_of(&world, &token, "/api/v1/knowledge-entries").await.len(), 1, "nothing was entered");
     // A thousand rows, larger than what other operations take.
-    let answer = "Yes, we do. ".repeat(40);
+    let answer = "Yes we do. ".repeat(40);
     let rows: String = (0..1_000).map(|n| format!("Hours,Question {n}?,{answer}\n")).collect();
     let table = format!("category,question,answer\n{rows}");
     assert!(table.len() > 300_000);

@@ -243,11 +243,6 @@ impl World {
         self.founded(name, digit, OrgStatus::Active, "enterprise").await
     }
 
-    /// Founds an agency that stands where it is said to stand.
-    pub(crate) async fn agency_in(&self, name: &str, digit: u8, status: OrgStatus) -> Agency {
-        self.founded(name, digit, status, "enterprise").await
-    }
-
     /// Founds an agency on a plan of the catalogue.
     pub(crate) async fn agency_on(&self, plan: &str, name: &str, digit: u8) -> Agency {
         self.founded(name, digit, OrgStatus::Active, plan).await

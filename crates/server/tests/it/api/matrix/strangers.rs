@@ -89,13 +89,22 @@ async fn another_tenants_things_do_not_exist() {
     let mine = matrix.side("Aurora", 1, OrgStatus::Active).await;
     let theirs = matrix.side("Borealis", 2, OrgStatus::Active).await;
     let mut faults = Faults::default();
+    // What this test makes for the other tenant is there before it looks, or it would see its own doing.
+    let mut foreign: BTreeMap<String, Vec<(Place, Asked)>> = BTreeMap::new();
+    for operation in matrix.document.operations.iter().filter(|o| !o.is_of_the_carrier()) {
+        if matrix.case(operation).has(Part::Foreign) && !operation.is_public() {
+            let asked = matrix.right(operation, &mine).await;
+            let of_theirs = matrix.with_things_of(operation, &asked, &theirs).await;
+            foreign.insert(operation.id.clone(), of_theirs);
+        }
+    }
     let before = everything_of(&matrix, &theirs).await;
     for operation in matrix.document.operations.iter().filter(|o| !o.is_of_the_carrier()) {
         let case = matrix.case(operation);
         let token = matrix.owner(operation, &mine).await;
         let asked = matrix.right(operation, &mine).await;
-        if case.has(Part::Foreign) && !operation.is_public() {
-            for (place, foreign) in matrix.with_things_of(operation, &asked, &theirs).await {
+        if let Some(foreign) = foreign.remove(&operation.id) {
+            for (place, foreign) in foreign {
                 let answer = matrix.send(&foreign, Some(&token)).await;
                 let kept_out = is_kept_out(&place, &case, &answer, &foreign);
                 faults.judge(
@@ -219,6 +228,6 @@ async fn everything_of(matrix: &Matrix, side: &Side) -> BTreeMap<String, Value> 
         let answer = matrix.send(&asked, Some(&token)).await;
         seen.insert(operation.id.clone(), answer.json());
     }
-    assert!(seen.values().filter(|list| list["items"].as_array().is_some_and(|i| i.len() == 1)).count() > 5);
+    assert!(seen.values().filter(|list| list["items"].as_array().is_some_and(|i| !i.is_empty())).count() > 5);
     seen
 }
