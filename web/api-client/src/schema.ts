@@ -4,6 +4,342 @@
  */
 
 export interface paths {
+    "/api/admin/business/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the business's own addresses for notifications.
+         * @deprecated
+         */
+        get: operations["get_business_notifications"];
+        /**
+         * Change the business's own addresses for notifications.
+         * @deprecated
+         */
+        put: operations["set_business_notifications"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the figures of the last 30 days, what goes on now, and the latest calls and leads. */
+        get: operations["compat_get_dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List knowledge entries, as the older documents had it: use `GET /api/v1/knowledge-entries`.
+         * @deprecated
+         */
+        get: operations["compat_get_admin_knowledge"];
+        /**
+         * Save knowledge entries by their questions. Entries that are not named stay: delete them by `DELETE /api/kb/{id}`.
+         * @deprecated
+         */
+        put: operations["compat_put_admin_knowledge"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/sync/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch projects from the connected project tool now. None can be connected yet: the answer says so. */
+        post: operations["compat_admin_sync_projects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agent-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the settings of the default agent.
+         * @deprecated
+         */
+        get: operations["get_agent_config"];
+        put?: never;
+        /**
+         * Change and publish the settings of the default agent.
+         * @deprecated
+         */
+        post: operations["set_agent_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/business": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the business's details, as the older documents had it: use `GET /api/v1/organization`.
+         * @deprecated
+         */
+        get: operations["compat_get_business"];
+        /**
+         * Change the business's details, as the older documents had it: use `PATCH /api/v1/organization`.
+         * @deprecated
+         */
+        put: operations["compat_put_business"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/businesses/{id}/agent-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the settings of a business's default agent: one's own business, or one below.
+         * @deprecated
+         */
+        get: operations["get_business_agent_config"];
+        /**
+         * Change and publish the settings of a business's default agent: one's own business, or one below.
+         * @deprecated
+         */
+        put: operations["set_business_agent_config"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List clients, as the older documents had it: use `GET /api/v1/clients`.
+         * @deprecated
+         */
+        get: operations["compat_list_clients"];
+        put?: never;
+        /**
+         * Enter a client, as the older documents had it: use `POST /api/v1/clients`.
+         * @deprecated
+         */
+        post: operations["compat_create_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/client-satisfaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List verdicts, as the older documents had it: use `GET /api/v1/satisfaction`.
+         * @deprecated
+         */
+        get: operations["compat_list_satisfaction"];
+        put?: never;
+        /**
+         * Record a verdict, as the older documents had it: use `POST /api/v1/satisfaction`.
+         * @deprecated
+         */
+        post: operations["compat_record_satisfaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/kb": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List knowledge items, as the older documents had it: use `GET /api/v1/knowledge-entries`.
+         * @deprecated
+         */
+        get: operations["compat_list_knowledge"];
+        put?: never;
+        /**
+         * Enter a knowledge item, as the older documents had it: use `POST /api/v1/knowledge-entries`.
+         * @deprecated
+         */
+        post: operations["compat_create_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/kb/sync-gdrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch knowledge from the connected Google Drive folder now. None can be connected yet: the answer says so. */
+        post: operations["compat_sync_drive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/kb/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a knowledge item, as the older documents had it: use `DELETE /api/v1/knowledge-entries/{id}`.
+         * @deprecated
+         */
+        delete: operations["compat_delete_knowledge"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lead-questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the lead questions, in the order they are asked.
+         * @deprecated
+         */
+        get: operations["list_questions_compat"];
+        put?: never;
+        /**
+         * Add a lead question at the end of the flow.
+         * @deprecated
+         */
+        post: operations["create_question_compat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lead-questions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a lead question.
+         * @deprecated
+         */
+        get: operations["get_question_compat"];
+        /**
+         * Change a lead question, which keeps its place.
+         * @deprecated
+         */
+        put: operations["update_question_compat"];
+        post?: never;
+        /**
+         * Delete a lead question. Answers that were given stay with their leads.
+         * @deprecated
+         */
+        delete: operations["delete_question_compat"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in, as the older documents had it: use `POST /api/v1/auth/login`.
+         * @deprecated
+         * @description An account with a second factor answers `401` with the problem `second-factor-required` until a code comes along.
+         */
+        post: operations["compat_log_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -21,6 +357,133 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List projects, as the older documents had it: use `GET /api/v1/projects`.
+         * @deprecated
+         */
+        get: operations["compat_list_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/project/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch projects from the connected project tool now. None can be connected yet: the answer says so. */
+        post: operations["compat_sync_projects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get your own account. */
+        get: operations["get_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change your own name or e-mail address. */
+        patch: operations["update_account"];
+        trace?: never;
+    };
+    "/api/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change your password. Your other sessions end. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up a second factor.
+         * @description It counts once a code of the app was confirmed.
+         */
+        post: operations["begin_second_factor"];
+        /** Remove the second factor. */
+        delete: operations["remove_second_factor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/second-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turn the second factor on with a first code; get recovery codes. */
+        post: operations["confirm_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get new recovery codes in place of the old ones. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -31,7 +494,8 @@ export interface paths {
         /** List agents, oldest first. They come at once: a business has a handful. */
         get: operations["list_agents"];
         put?: never;
-        post?: never;
+        /** Make an agent. It is published at once as its version 1; calls reach it when a number leads to it. */
+        post: operations["create_agent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -49,11 +513,246 @@ export interface paths {
         get: operations["get_agent"];
         put?: never;
         post?: never;
+        /** Delete an agent that no number leads to. Its calls stay and keep its name. */
+        delete: operations["delete_agent"];
+        options?: never;
+        head?: never;
+        /** Change an agent's draft. Calls go on with the published version until the draft is published. */
+        patch: operations["update_agent"];
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compare two versions of an agent field by field, or a version with the draft. */
+        get: operations["compare_agent_versions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change an agent. Calls in progress keep what they began with. */
-        patch: operations["update_agent"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish an agent's draft as its next version. Calls use it from the next one on. */
+        post: operations["publish_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a version back: its settings become the draft and are published as the next version. */
+        post: operations["roll_back_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List an agent's versions, newest first. */
+        get: operations["list_agent_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a version of an agent. */
+        get: operations["get_agent_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List API keys, newest first. */
+        get: operations["list_api_keys"];
+        put?: never;
+        /**
+         * Make an API key.
+         * @description Its text is in this answer and nowhere else. No key can do more than whoever made it.
+         */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an API key. Its text is not shown again. */
+        get: operations["get_api_key"];
+        put?: never;
+        post?: never;
+        /** Revoke an API key, at once and for good. */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        /** Change what an API key may do, from where, and how long. */
+        patch: operations["update_api_key"];
+        trace?: never;
+    };
+    "/api/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List entries of the audit log, newest first. */
+        get: operations["list_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit-log/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log, newest first.
+         * @description All entries that match, streamed. That somebody took the log away is itself recorded in it.
+         */
+        get: operations["export_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/close-organization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close the organization that is open, and go back to the session it was opened from. */
+        post: operations["close_organization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove a new e-mail address by the link that was sent there. */
+        post: operations["confirm_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/invitations/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an invitation to whoever has its link. */
+        get: operations["preview_invitation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/invitations/{token}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation.
+         * @description Somebody new sends name and password and signs in with them afterwards. Somebody who has an account is signed in with
+         *     the address that was invited, and sends an empty object.
+         */
+        post: operations["accept_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/auth/login": {
@@ -67,8 +766,10 @@ export interface paths {
         put?: never;
         /**
          * Sign in.
-         * @description The session lasts twelve hours. Its token comes in the body, for programs, and as an `HttpOnly` cookie, for
-         *     browsers. Unknown account and wrong password are answered alike; repeated failures are slowed down.
+         * @description The access token is good for 15 minutes, the refresh token for 7 days and one exchange. Both come in the body, for
+         *     programs, and as `HttpOnly` cookies, for browsers. Unknown account and wrong password are answered alike; repeated
+         *     failures are slowed down. An account with a second factor answers `401` with the problem `second-factor-required`
+         *     until a code comes along.
          */
         post: operations["log_in"];
         delete?: never;
@@ -111,6 +812,159 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link that allows a new password.
+         * @description The answer is the same whether the address is known or not. The link works once, for an hour.
+         */
+        post: operations["request_password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password-reset/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a new password by the link that was sent.
+         * @description Every session of the account ends.
+         */
+        post: operations["confirm_password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a refresh token for the next pair of tokens.
+         * @description A program sends the token in the body; a browser sends its cookie, no body, and the header `X-CSRF-Token`. Each
+         *     token works once. One that is shown again after more than ten seconds ends the whole session; until then it gets
+         *     the same successor, so that two pages may renew at the same moment.
+         */
+        post: operations["refresh_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sso/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Come back from the identity provider. */
+        get: operations["complete_single_sign_on"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sso/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in by the organization's identity provider: be sent there.
+         * @description For browsers. The sign-in has to come back within ten minutes, to the browser that began it.
+         */
+        get: operations["begin_single_sign_on"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what your organization says of itself, and what holds for it. */
+        get: operations["get_branding"];
+        /** Say anew what your organization looks like, whole. The logo stays. */
+        put: operations["replace_branding"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/branding/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what people see under this name, before they sign in. */
+        get: operations["get_current_branding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/branding/logo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the logo that people see under this name, or an organization's. */
+        get: operations["get_branding_logo"];
+        /** Put a logo in place: a PNG, a WebP or an SVG of shapes and text, of 512 KiB at most. */
+        put: operations["put_branding_logo"];
+        post?: never;
+        /** Take the logo away; that of the organization above holds again. */
+        delete: operations["delete_branding_logo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls": {
         parameters: {
             query?: never;
@@ -118,7 +972,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List calls, newest first. */
+        /** List calls. */
         get: operations["list_calls"];
         put?: never;
         post?: never;
@@ -139,7 +993,8 @@ export interface paths {
         get: operations["get_call"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Delete a call with its transcript, its log and its recording. Leads and messages that came of it stay. */
+        delete: operations["delete_call"];
         options?: never;
         head?: never;
         patch?: never;
@@ -184,6 +1039,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls/{id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the transcript of a call: what caller and agent said, without what was rejected as noise. */
+        get: operations["get_call_transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clients": {
         parameters: {
             query?: never;
@@ -191,7 +1063,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List clients, newest first. */
+        /** List clients. */
         get: operations["list_clients"];
         put?: never;
         /** Enter a client. */
@@ -209,15 +1081,146 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a client. */
+        /** Get a client. The `ETag` names this version of it. */
         get: operations["get_client"];
+        put?: never;
+        post?: never;
+        /** Delete a client. One that has projects is kept; its calls and verdicts stay, without it. */
+        delete: operations["delete_client"];
+        options?: never;
+        head?: never;
+        /** Change a client. */
+        patch: operations["update_client"];
+        trace?: never;
+    };
+    "/api/v1/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the names of your organization, newest first. */
+        get: operations["list_domains"];
+        put?: never;
+        /** Claim a name: your own domain, or a subdomain of the installation's. */
+        post: operations["create_domain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/domains/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a name. */
+        get: operations["get_domain"];
+        put?: never;
+        post?: never;
+        /** Give a name up. */
+        delete: operations["delete_domain"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/domains/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look into the DNS now: whether the domain is yours, and leads here. */
+        post: operations["check_domain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List invitations, newest first: open, lapsed and accepted ones. */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Invite somebody.
+         * @description They get an e-mail with a link that works once within seven days. The link is in this answer, too. Nobody promises a
+         *     role that grants more than they have.
+         */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an invitation. */
+        get: operations["get_invitation"];
+        put?: never;
+        post?: never;
+        /** Take an invitation back. */
+        delete: operations["revoke_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an invitation again, with a new link and seven more days.
+         * @description The former link is worth nothing from now on.
+         */
+        post: operations["resend_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/knowledge-categories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the headings in use, in alphabetical order; at most 200. */
+        get: operations["list_knowledge_categories"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change a client. */
-        patch: operations["update_client"];
+        patch?: never;
         trace?: never;
     };
     "/api/v1/knowledge-entries": {
@@ -227,11 +1230,33 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List knowledge entries, newest first. */
+        /** List knowledge entries. */
         get: operations["list_knowledge_entries"];
         put?: never;
         /** Enter a knowledge entry. The next call knows it. */
         post: operations["create_knowledge_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/knowledge-entries/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter many knowledge entries at once, up to 1,000: all, or none when one is wrong.
+         * @description As JSON, or as a table (`text/csv`) with the headings `question` and `answer` and, if wanted, `category`,
+         *     `variants` (separated by `|`) and `visibility`. Faults are told by row: `entries[3].answer` is the answer of the
+         *     fourth.
+         */
+        post: operations["import_knowledge_entries"];
         delete?: never;
         options?: never;
         head?: never;
@@ -245,7 +1270,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a knowledge entry. */
+        /** Get a knowledge entry. The `ETag` names this version of it. */
         get: operations["get_knowledge_entry"];
         put?: never;
         post?: never;
@@ -267,11 +1292,48 @@ export interface paths {
         /** List the lead questions, in the order they are asked. They come at once. */
         get: operations["list_lead_questions"];
         put?: never;
+        /** Add a lead question at the end of the flow. */
+        post: operations["create_lead_question"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lead-questions/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put the lead questions into another order. Naming all of them is what guards against changes in the meantime. */
+        put: operations["order_lead_questions"];
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lead-questions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a lead question. The `ETag` names this version of it. */
+        get: operations["get_lead_question"];
+        put?: never;
+        post?: never;
+        /** Delete a lead question. Answers that were given stay with their leads. */
+        delete: operations["delete_lead_question"];
+        options?: never;
+        head?: never;
+        /** Change a lead question, which keeps its place. Calls in progress keep the flow they began with. */
+        patch: operations["update_lead_question"];
         trace?: never;
     };
     "/api/v1/leads": {
@@ -281,8 +1343,26 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List leads, newest first. */
+        /** List leads. */
         get: operations["list_leads"];
+        put?: never;
+        /** Enter a lead by hand. */
+        post: operations["create_lead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leads/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Export leads, all that meet the filters. The export is noted in the audit log. */
+        get: operations["export_leads"];
         put?: never;
         post?: never;
         delete?: never;
@@ -298,15 +1378,75 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a lead. */
+        /** Get a lead. The `ETag` names this version of it. */
         get: operations["get_lead"];
+        put?: never;
+        post?: never;
+        /** Delete a lead. The calls it came from stay. */
+        delete: operations["delete_lead"];
+        options?: never;
+        head?: never;
+        /** Change a lead. */
+        patch: operations["update_lead"];
+        trace?: never;
+    };
+    "/api/v1/leads/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Merge another lead of the same person into this one: this one takes over what it lacks, the other one goes. */
+        post: operations["merge_leads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List members, those who joined last first. */
+        get: operations["list_members"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change where a lead stands, how pressing it is, or its notes. */
-        patch: operations["update_lead"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a member. */
+        get: operations["get_member"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a member out of the organization.
+         * @description Their sessions here end at once, and what they invited others with is void.
+         */
+        delete: operations["remove_member"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a member another role.
+         * @description Nobody gives or takes away what they may not do themselves; there is always somebody with the strongest role.
+         */
+        patch: operations["update_member"];
         trace?: never;
     };
     "/api/v1/messages": {
@@ -316,10 +1456,153 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List messages, newest first. */
+        /** List messages. */
         get: operations["list_messages"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a message. The `ETag` names this version of its handling. */
+        get: operations["get_message"];
+        put?: never;
+        post?: never;
+        /** Delete a message. */
+        delete: operations["delete_message"];
+        options?: never;
+        head?: never;
+        /** Mark a message as dealt with or open it again, or give it into somebody's hands. */
+        patch: operations["update_message"];
+        trace?: never;
+    };
+    "/api/v1/notification-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get who is notified of what. The `ETag` names this version of it. */
+        get: operations["get_notification_settings"];
+        /** Replace who is notified of what. */
+        put: operations["put_notification_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List phone numbers, oldest first. They come at once: there are 200 at most. */
+        get: operations["list_numbers"];
+        put?: never;
+        /** Connect a phone number. Calls to it are answered by the agent from now on. */
+        post: operations["create_number"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/numbers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a phone number. The `ETag` names this version of it. */
+        get: operations["get_number"];
+        put?: never;
+        post?: never;
+        /** Release a phone number. Its calls stay; whoever calls it now is told that it is not in service. */
+        delete: operations["delete_number"];
+        options?: never;
+        head?: never;
+        /** Change a phone number. Calls in progress keep what they began with. */
+        patch: operations["update_number"];
+        trace?: never;
+    };
+    "/api/v1/numbers/{id}/routing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the routing of a phone number. The `ETag` names this version of it. */
+        get: operations["get_number_routing"];
+        /** Replace the routing of a phone number. The next call is routed by it. */
+        put: operations["put_number_routing"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/numbers/{id}/routing/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** See what a caller of a phone number would get at a moment, and why. Changes nothing. */
+        post: operations["preview_number_routing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/onboarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the checklist of your organization's set-up. */
+        get: operations["get_onboarding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/onboarding/{step}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pass over a step of the set-up. */
+        post: operations["skip_onboarding_step"];
         delete?: never;
         options?: never;
         head?: never;
@@ -361,6 +1644,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organization/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave the organization. */
+        post: operations["leave_organization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organization/single-sign-on": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the organization's identity provider. */
+        get: operations["get_single_sign_on"];
+        /**
+         * Set the organization's identity provider.
+         * @description It speaks OpenID Connect. Who comes with a verified address of one of the domains is let in, and gets an account
+         *     the first time.
+         */
+        put: operations["set_single_sign_on"];
+        post?: never;
+        /**
+         * Remove the organization's identity provider.
+         * @description Who came by it keeps their account, and can set a password by e-mail.
+         */
+        delete: operations["delete_single_sign_on"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organizations": {
         parameters: {
             query?: never;
@@ -397,6 +1723,28 @@ export interface paths {
         patch: operations["update_organization_below"];
         trace?: never;
     };
+    "/api/v1/organizations/{id}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open an organization below one's own, to work in it as if one were there.
+         * @description The answer is a session of an hour at most, bound to that organization and marked: `me.impersonating`. It can't be
+         *     renewed. Both organizations' audit logs tell when it began and when it ended. The session it was opened from goes on;
+         *     when that one ends, this one does, too.
+         */
+        post: operations["open_organization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organizations/{id}/status": {
         parameters: {
             query?: never;
@@ -408,6 +1756,23 @@ export interface paths {
         put?: never;
         /** Suspend, close or reactivate an organization below your own. Nothing is deleted; callers can always leave a message. */
         post: operations["change_organization_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List all permissions that there are. */
+        get: operations["list_permissions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -438,7 +1803,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List projects, newest first. */
+        /** List projects. */
         get: operations["list_projects"];
         put?: never;
         /** Enter a project. */
@@ -456,15 +1821,144 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a project. */
+        /** Get a project. The `ETag` names this version of it. */
         get: operations["get_project"];
+        put?: never;
+        post?: never;
+        /** Delete a project. Verdicts on it stay, without it. One that a tool keeps can only be put away (`archived`). */
+        delete: operations["delete_project"];
+        options?: never;
+        head?: never;
+        /** Change a project. */
+        patch: operations["update_project"];
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List roles: the built-in ones that this kind of organization has, strongest first, then its own by name. */
+        get: operations["list_roles"];
+        put?: never;
+        /**
+         * Define a role.
+         * @description Nobody puts into a role what they may not do themselves.
+         */
+        post: operations["create_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a role. */
+        get: operations["get_role"];
+        put?: never;
+        post?: never;
+        /** Delete a role that nobody has. */
+        delete: operations["delete_role"];
+        options?: never;
+        head?: never;
+        /** Change a role, for everybody who has it. */
+        patch: operations["update_role"];
+        trace?: never;
+    };
+    "/api/v1/satisfaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List verdicts. */
+        get: operations["list_satisfaction"];
+        put?: never;
+        /** Record a verdict. A verdict is a fact: it is not changed afterwards, only deleted. */
+        post: operations["record_satisfaction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/satisfaction/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the figures of the last days: CSAT and NPS with their numbers of verdicts and 95 % intervals. */
+        get: operations["get_satisfaction_figures"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change a project. */
-        patch: operations["update_project"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/satisfaction/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a verdict. */
+        get: operations["get_satisfaction"];
+        put?: never;
+        post?: never;
+        /** Delete a verdict. */
+        delete: operations["delete_satisfaction"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List where you are signed in, the session used last first. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** Sign out everywhere else. */
+        delete: operations["revoke_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of your sessions. */
+        delete: operations["revoke_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/webhook-deliveries/{id}": {
@@ -742,6 +2236,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/widget-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get how the chat widget looks and greets. A plan that shows our name shows it whatever was chosen. */
+        get: operations["compat_get_widget_config"];
+        put?: never;
+        /** Choose how the chat widget looks and greets. */
+        post: operations["compat_set_widget_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -802,17 +2314,177 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description An agent. */
-        Agent: {
-            /** @description For a recognised client; knows `{first_name}` as well. */
-            client_greeting: string;
+        /** @description Who accepts: nothing for somebody who is signed in; name and password for somebody new. */
+        Acceptance: {
+            /**
+             * @description The name of the new account.
+             * @example Lee Park
+             */
+            name?: string | null;
+            /**
+             * Format: password
+             * @description The password of the new account.
+             */
+            password?: string | null;
+        };
+        /** @description What an acceptance came to. */
+        AcceptedInvitation: {
+            /**
+             * @description The address to sign in with.
+             * @example lee@aurora.example
+             */
+            email: string;
+            /**
+             * @description What it is called.
+             * @example Aurora Branding
+             */
+            organization: string;
+            /**
+             * @description The organization's id.
+             * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            organization_id: string;
+            /**
+             * @description The name of the role.
+             * @example member
+             */
+            role: string;
+        };
+        /** @description A person's account. */
+        Account: {
+            /**
+             * @description The address they sign in with.
+             * @example dana@aurora.example
+             */
+            email: string;
+            /** @description Whether they can sign in by password. */
+            has_password: boolean;
+            /**
+             * @description The person's id.
+             * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description The name.
+             * @example Dana Lindqvist
+             */
+            name: string;
+            /**
+             * @description The address they asked to sign in with, until the link sent there is opened.
+             * @example null
+             */
+            pending_email: string | null;
+            /**
+             * Format: int32
+             * @description Recovery codes that were not used.
+             */
+            recovery_codes_left: number;
+            /** @description Whether signing in asks for a code of an authenticator app. */
+            second_factor: boolean;
+            /**
+             * Format: date-time
+             * @description When the account was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What is to be changed of an account. */
+        AccountPatch: {
+            /** @description Another address to sign in with. It counts once the link that is sent there was opened. */
+            email?: string | null;
+            /**
+             * @description Another name.
+             * @example Dana Lindqvist
+             */
+            name?: string | null;
+            /**
+             * Format: password
+             * @description The present password; needed for another address.
+             */
+            password?: string | null;
+        };
+        /**
+         * @description What kind of actor did something.
+         * @enum {string}
+         */
+        ActorKind: "person" | "api_key" | "system";
+        /** @description An agent. Its settings are the draft. */
+        Agent: components["schemas"]["AgentSettings"] & {
             /**
              * Format: date-time
              * @description When it was made.
              */
             created_at: string;
+            /** @description Whether the draft differs from it. */
+            has_unpublished_changes: boolean;
             /**
-             * @description Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`.
+             * @description The agent's id.
+             * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Since when they do.
+             */
+            published_at: string;
+            /**
+             * Format: int32
+             * @description The number of the version that calls use.
+             * @example 3
+             */
+            published_version: number;
+            /**
+             * Format: date-time
+             * @description When it was last changed or published.
+             */
+            updated_at: string;
+        };
+        /** @description How two versions differ. */
+        AgentDiff: {
+            /** @description The fields in which they differ. */
+            changes: components["schemas"]["FieldChange"][];
+            /** @description The one that is compared. */
+            from: string;
+            /** @description With this one. */
+            to: string;
+        };
+        /** @description What to change of an agent's draft. Fields that are left out stay as they are. */
+        AgentPatch: {
+            /** @description For a recognised client; empty means the default. */
+            client_greeting?: string;
+            /** @description The vendor's agent. Needs the feature `all_engines`. */
+            elevenlabs_agent_id?: string;
+            /** @description The vendor's voice. Needs the feature `voice_and_persona`. */
+            elevenlabs_voice?: string;
+            /** @description Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`. Needs the feature `all_engines`. */
+            engine?: string;
+            /** @description For a new caller; empty means the default. */
+            greeting?: string;
+            /** @description Whether a caller may talk over the greeting. */
+            greeting_interruptible?: boolean;
+            /** @description BCP 47 tag of the language it speaks. */
+            language?: string;
+            /** @description The name it gives itself. */
+            name?: string;
+            /** @description Who it is and how it behaves. Needs the feature `voice_and_persona`. */
+            persona_prompt?: string;
+            /** @description How it shares the floor with a caller, whole. Needs the feature `vad_settings`. */
+            turn_taking?: components["schemas"]["TurnTaking"];
+            /** @description Voice id; empty means the provider's default. Needs the feature `voice_and_persona`. */
+            voice?: string;
+            /** @description What a visitor of the chat reads first; empty means the default. */
+            welcome_message?: string;
+        };
+        /** @description What is set of an agent. */
+        AgentSettings: {
+            /** @description For a recognised client; knows `{first_name}` as well. */
+            client_greeting: string;
+            /** @description The vendor's agent, for the engine `elevenlabs`. */
+            elevenlabs_agent_id: string;
+            /** @description The vendor's voice, for the engine `elevenlabs`. */
+            elevenlabs_voice: string;
+            /**
+             * @description Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`. Until the others are connected, theirs are
+             *     run by `pipeline`.
              * @example pipeline
              */
             engine: string;
@@ -820,11 +2492,6 @@ export interface components {
             greeting: string;
             /** @description Whether a caller may talk over the greeting. */
             greeting_interruptible: boolean;
-            /**
-             * @description The agent's id.
-             * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
-             */
-            id: string;
             /**
              * @description BCP 47 tag of the language it speaks.
              * @example en-US
@@ -835,32 +2502,211 @@ export interface components {
              * @example Nova
              */
             name: string;
+            /** @description Who it is and how it behaves, for brains that can use it; the rules brain does not. */
+            persona_prompt: string;
             /** @description How it shares the floor with a caller. */
             turn_taking: components["schemas"]["TurnTaking"];
-            /**
-             * Format: date-time
-             * @description When it was last changed.
-             */
-            updated_at: string;
             /** @description Voice id; empty means the provider's default. */
             voice: string;
+            /** @description What a visitor of the chat reads first; empty means the default. Kept for the chat. */
+            welcome_message: string;
         };
-        /** @description What to change of an agent. Fields that are left out stay as they are. */
-        AgentPatch: {
-            /** @description For a recognised client; empty means the default. */
-            client_greeting?: string;
-            /** @description For a new caller; empty means the default. */
-            greeting?: string;
-            /** @description Whether a caller may talk over the greeting. */
-            greeting_interruptible?: boolean;
-            /** @description BCP 47 tag of the language it speaks. */
-            language?: string;
-            /** @description The name it gives itself. */
+        /** @description A published version of an agent. It never changes. */
+        AgentVersion: {
+            /** @description The API key that published it. */
+            api_key_id?: string | null;
+            /** @description Why, in the publisher's words. */
+            note: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            published_at: string;
+            /**
+             * @description The person who published it; `null` for a program or the system.
+             * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            published_by?: string | null;
+            /** @description Their name, while they are a member. */
+            published_by_name?: string | null;
+            /**
+             * Format: int32
+             * @description The version whose settings were brought back; `null` for a draft that was published.
+             */
+            restored_from?: number | null;
+            /** @description What it sets. */
+            settings: components["schemas"]["AgentSettings"];
+            /**
+             * Format: int32
+             * @description Its number, from 1.
+             * @example 3
+             */
+            version: number;
+        };
+        /** @description A program's key. */
+        ApiKey: {
+            /** @description Address ranges it may be used from; empty means from everywhere. */
+            allowed_networks: string[];
+            /** @description What it may do in the organizations below, named by `X-Organization-Id`. */
+            child_permissions: components["schemas"]["PermissionName"][];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Who made it; `null` for a program. */
+            created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; `null` for never.
+             */
+            expires_at?: string | null;
+            /**
+             * @description Its beginning and end.
+             * @example sc_live_Ab3d…x9Zq
+             */
+            hint: string;
+            /**
+             * @description The key's id.
+             * @example key_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /** @description From which address it was last used. */
+            last_used_ip?: string | null;
+            /**
+             * @description What it is called.
+             * @example Nightly export
+             */
+            name: string;
+            /** @description What it may do in the organization. */
+            permissions: components["schemas"]["PermissionName"][];
+            /** @description What the program sends as `Authorization: Bearer`. Only in the answer to whoever made it: it can't be shown again. */
+            secret?: string | null;
+            /**
+             * Format: date-time
+             * @description When its terms were last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What to change of a key. Fields that are left out stay as they are. */
+        ApiKeyPatch: {
+            /** @description All addresses and ranges (CIDR) it may be used from; empty means from everywhere. */
+            allowed_networks?: string[];
+            /** @description What it may do in the organizations below, all of it. */
+            child_permissions?: components["schemas"]["PermissionName"][];
+            /**
+             * Format: date-time
+             * @description When it ends by itself; `null` for never.
+             */
+            expires_at?: string | null;
+            /** @description What it is called. */
             name?: string;
-            /** @description How it shares the floor with a caller, whole. */
-            turn_taking?: components["schemas"]["TurnTaking"];
-            /** @description Voice id; empty means the provider's default. */
-            voice?: string;
+            /** @description What it may do in the organization, all of it. */
+            permissions?: components["schemas"]["PermissionName"][];
+        };
+        /** @description What people see. */
+        Appearance: {
+            /**
+             * @description Colour of links and buttons.
+             * @example #1f4e9e
+             */
+            accent_color: string;
+            /**
+             * @description Colour behind everything.
+             * @example #ffffff
+             */
+            background_color: string;
+            /** @description Whether "powered by" is left out. */
+            hide_powered_by: boolean;
+            /**
+             * @description Where the logo is; `null` when there is none.
+             * @example /api/v1/branding/logo?organization_id=org_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            logo_url?: string | null;
+            /**
+             * @description The name of the product.
+             * @example North Voice
+             */
+            name: string;
+            /**
+             * @description Black or white, whichever is readable on the accent.
+             * @example #ffffff
+             */
+            on_accent_color: string;
+            /**
+             * @description Whose it is; `null` for the installation's own. A sign-in page prefers this organization.
+             * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            organization_id?: string | null;
+            /**
+             * @description Where people get help.
+             * @example help@north.example
+             */
+            support_email?: string | null;
+            /**
+             * @description Black or white, whichever is readable on the background.
+             * @example #000000
+             */
+            text_color: string;
+        };
+        /** @description Who did something. */
+        AuditActor: {
+            /**
+             * @description The person's or the key's id; `null` for the system.
+             * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id?: string | null;
+            /** @description A person, a program or the system. */
+            kind: components["schemas"]["ActorKind"];
+            /** @description What they are called, while the organization knows them. */
+            name?: string | null;
+        };
+        /** @description What an organization says of itself, and what holds for it in the end. */
+        Branding: {
+            /** @description What holds: its own words, else those of the organizations above it. */
+            effective: components["schemas"]["Appearance"];
+            /** @description Its own words. */
+            own: components["schemas"]["OwnBranding"];
+        };
+        /** @description What an organization says of itself. What is `null` is said by the organization above it. */
+        BrandingWords: {
+            /**
+             * @description Colour of links and buttons, `#rrggbb`. It must be readable on the background (contrast of 4.5 or more).
+             * @example #1f4e9e
+             */
+            accent_color?: string | null;
+            /**
+             * @description Colour behind them, `#rrggbb`.
+             * @example #ffffff
+             */
+            background_color?: string | null;
+            /** @description Whether "powered by" is left out; needs the feature `hidden_branding`. */
+            hide_powered_by?: boolean | null;
+            /**
+             * @description The name of the product, as its customers know it.
+             * @example North Voice
+             */
+            name?: string | null;
+            /**
+             * @description Address of the sender of e-mail.
+             * @example hello@north.example
+             */
+            sender_email?: string | null;
+            /**
+             * @description Name of the sender of e-mail.
+             * @example North Voice
+             */
+            sender_name?: string | null;
+            /**
+             * @description Where people get help.
+             * @example help@north.example
+             */
+            support_email?: string | null;
         };
         /** @description When a business is open, as times on the wall in its time zone. */
         BusinessHours: {
@@ -998,11 +2844,18 @@ export interface components {
             name: string;
             /** @description The business's notes. */
             notes: string;
+            /** @description Words to find it by. */
+            tags: string[];
             /**
              * Format: date-time
              * @description When it was last changed.
              */
             updated_at: string;
+            /**
+             * @description `recognised` (greeted by name when they call) or `internal` (in the book, but a stranger on the phone).
+             * @example recognised
+             */
+            visibility: string;
         };
         /** @description What to change of a client. Fields that are left out stay as they are. */
         ClientPatch: {
@@ -1012,6 +2865,10 @@ export interface components {
             name?: string;
             /** @description The business's notes. */
             notes?: string;
+            /** @description All tags, replacing those there are. */
+            tags?: string[];
+            /** @description Whether it is known on the phone: `recognised` or `internal`. */
+            visibility?: string;
         };
         /** @description A client, as other things name it. */
         ClientRef: {
@@ -1019,6 +2876,659 @@ export interface components {
             id: string;
             /** @description Its name; `null` when it was deleted. */
             name?: string | null;
+        };
+        /** @description The default agent's settings, as published. */
+        CompatAgentConfig: {
+            /**
+             * @description The agent's id.
+             * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            agentId: string;
+            /** @description The vendor's agent. */
+            elevenlabsAgentId: string;
+            /** @description The vendor's voice. */
+            elevenlabsVoice: string;
+            /**
+             * @description Who runs its conversations.
+             * @example pipeline
+             */
+            engine: string;
+            /**
+             * @description BCP 47 tag of the language it speaks.
+             * @example en-US
+             */
+            language: string;
+            /**
+             * @description The name it gives itself.
+             * @example Nova
+             */
+            name: string;
+            /** @description Who it is and how it behaves. */
+            personaPrompt: string;
+            /** @description Voice id; empty means the provider's default. */
+            voice: string;
+            /** @description What a new caller hears first. */
+            voiceGreetingMessage: string;
+            /** @description What a visitor of the chat reads first. */
+            welcomeMessage: string;
+        };
+        /** @description What to change of the default agent. Fields that are left out stay as they are. */
+        CompatAgentConfigChange: {
+            /** @description The vendor's agent. */
+            elevenlabsAgentId?: string;
+            /** @description The vendor's voice. */
+            elevenlabsVoice?: string;
+            /** @description The name it gives itself. */
+            name?: string;
+            /** @description Who it is and how it behaves. */
+            personaPrompt?: string;
+            /** @description Voice id; empty means the provider's default. */
+            voice?: string;
+            /** @description What a new caller hears first. */
+            voiceGreetingMessage?: string;
+            /** @description What a visitor of the chat reads first. */
+            welcomeMessage?: string;
+        };
+        /** @description A business. */
+        CompatBusiness: {
+            /** @description Who takes messages. */
+            contactName?: string | null;
+            /** @description ISO 4217 code of amounts said without one. */
+            currency: string;
+            /** @description ISO 3166 code of the country that numbers without country code belong to. */
+            defaultCountry: string;
+            /**
+             * @description The business's id.
+             * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description Its name as spoken. */
+            name: string;
+            /** @description Where notifications go. */
+            notificationEmail?: string | null;
+            /** @description The number that notifications go to. */
+            notificationPhoneNumber?: string | null;
+            /** @description Its plan. */
+            plan: string;
+            /** @description IANA time zone. */
+            timezone: string;
+            /** @description The number that callers are connected with. */
+            transferNumber?: string | null;
+        };
+        /** @description What to change of the business. Fields that are left out stay as they are. */
+        CompatBusinessChange: {
+            /** @description Who takes messages. */
+            contactName?: string | null;
+            /**
+             * @description ISO 4217 code of amounts said without one.
+             * @example USD
+             */
+            currency?: string;
+            /**
+             * @description ISO 3166 code of the country that numbers without country code belong to.
+             * @example US
+             */
+            defaultCountry?: string;
+            /** @description Its name as spoken. */
+            name?: string;
+            /**
+             * @description Where notifications go.
+             * @example hello@aurora.example
+             */
+            notificationEmail?: string | null;
+            /**
+             * @description The number that notifications go to, in any notation.
+             * @example +15135550110
+             */
+            notificationPhoneNumber?: string | null;
+            /**
+             * @description IANA time zone.
+             * @example America/New_York
+             */
+            timezone?: string;
+            /**
+             * @description The number that callers are connected with, in any notation.
+             * @example +15135550110
+             */
+            transferNumber?: string | null;
+        };
+        /** @description A call. */
+        CompatCall: {
+            /** @description The recognised client's name. */
+            clientName?: string | null;
+            /**
+             * Format: int64
+             * @description Its length.
+             */
+            durationSeconds?: number | null;
+            /** @description The caller's number; `null` when withheld. */
+            from?: string | null;
+            /** @description The call's id. */
+            id: string;
+            /** @description What it was about. */
+            intent?: string | null;
+            /**
+             * Format: date-time
+             * @description When it came in.
+             */
+            startedAt: string;
+            /**
+             * @description Where it stands.
+             * @example completed
+             */
+            status: string;
+        };
+        /** @description A client. */
+        CompatClient: {
+            /**
+             * Format: date-time
+             * @description When it was entered.
+             */
+            createdAt: string;
+            /** @description The first address it is known by. */
+            email?: string | null;
+            /**
+             * @description The client's id.
+             * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description The company's name. */
+            name: string;
+            /** @description The business's notes. */
+            notes: string;
+            /** @description The first number it is known by. */
+            phone?: string | null;
+        };
+        /** @description Who wants to sign in. */
+        CompatCredentials: {
+            /**
+             * @description The e-mail address of the account.
+             * @example owner@aurora.example
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description The password.
+             * @example teal kettle over the fjord
+             */
+            password: string;
+            /**
+             * @description The code of the authenticator app, once it was asked for.
+             * @example null
+             */
+            totpCode?: string | null;
+        };
+        /** @description The first screen. */
+        CompatDashboard: {
+            /** @description Figures of the last 30 days. */
+            kpis: components["schemas"]["CompatKpis"];
+            /** @description The latest calls, newest first; empty without the permission to see calls. */
+            latestCalls: components["schemas"]["CompatCall"][];
+            /** @description The latest leads, newest first; empty without the permission to see leads. */
+            latestLeads: components["schemas"]["CompatLead"][];
+            /** @description What goes on now. */
+            live: components["schemas"]["CompatLive"];
+        };
+        /** @description Entries to be saved. */
+        CompatEntries: {
+            /** @description The entries. */
+            entries: components["schemas"]["CompatEntry"][];
+        };
+        /** @description An entry to be saved. */
+        CompatEntry: {
+            /** @description The answer. */
+            answer: string;
+            /** @description The heading it stands under. */
+            category?: string;
+            /** @description The question. An entry of the same question is changed, any other is entered anew. */
+            question: string;
+        };
+        /** @description An item of the knowledge base. */
+        CompatKnowledge: {
+            /** @description The answer. */
+            answer: string;
+            /** @description The heading it stands under. */
+            category: string;
+            /**
+             * Format: date-time
+             * @description When it was entered.
+             */
+            createdAt: string;
+            /**
+             * @description The item's id.
+             * @example know_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description The question. */
+            question: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updatedAt: string;
+        };
+        /** @description Figures of the last 30 days. */
+        CompatKpis: {
+            /**
+             * Format: int64
+             * @description Calls with a conversation.
+             */
+            answeredCalls: number;
+            /**
+             * Format: double
+             * @description Mean length of the conversations in seconds.
+             */
+            averageCallSeconds?: number | null;
+            /**
+             * Format: int64
+             * @description Leads taken.
+             */
+            newLeads: number;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /**
+             * Format: int64
+             * @description Calls that came in.
+             */
+            totalCalls: number;
+            /**
+             * Format: int64
+             * @description Calls of urgency 5 and above.
+             */
+            urgentCalls: number;
+            /**
+             * Format: int64
+             * @description Of those, the leads that became clients.
+             */
+            wonLeads: number;
+        };
+        /** @description A lead. */
+        CompatLead: {
+            /** @description The company. */
+            company?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was taken.
+             */
+            createdAt: string;
+            /** @description The lead's id. */
+            id: string;
+            /** @description The person's name. */
+            name?: string | null;
+            /**
+             * @description How pressing it is.
+             * @example NORMAL
+             */
+            priority: string;
+            /**
+             * @description Where it stands.
+             * @example open
+             */
+            status: string;
+        };
+        /** @description A question of the lead flow. */
+        CompatLeadQuestion: {
+            /**
+             * @description What is expected.
+             * @example money_range
+             */
+            answerType: string;
+            /** @description The choices, for `choice`. */
+            choices: string[];
+            /**
+             * @description What the answer fills.
+             * @example budget
+             */
+            field: string;
+            /**
+             * @description The question's id.
+             * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description The short label on screens.
+             * @example Budget
+             */
+            label: string;
+            /** @description Whether the lead is incomplete without it. */
+            required: boolean;
+            /** @description What is said when the answer was not understood; `null` for the default. */
+            retryText?: string | null;
+            /**
+             * @description As the agent says it.
+             * @example What budget do you have in mind?
+             */
+            text: string;
+        };
+        /** @description What to change of a question. Fields that are left out stay as they are. */
+        CompatLeadQuestionChange: {
+            /** @description What is expected: `text`, `name`, `email`, `phone`, `choice`, `number`, `money_range`, `date`, `yes_no`. */
+            answerType?: string;
+            /** @description The choices, for `choice`: at least two. */
+            choices?: string[];
+            /** @description What the answer fills: `name`, `email`, `phone`, `company`, `budget`, `timeline`, `service`, `notes`. */
+            field?: string;
+            /** @description The short label on screens. */
+            label?: string;
+            /** @description Whether the lead is incomplete without it. */
+            required?: boolean;
+            /** @description What is said when the answer was not understood; `null` for the default. */
+            retryText?: string | null;
+            /** @description As the agent says it. */
+            text?: string;
+        };
+        /** @description What goes on now. */
+        CompatLive: {
+            /**
+             * Format: int64
+             * @description Calls going on.
+             */
+            activeCalls: number;
+            /**
+             * Format: int64
+             * @description Projects that are neither finished nor put away.
+             */
+            activeProjects: number;
+            /**
+             * Format: int64
+             * @description Clients in all.
+             */
+            clients: number;
+            /**
+             * Format: int64
+             * @description Leads that are open.
+             */
+            openLeads: number;
+            /**
+             * Format: int64
+             * @description Messages that nobody has dealt with.
+             */
+            waitingMessages: number;
+        };
+        /** @description A question to be added at the end. */
+        CompatNewLeadQuestion: {
+            /** @description What is expected: `text`, `name`, `email`, `phone`, `choice`, `number`, `money_range`, `date`, `yes_no`. */
+            answerType?: string;
+            /** @description The choices, for `choice`: at least two. */
+            choices?: string[];
+            /** @description What the answer fills: `name`, `email`, `phone`, `company`, `budget`, `timeline`, `service`, `notes`. */
+            field?: string;
+            /**
+             * @description The short label on screens.
+             * @example Budget
+             */
+            label: string;
+            /** @description Whether the lead is incomplete without it. */
+            required?: boolean;
+            /** @description What is said when the answer was not understood; `null` for the default. */
+            retryText?: string | null;
+            /**
+             * @description As the agent says it.
+             * @example What budget do you have in mind?
+             */
+            text: string;
+        };
+        /** @description Where a business is notified. */
+        CompatNotifications: {
+            /**
+             * @description The e-mail address.
+             * @example hello@aurora.example
+             */
+            notificationEmail?: string | null;
+            /**
+             * @description The number, in E.164.
+             * @example +15135550142
+             */
+            notificationPhoneNumber?: string | null;
+        };
+        /** @description Where a business is to be notified. Fields that are left out stay as they are; `null` and empty clear them. */
+        CompatNotificationsChange: {
+            /**
+             * @description The e-mail address.
+             * @example hello@aurora.example
+             */
+            notificationEmail?: string | null;
+            /**
+             * @description The number; without country code it is read as of the organization's country.
+             * @example +15135550142
+             */
+            notificationPhoneNumber?: string | null;
+        };
+        /** @description Items of a list that is read page by page. */
+        CompatPage_CompatClient: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When it was entered.
+                 */
+                createdAt: string;
+                /** @description The first address it is known by. */
+                email?: string | null;
+                /**
+                 * @description The client's id.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description The company's name. */
+                name: string;
+                /** @description The business's notes. */
+                notes: string;
+                /** @description The first number it is known by. */
+                phone?: string | null;
+            }[];
+            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            nextCursor?: string | null;
+        };
+        /** @description Items of a list that is read page by page. */
+        CompatPage_CompatKnowledge: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description The answer. */
+                answer: string;
+                /** @description The heading it stands under. */
+                category: string;
+                /**
+                 * Format: date-time
+                 * @description When it was entered.
+                 */
+                createdAt: string;
+                /**
+                 * @description The item's id.
+                 * @example know_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description The question. */
+                question: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updatedAt: string;
+            }[];
+            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            nextCursor?: string | null;
+        };
+        /** @description Items of a list that is read page by page. */
+        CompatPage_CompatProject: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description Whose it is. */
+                clientId: string;
+                /** @description A sentence that the client may hear. */
+                details?: string | null;
+                /**
+                 * Format: date
+                 * @description When it is due.
+                 */
+                dueDate?: string | null;
+                /**
+                 * @description The project's id.
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When the mirror was fresh.
+                 */
+                lastSyncedAt?: string | null;
+                /** @description Its name. */
+                name: string;
+                /** @description The tool it is mirrored from. */
+                provider?: string | null;
+                /** @description Where it stands. */
+                status: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updatedAt: string;
+            }[];
+            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            nextCursor?: string | null;
+        };
+        /** @description Items of a list that is read page by page. */
+        CompatPage_CompatSatisfaction: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description The conversation it is about. */
+                callId?: string | null;
+                /** @description Whose it is. */
+                clientId?: string | null;
+                /** @description Words that came with it. */
+                comment: string;
+                /**
+                 * Format: date-time
+                 * @description When it was given.
+                 */
+                givenAt: string;
+                /**
+                 * @description The verdict's id.
+                 * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description The project it is about. */
+                projectId?: string | null;
+                /**
+                 * @description `csat` or `nps`.
+                 * @example csat
+                 */
+                scale: string;
+                /**
+                 * Format: int32
+                 * @description The score on that scale.
+                 */
+                score: number;
+                /**
+                 * @description How it reached us.
+                 * @example manual
+                 */
+                source: string;
+            }[];
+            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            nextCursor?: string | null;
+        };
+        /** @description A client's verdict. */
+        CompatSatisfaction: {
+            /** @description The conversation it is about. */
+            callId?: string | null;
+            /** @description Whose it is. */
+            clientId?: string | null;
+            /** @description Words that came with it. */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description When it was given.
+             */
+            givenAt: string;
+            /**
+             * @description The verdict's id.
+             * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description The project it is about. */
+            projectId?: string | null;
+            /**
+             * @description `csat` or `nps`.
+             * @example csat
+             */
+            scale: string;
+            /**
+             * Format: int32
+             * @description The score on that scale.
+             */
+            score: number;
+            /**
+             * @description How it reached us.
+             * @example manual
+             */
+            source: string;
+        };
+        /** @description What was saved. */
+        CompatSaved: {
+            /** @description How many entries. */
+            saved: number;
+        };
+        /** @description A session that was just begun. */
+        CompatSession: {
+            /** @description Exchange it at `POST /api/v1/auth/refresh` for the next pair. */
+            refreshToken: string;
+            /** @description Send it as `Authorization: Bearer`. Good for 15 minutes. */
+            token: string;
+            /** @description Who is signed in. */
+            user: components["schemas"]["CompatUser"];
+        };
+        /** @description A person. */
+        CompatUser: {
+            /** @description The business they act for. */
+            businessId: string;
+            /** @description The address they sign in with. */
+            email: string;
+            /** @description The person's id. */
+            id: string;
+            /** @description Their name. */
+            name: string;
+            /** @description Their role. */
+            role: string;
+        };
+        /** @description How the chat widget looks and greets. What is left out gets its default. */
+        CompatWidgetConfig: {
+            /** @description Websites that may show it, such as `www.example.com`; none named: any. */
+            allowedDomains?: string[];
+            /** @description A picture, by its `https` address. */
+            avatarUrl?: string | null;
+            /**
+             * @description What it says first.
+             * @default Hi! How can we help?
+             */
+            greeting: string;
+            /**
+             * @description The corner it waits in: `bottom-right` or `bottom-left`.
+             * @default bottom-right
+             */
+            position: string;
+            /**
+             * @description Behind the button and the heading.
+             * @default #1f4ed8
+             * @example #1f4ed8
+             */
+            primaryColor: string;
+            /**
+             * @description Whether our name is shown on it. Hiding it needs a plan that allows that.
+             * @default true
+             */
+            showBranding: boolean;
+            /** @description Questions to choose from. */
+            suggestedQuestions?: string[];
+            /**
+             * @description On it.
+             * @default #ffffff
+             * @example #ffffff
+             */
+            textColor: string;
         };
         /** @description An open media socket. */
         Connection: {
@@ -1058,9 +3568,42 @@ export interface components {
             /**
              * Format: password
              * @description The password.
-             * @example correct horse battery staple
+             * @example teal kettle over the fjord
              */
             password: string;
+            /**
+             * @description A recovery code in its place.
+             * @example null
+             */
+            recovery_code?: string | null;
+            /**
+             * @description The code of the authenticator app, once it was asked for.
+             * @example null
+             */
+            totp_code?: string | null;
+        };
+        /** @description Satisfaction of a period. */
+        Csat: {
+            /**
+             * Format: double
+             * @description Half the width of the share's 95 % interval, in percent.
+             */
+            margin_percent: number;
+            /**
+             * Format: double
+             * @description Their mean, 1 to 5.
+             */
+            mean: number;
+            /**
+             * Format: int64
+             * @description How many verdicts.
+             */
+            responses: number;
+            /**
+             * Format: double
+             * @description The share of 4 and 5, in percent.
+             */
+            satisfied_percent: number;
         };
         /** @description The database. */
         DatabaseFigures: {
@@ -1075,6 +3618,53 @@ export interface components {
             /** @description Connections by what they are for. */
             pools: components["schemas"]["PoolView"][];
         };
+        /** @description Days on which calls go somewhere else, all day long. */
+        DateRule: {
+            /** @description Where to. */
+            destination: components["schemas"]["Destination"];
+            /**
+             * Format: date
+             * @description The first day.
+             * @example 2026-07-01
+             */
+            from: string;
+            /**
+             * @description What it is called.
+             * @example Company trip
+             */
+            name: string;
+            /**
+             * Format: date
+             * @description The last day.
+             * @example 2026-07-03
+             */
+            to: string;
+        };
+        /** @description Where a call goes. The members that belong to another kind are left out or `null`. */
+        Destination: {
+            /**
+             * @description For `agent`: which; `null` is the number's own.
+             * @example null
+             */
+            agent_id?: string | null;
+            /** @description How it is dealt with. */
+            kind: components["schemas"]["DestinationKind"];
+            /**
+             * @description For `forward`: whose telephone, in E.164.
+             * @example null
+             */
+            number?: string | null;
+            /**
+             * @description For `message`: the words; `null` means the usual ones.
+             * @example null
+             */
+            text?: string | null;
+        };
+        /**
+         * @description How a call can be dealt with.
+         * @enum {string}
+         */
+        DestinationKind: "agent" | "message" | "forward";
         /** @description The disk, in MB. */
         DiskFigures: {
             /**
@@ -1087,6 +3677,85 @@ export interface components {
              * @description All of it.
              */
             total: number;
+        };
+        /** @description A record of the DNS. */
+        DnsRecord: {
+            /**
+             * @description Where.
+             * @example _studioconnect.phone.aurora.example
+             */
+            name: string;
+            /**
+             * @description `TXT`, `CNAME` or `A`.
+             * @example TXT
+             */
+            type: string;
+            /**
+             * @description What it says.
+             * @example studioconnect-verification=6f0c…
+             */
+            value: string;
+        };
+        /** @description A name under which the organization is reached. */
+        Domain: {
+            /**
+             * Format: date-time
+             * @description The last check.
+             */
+            checked_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was claimed.
+             */
+            created_at: string;
+            /**
+             * @description The name with its own letters.
+             * @example phone.aurora.example
+             */
+            display_name: string;
+            /**
+             * Format: date-time
+             * @description Since when checks of a proven domain have failed; after three days it is lost.
+             */
+            failing_since?: string | null;
+            /**
+             * @description The domain's id.
+             * @example dom_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description `custom`, or `subdomain` of the installation's domain. */
+            kind: components["schemas"]["DomainKind"];
+            /**
+             * @description The name in ASCII.
+             * @example phone.aurora.example
+             */
+            name: string;
+            /** @description In plain words, what is missing; empty when nothing is. */
+            reason: string;
+            /** @description What to enter into the DNS; empty for a subdomain. */
+            records: components["schemas"]["DnsRecord"][];
+            /** @description Whether requests under it belong to the organization. */
+            state: components["schemas"]["DomainState"];
+            /**
+             * Format: date-time
+             * @description When it was proven first.
+             */
+            verified_at?: string | null;
+        };
+        /**
+         * @description Where a name comes from.
+         * @enum {string}
+         */
+        DomainKind: "custom" | "subdomain";
+        /**
+         * @description Whether a name is theirs.
+         * @enum {string}
+         */
+        DomainState: "pending" | "verified" | "failed";
+        /** @description The link that proves an address. */
+        EmailConfirmation: {
+            /** @description What stood in the link. */
+            token: string;
         };
         /** @description What an organization may use, and how much of it is used. */
         Entitlements: {
@@ -1145,6 +3814,18 @@ export interface components {
              */
             lowest_plan?: string | null;
         };
+        /** @description A field that differs. */
+        FieldChange: {
+            /**
+             * @description Its name, with a point inside a group.
+             * @example turn_taking.silence_ms
+             */
+            field: string;
+            /** @description What it is in `from`. */
+            from: unknown;
+            /** @description What it is in `to`. */
+            to: unknown;
+        };
         /** @description What the public may know of the server's health. */
         Health: {
             /** @description In a word. */
@@ -1198,6 +3879,19 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "healthy" | "degraded" | "unhealthy";
+        /** @description A role that somebody has. */
+        HeldRole: {
+            /**
+             * @description The role's id; a built-in one's is its name.
+             * @example manager
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example manager
+             */
+            name: string;
+        };
         /** @description A day that is not like its weekday. */
         Holiday: {
             /**
@@ -1216,6 +3910,19 @@ export interface components {
             /** @description Whether it comes back on the same day of every year. */
             yearly?: boolean;
         };
+        /** @description An organization that is open from above. */
+        Impersonating: {
+            /**
+             * @description From where it was opened.
+             * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            home_organization_id: string;
+            /**
+             * Format: date-time
+             * @description When it closes by itself.
+             */
+            until: string;
+        };
         /** @description Open from one time to another. */
         Interval: {
             /**
@@ -1229,6 +3936,83 @@ export interface components {
              */
             opens: string;
         };
+        /** @description An invitation. */
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When it was accepted.
+             */
+            accepted_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /**
+             * @description Who is invited.
+             * @example lee@aurora.example
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description Until when it holds.
+             */
+            expires_at: string;
+            /**
+             * @description The invitation's id.
+             * @example inv_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description Who invited; `null` for a program. */
+            invited_by?: string | null;
+            /**
+             * @description Where it is accepted. Only in the answer to whoever made it or sent it again: an installation may have no mail
+             *     server.
+             * @example https://studio.example/invitations/sci_…
+             */
+            link?: string | null;
+            /** @description As what. */
+            role: components["schemas"]["HeldRole"];
+            /**
+             * Format: date-time
+             * @description When its e-mail was last sent.
+             */
+            sent_at: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["InvitationStatus"];
+        };
+        /** @description An invitation as whoever has its link sees it. */
+        InvitationPreview: {
+            /** @description Whether somebody with this address has an account: they sign in, then accept. Others choose name and password. */
+            account_exists: boolean;
+            /**
+             * @description Who is invited.
+             * @example lee@aurora.example
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description Until when it holds.
+             */
+            expires_at: string;
+            /** @description Who invited. */
+            invited_by?: string | null;
+            /**
+             * @description What the organization is called.
+             * @example Aurora Branding
+             */
+            organization: string;
+            /**
+             * @description The name of the role.
+             * @example member
+             */
+            role: string;
+        };
+        /**
+         * @description Where an invitation stands.
+         * @enum {string}
+         */
+        InvitationStatus: "open" | "lapsed" | "accepted";
         /** @description Work in the background. */
         JobFigures: {
             /**
@@ -1297,6 +4081,19 @@ export interface components {
             /** @description Who may hear it. */
             visibility?: string;
         };
+        /** @description Many entries. */
+        KnowledgeImport: {
+            /** @description The entries. */
+            entries: components["schemas"]["NewKnowledgeEntry"][];
+        };
+        /** @description What was imported. */
+        KnowledgeImported: {
+            /**
+             * @description How many entries were entered.
+             * @example 120
+             */
+            imported: number;
+        };
         /** @description The wait from the caller's last word to the agent's first sound, in milliseconds. */
         Latency: {
             /**
@@ -1334,6 +4131,11 @@ export interface components {
         Lead: {
             /** @description What the person answered, in the order the questions were first answered. */
             answers: components["schemas"]["LeadAnswer"][];
+            /**
+             * @description Who looks after it.
+             * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            assignee_id?: string | null;
             /**
              * @description The budget.
              * @example USD 10000-15000
@@ -1402,20 +4204,123 @@ export interface components {
             /** @description What was understood, normalised. */
             value: string;
         };
-        /** @description What to change of a lead. Fields that are left out stay as they are. */
+        /** @description A lead of the same person. */
+        LeadMerge: {
+            /**
+             * @description The lead that goes.
+             * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            lead_id: string;
+        };
+        /** @description What to change of a lead. Fields that are left out stay as they are; `null` empties a field. */
         LeadPatch: {
-            /** @description Notes; `null` empties them. */
+            /** @description Who looks after it: a member of the organization. */
+            assignee_id?: string | null;
+            /** @description The budget. */
+            budget?: string | null;
+            /** @description The company. */
+            company?: string | null;
+            /** @description Whether everything required is known. */
+            complete?: boolean;
+            /**
+             * @description The person's e-mail address.
+             * @example maria@lopez.example
+             */
+            email?: string | null;
+            /**
+             * @description The person's name.
+             * @example Maria Lopez
+             */
+            name?: string | null;
+            /** @description Anything else. */
             notes?: string | null;
+            /**
+             * @description The number to call back; kept in E.164.
+             * @example +15135550142
+             */
+            phone?: string | null;
             /**
              * @description `LOW`, `NORMAL`, `HIGH` or `URGENT`.
              * @example HIGH
              */
             priority?: string;
+            /** @description The service or type of project. */
+            service?: string | null;
             /**
              * @description `open`, `contacted`, `qualified`, `won` or `lost`.
              * @example contacted
              */
             status?: string;
+            /** @description The timeline. */
+            timeline?: string | null;
+        };
+        /** @description A question of the lead flow. */
+        LeadQuestion: {
+            /**
+             * @description What is expected: `text`, `name`, `email`, `phone`, `choice`, `number`, `money_range`, `date`, `yes_no`.
+             * @example money_range
+             */
+            answer_type: string;
+            /** @description The choices, for `choice`. */
+            choices: string[];
+            /**
+             * Format: date-time
+             * @description When it was entered.
+             */
+            created_at: string;
+            /**
+             * @description What the answer fills: `name`, `email`, `phone`, `company`, `budget`, `timeline`, `service`, `notes`.
+             * @example budget
+             */
+            field: string;
+            /**
+             * @description The question's id.
+             * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description The short label on screens.
+             * @example Budget
+             */
+            label: string;
+            /** @description Whether the lead is incomplete without it. */
+            required: boolean;
+            /** @description What is said when the answer was not understood; `null` for the default. */
+            retry_text?: string | null;
+            skip_when?: components["schemas"]["SkipCondition"] | null;
+            /**
+             * @description As the agent says it.
+             * @example What budget do you have in mind?
+             */
+            text: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description The order in which the questions are asked. */
+        LeadQuestionOrder: {
+            /** @description The ids of all questions, each once. */
+            ids: string[];
+        };
+        /** @description What to change of a question. Fields that are left out stay as they are. */
+        LeadQuestionPatch: {
+            /** @description What is expected. */
+            answer_type?: string;
+            /** @description The choices, for `choice`: at least two. */
+            choices?: string[];
+            /** @description What the answer fills. */
+            field?: string;
+            /** @description The short label on screens. */
+            label?: string;
+            /** @description Whether the lead is incomplete without it. */
+            required?: boolean;
+            /** @description What is said when the answer was not understood; `null` for the default. */
+            retry_text?: string | null;
+            skip_when?: components["schemas"]["SkipCondition"] | null;
+            /** @description As the agent says it. */
+            text?: string;
         };
         /** @description How much there is of something. */
         LimitEntitlement: {
@@ -1439,6 +4344,7 @@ export interface components {
         };
         /** @description Who is signed in. */
         Me: {
+            impersonating: components["schemas"]["Impersonating"] | null;
             /** @description The organization they act for. */
             organization: components["schemas"]["Organization"];
             /**
@@ -1455,6 +4361,44 @@ export interface components {
              */
             role: string;
             user?: components["schemas"]["User"] | null;
+        };
+        /** @description A person of the organization. */
+        Member: {
+            /**
+             * Format: date-time
+             * @description When they joined.
+             */
+            created_at: string;
+            /**
+             * @description The address they sign in with.
+             * @example dana@aurora.example
+             */
+            email: string;
+            /**
+             * @description The person's id.
+             * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description Their name.
+             * @example Dana Whitfield
+             */
+            name: string;
+            /** @description What they are here. */
+            role: components["schemas"]["HeldRole"];
+            /**
+             * Format: date-time
+             * @description When their role was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What to change of a member. */
+        MemberPatch: {
+            /**
+             * @description The role: its id, or a built-in one's name.
+             * @example manager
+             */
+            role: string;
         };
         /** @description Memory in MB. */
         MemoryFigures: {
@@ -1483,6 +4427,110 @@ export interface components {
              */
             rss: number;
         };
+        /** @description A message. */
+        Message: {
+            /**
+             * @description Who looks after it.
+             * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            assignee_id?: string | null;
+            /** @description The conversation it was taken in. */
+            call_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was taken.
+             */
+            created_at: string;
+            /** @description Who it is from, as said. */
+            from_name?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was dealt with; `null` while it waits.
+             */
+            handled_at?: string | null;
+            /** @description By whom; `null` also when it was a program. */
+            handled_by?: string | null;
+            /**
+             * @description The message's id.
+             * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description `LOW`, `NORMAL`, `HIGH` or `URGENT`.
+             * @example NORMAL
+             */
+            priority: string;
+            /** @description Where to answer: E.164 or e-mail. */
+            reply_to?: string | null;
+            /** @description The words. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description When its handling was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What to change of a message's handling. Fields that are left out stay as they are. */
+        MessagePatch: {
+            /** @description Who looks after it: a member of the organization; `null` for nobody. */
+            assignee_id?: string | null;
+            /** @description `true` marks it as dealt with, `false` opens it again. */
+            handled?: boolean;
+        };
+        /** @description An agent to be made. What is left out has its default. */
+        NewAgent: {
+            /** @description For a recognised client; empty means the default. */
+            client_greeting?: string;
+            /** @description The vendor's agent. Needs the feature `all_engines`. */
+            elevenlabs_agent_id?: string;
+            /** @description The vendor's voice. Needs the feature `voice_and_persona`. */
+            elevenlabs_voice?: string;
+            /** @description Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`. Needs the feature `all_engines`. */
+            engine?: string;
+            /** @description For a new caller; empty means the default. */
+            greeting?: string;
+            /** @description Whether a caller may talk over the greeting. */
+            greeting_interruptible?: boolean;
+            /** @description BCP 47 tag of the language it speaks. */
+            language?: string;
+            /**
+             * @description The name it gives itself.
+             * @example Nova
+             */
+            name: string;
+            /** @description Who it is and how it behaves. Needs the feature `voice_and_persona`. */
+            persona_prompt?: string;
+            /** @description How it shares the floor with a caller, whole. Needs the feature `vad_settings`. */
+            turn_taking?: components["schemas"]["TurnTaking"];
+            /** @description Voice id; empty means the provider's default. Needs the feature `voice_and_persona`. */
+            voice?: string;
+            /** @description What a visitor of the chat reads first; empty means the default. */
+            welcome_message?: string;
+        };
+        /** @description A key to be made. */
+        NewApiKey: {
+            /**
+             * @description Addresses or ranges (CIDR) it may be used from; empty means from everywhere.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowed_networks?: string[];
+            /** @description What it may do in the organizations below. Only what the asker may do there, too. */
+            child_permissions?: components["schemas"]["PermissionName"][];
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string | null;
+            /**
+             * @description What it is called.
+             * @example Nightly export
+             */
+            name: string;
+            /** @description What it may do in the organization. Only what the asker may do, too. */
+            permissions: components["schemas"]["PermissionName"][];
+        };
         /** @description A client to be entered. */
         NewClient: {
             /** @description Numbers and addresses they are recognised by. */
@@ -1494,6 +4542,81 @@ export interface components {
             name: string;
             /** @description The business's notes. */
             notes?: string;
+            /** @description Words to find it by; kept in lower case, each once. */
+            tags?: string[];
+            /**
+             * @description Whether it is known on the phone: `recognised` or `internal`.
+             * @default recognised
+             */
+            visibility: string;
+        };
+        /** @description A client to be entered. */
+        NewCompatClient: {
+            /** @description Its e-mail address. */
+            email?: string | null;
+            /** @description The company's name. */
+            name: string;
+            /** @description The business's notes. */
+            notes?: string;
+            /** @description Its number, in any notation. */
+            phone?: string | null;
+        };
+        /** @description An item to be entered. */
+        NewCompatKnowledge: {
+            /** @description The answer. */
+            answer: string;
+            /** @description The heading it stands under. */
+            category?: string;
+            /** @description The question. */
+            question: string;
+        };
+        /** @description A verdict to be recorded. */
+        NewCompatSatisfaction: {
+            /** @description The conversation it is about. */
+            callId?: string | null;
+            /** @description Whose it is. */
+            clientId?: string | null;
+            /** @description Words that came with it. */
+            comment?: string;
+            /** @description The project it is about. */
+            projectId?: string | null;
+            /**
+             * @description `csat` (1 to 5; when left out) or `nps` (0 to 10).
+             * @default csat
+             */
+            scale: string;
+            /**
+             * Format: int32
+             * @description The score on that scale.
+             */
+            score: number;
+        };
+        /** @description A name to be claimed: one of the two. */
+        NewDomain: {
+            /**
+             * @description Your own domain, with letters of any script.
+             * @example phone.aurora.example
+             */
+            name?: string | null;
+            /**
+             * @description A label below the installation's domain; yours at once.
+             * @example aurora
+             */
+            subdomain?: string | null;
+        };
+        /** @description Whom to invite. */
+        NewInvitation: {
+            /**
+             * Format: email
+             * @description Their address.
+             * @example lee@aurora.example
+             */
+            email: string;
+            /**
+             * @description The role they will have: its id, or a built-in one's name.
+             * @example member
+             */
+            role: string;
         };
         /** @description A knowledge entry to be entered. */
         NewKnowledgeEntry: {
@@ -1511,6 +4634,101 @@ export interface components {
              * @example public
              */
             visibility: string;
+        };
+        /** @description A lead to be entered by hand. A name, an e-mail address, a number or a company is needed. */
+        NewLead: {
+            /** @description Who looks after it: a member of the organization. */
+            assignee_id?: string | null;
+            /** @description The budget. */
+            budget?: string | null;
+            /** @description The company. */
+            company?: string | null;
+            /**
+             * @description The person's e-mail address.
+             * @example maria@lopez.example
+             */
+            email?: string | null;
+            /**
+             * @description The person's name.
+             * @example Maria Lopez
+             */
+            name?: string | null;
+            /** @description Anything else. */
+            notes?: string | null;
+            /**
+             * @description The number to call back; kept in E.164.
+             * @example +15135550142
+             */
+            phone?: string | null;
+            /** @description `LOW`, `NORMAL` (when left out), `HIGH` or `URGENT`. */
+            priority?: string | null;
+            /** @description The service or type of project. */
+            service?: string | null;
+            /** @description `open` (when left out), `contacted`, `qualified`, `won` or `lost`. */
+            status?: string | null;
+            /** @description The timeline. */
+            timeline?: string | null;
+        };
+        /** @description A question to be added at the end. */
+        NewLeadQuestion: {
+            /**
+             * @description What is expected; free words when it is left out.
+             * @default text
+             * @example money_range
+             */
+            answer_type: string;
+            /** @description The choices, for `choice`: at least two. */
+            choices?: string[];
+            /**
+             * @description What the answer fills; the notes when it is left out.
+             * @default notes
+             * @example budget
+             */
+            field: string;
+            /**
+             * @description The short label on screens.
+             * @example Budget
+             */
+            label: string;
+            /** @description Whether the lead is incomplete without it. */
+            required?: boolean;
+            /** @description What is said when the answer was not understood. */
+            retry_text?: string | null;
+            skip_when?: components["schemas"]["SkipCondition"] | null;
+            /**
+             * @description As the agent says it.
+             * @example What budget do you have in mind?
+             */
+            text: string;
+        };
+        /** @description A number to be connected. */
+        NewNumber: {
+            /**
+             * @description The agent that answers.
+             * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            agent_id: string;
+            /**
+             * @description Rung when no agent can take a call.
+             * @example +15135550199
+             */
+            fallback_number?: string | null;
+            /** @description In place of the agent's greeting. */
+            greeting?: string;
+            /** @description The name on screens. */
+            label?: string;
+            /** @description Spoken before everything else. */
+            notice?: string;
+            /**
+             * @description The number; without country code it is read as of the organization's country.
+             * @example +15135550100
+             */
+            number: string;
+            /**
+             * @description Whether calls are recorded; they are unless it is said.
+             * @default true
+             */
+            recording: boolean;
         };
         /** @description An organization to be founded below your own. */
         NewOrganization: {
@@ -1535,7 +4753,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description Who is to own it. Notifications go there.
+             * @description Who is invited to own it, by e-mail. Notifications go there.
              * @example dana@aurora.example
              */
             owner_email?: string | null;
@@ -1578,14 +4796,75 @@ export interface components {
             /** @description A sentence that the client may hear. */
             last_update?: string | null;
             /**
+             * @description Where it is found: an `http` or `https` address.
+             * @example https://tool.example/p/17
+             */
+            link?: string | null;
+            /**
              * @description Its name.
              * @example Website relaunch
              */
             name: string;
             /** @description The next milestone. */
             next_milestone?: string | null;
+            /** @description Who works on it. */
+            people?: string[];
+            /**
+             * Format: int32
+             * @description How much is done, 0 to 100.
+             */
+            progress_percent?: number | null;
             /** @description Where it stands. */
             status: components["schemas"]["ProjectStatus"];
+        };
+        /** @description A role to be defined. */
+        NewRole: {
+            /** @description What it grants in the organizations below. Only what the asker may do there, too. */
+            child_permissions?: components["schemas"]["PermissionName"][];
+            /** @description What it is for. */
+            description?: string;
+            /**
+             * @description Its name, one of a kind in the organization.
+             * @example Front desk
+             */
+            name: string;
+            /** @description What it grants in the organization. Only what the asker may do, too. */
+            permissions: components["schemas"]["PermissionName"][];
+        };
+        /** @description A verdict to be recorded. */
+        NewSatisfaction: {
+            /** @description The conversation it is about. */
+            call_id?: string | null;
+            /**
+             * @description Whose it is; taken from the call or the project when it is left out.
+             * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            client_id?: string | null;
+            /** @description Words that came with it. */
+            comment?: string;
+            /**
+             * Format: date-time
+             * @description When it was given; now when left out.
+             */
+            given_at?: string | null;
+            /** @description The project it is about. */
+            project_id?: string | null;
+            /**
+             * @description `csat` (1 to 5) or `nps` (0 to 10).
+             * @example csat
+             */
+            scale: string;
+            /**
+             * Format: int32
+             * @description The score on that scale.
+             * @example 5
+             */
+            score: number;
+            /**
+             * @description How it reached you: `voice`, `chat`, `project_tool` or `manual` (when left out).
+             * @default manual
+             */
+            source: string;
         };
         /** @description A receiver to be entered. */
         NewWebhook: {
@@ -1610,6 +4889,136 @@ export interface components {
              */
             url: string;
         };
+        /** @description Who is notified of what. Kept and checked; sending follows. */
+        NotificationSettings: {
+            quiet_hours?: components["schemas"]["QuietHours"] | null;
+            /** @description Who, beside the business's own addresses. */
+            recipients: components["schemas"]["Recipient"][];
+        };
+        /** @description Willingness to recommend of a period. */
+        Nps: {
+            /**
+             * Format: int64
+             * @description 0 to 6.
+             */
+            detractors: number;
+            /**
+             * Format: double
+             * @description Half the width of the score's 95 % interval.
+             */
+            margin: number;
+            /**
+             * Format: int64
+             * @description 7 and 8.
+             */
+            passives: number;
+            /**
+             * Format: int64
+             * @description 9 and 10.
+             */
+            promoters: number;
+            /**
+             * Format: int64
+             * @description How many verdicts.
+             */
+            responses: number;
+            /**
+             * Format: double
+             * @description Percent of promoters less percent of detractors, -100 to 100.
+             */
+            score: number;
+        };
+        /** @description A phone number. */
+        Number: {
+            /**
+             * @description The agent that answers, unless the routing says otherwise.
+             * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            agent_id: string;
+            /**
+             * Format: date-time
+             * @description When it was connected.
+             */
+            created_at: string;
+            /**
+             * @description Rung when no agent can take a call, in E.164.
+             * @example +15135550199
+             */
+            fallback_number?: string | null;
+            /** @description In place of the agent's greeting; empty means the agent's. */
+            greeting: string;
+            /**
+             * @description The number's id.
+             * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description The name on screens. */
+            label: string;
+            /** @description Spoken before everything else, such as that the call is recorded; empty means none. */
+            notice: string;
+            /**
+             * @description The number in E.164.
+             * @example +15135550100
+             */
+            number: string;
+            /** @description Whether calls are recorded. */
+            recording: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What to change of a number. Fields that are left out stay as they are; the number itself can't be changed. */
+        NumberPatch: {
+            /** @description The agent that answers. */
+            agent_id?: string;
+            /** @description Rung when no agent can take a call; `null` for none. */
+            fallback_number?: string | null;
+            /** @description In place of the agent's greeting; empty means the agent's. */
+            greeting?: string;
+            /** @description The name on screens. */
+            label?: string;
+            /** @description Spoken before everything else; empty means none. */
+            notice?: string;
+            /** @description Whether calls are recorded. */
+            recording?: boolean;
+        };
+        /** @description How far the set-up of an organization has come. */
+        Onboarding: {
+            /**
+             * Format: date-time
+             * @description When nothing was open for the first time.
+             */
+            completed_at?: string | null;
+            /** @description Every step, in order. */
+            steps: components["schemas"]["OnboardingStep"][];
+        };
+        /** @description A step of the set-up. */
+        OnboardingStep: {
+            /**
+             * @description What to do.
+             * @example Connect the phone number that your callers dial.
+             */
+            hint: string;
+            /**
+             * @description Where in the API it is done.
+             * @example /api/v1/numbers
+             */
+            link: string;
+            /** @description `done` as the records show, `skipped` by somebody, or `open`. */
+            state: components["schemas"]["OnboardingStepState"];
+            /**
+             * @description Its name.
+             * @example number
+             */
+            step: string;
+        };
+        /**
+         * @description Where a step stands.
+         * @enum {string}
+         */
+        OnboardingStepState: "done" | "skipped" | "open";
         /** @description OpenAI. */
         OpenAiFigures: {
             /**
@@ -1697,6 +5106,11 @@ export interface components {
              * @example +15135550110
              */
             notification_phone?: string | null;
+            /**
+             * @description One of your verified domains: links and pages are under it.
+             * @example phone.aurora.example
+             */
+            primary_domain?: string | null;
             /** @description Settings, whole. */
             settings?: components["schemas"]["OrganizationSettings"];
             /**
@@ -1749,53 +5163,230 @@ export interface components {
              */
             trial_ends_at?: string | null;
         };
+        /** @description An organization's own words. */
+        OwnBranding: {
+            /**
+             * @description Colour of links and buttons.
+             * @example #1f4e9e
+             */
+            accent_color?: string | null;
+            /**
+             * @description Colour behind them.
+             * @example #ffffff
+             */
+            background_color?: string | null;
+            /** @description Whether it has a logo of its own. */
+            has_logo: boolean;
+            /** @description Whether "powered by" is left out. */
+            hide_powered_by?: boolean | null;
+            /**
+             * @description The name of the product.
+             * @example North Voice
+             */
+            name?: string | null;
+            /** @description Address of the sender of e-mail. */
+            sender_email?: string | null;
+            /** @description Name of the sender of e-mail. */
+            sender_name?: string | null;
+            /** @description Where people get help. */
+            support_email?: string | null;
+        };
         /** @description Items of a list that is read page by page. */
         Page_Agent: {
             /** @description The items, in the order of the list. */
-            items: {
-                /** @description For a recognised client; knows `{first_name}` as well. */
-                client_greeting: string;
+            items: (components["schemas"]["AgentSettings"] & {
                 /**
                  * Format: date-time
                  * @description When it was made.
                  */
                 created_at: string;
-                /**
-                 * @description Who runs its conversations: `pipeline`, `realtime`, `elevenlabs`.
-                 * @example pipeline
-                 */
-                engine: string;
-                /** @description For a new caller; `{business}` and `{agent}` are filled in; empty means the default. */
-                greeting: string;
-                /** @description Whether a caller may talk over the greeting. */
-                greeting_interruptible: boolean;
+                /** @description Whether the draft differs from it. */
+                has_unpublished_changes: boolean;
                 /**
                  * @description The agent's id.
                  * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
                  */
                 id: string;
                 /**
-                 * @description BCP 47 tag of the language it speaks.
-                 * @example en-US
+                 * Format: date-time
+                 * @description Since when they do.
                  */
-                language: string;
+                published_at: string;
                 /**
-                 * @description The name it gives itself.
-                 * @example Nova
+                 * Format: int32
+                 * @description The number of the version that calls use.
+                 * @example 3
                  */
-                name: string;
-                /** @description How it shares the floor with a caller. */
-                turn_taking: components["schemas"]["TurnTaking"];
+                published_version: number;
                 /**
                  * Format: date-time
-                 * @description When it was last changed.
+                 * @description When it was last changed or published.
                  */
                 updated_at: string;
-                /** @description Voice id; empty means the provider's default. */
-                voice: string;
-            }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            })[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_AgentVersion: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description The API key that published it. */
+                api_key_id?: string | null;
+                /** @description Why, in the publisher's words. */
+                note: string;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                published_at: string;
+                /**
+                 * @description The person who published it; `null` for a program or the system.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                published_by?: string | null;
+                /** @description Their name, while they are a member. */
+                published_by_name?: string | null;
+                /**
+                 * Format: int32
+                 * @description The version whose settings were brought back; `null` for a draft that was published.
+                 */
+                restored_from?: number | null;
+                /** @description What it sets. */
+                settings: components["schemas"]["AgentSettings"];
+                /**
+                 * Format: int32
+                 * @description Its number, from 1.
+                 * @example 3
+                 */
+                version: number;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_ApiKey: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description Address ranges it may be used from; empty means from everywhere. */
+                allowed_networks: string[];
+                /** @description What it may do in the organizations below, named by `X-Organization-Id`. */
+                child_permissions: components["schemas"]["PermissionName"][];
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /** @description Who made it; `null` for a program. */
+                created_by?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it ends by itself; `null` for never.
+                 */
+                expires_at?: string | null;
+                /**
+                 * @description Its beginning and end.
+                 * @example sc_live_Ab3d…x9Zq
+                 */
+                hint: string;
+                /**
+                 * @description The key's id.
+                 * @example key_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last used, to the minute.
+                 */
+                last_used_at?: string | null;
+                /** @description From which address it was last used. */
+                last_used_ip?: string | null;
+                /**
+                 * @description What it is called.
+                 * @example Nightly export
+                 */
+                name: string;
+                /** @description What it may do in the organization. */
+                permissions: components["schemas"]["PermissionName"][];
+                /** @description What the program sends as `Authorization: Bearer`. Only in the answer to whoever made it: it can't be shown again. */
+                secret?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When its terms were last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_AuditEntry: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * @description What, as `resource:action`.
+                 * @example members:update
+                 */
+                action: string;
+                /** @description Who. */
+                actor: components["schemas"]["AuditActor"];
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                /** @description Further facts; `null` when there are none. */
+                detail?: Record<string, never> | null;
+                /** @description Whether they acted from an organization above this one. */
+                from_above: boolean;
+                /**
+                 * @description The organization that their rights came from.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                home_organization_id: string;
+                /**
+                 * @description The entry's id.
+                 * @example audit_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description From which address. */
+                ip?: string | null;
+                /**
+                 * @description To which object: its id.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                object: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_CallSummary: {
@@ -1885,8 +5476,15 @@ export interface components {
                  */
                 urgency_score: number;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Client: {
@@ -1911,14 +5509,168 @@ export interface components {
                 name: string;
                 /** @description The business's notes. */
                 notes: string;
+                /** @description Words to find it by. */
+                tags: string[];
                 /**
                  * Format: date-time
                  * @description When it was last changed.
                  */
                 updated_at: string;
+                /**
+                 * @description `recognised` (greeted by name when they call) or `internal` (in the book, but a stranger on the phone).
+                 * @example recognised
+                 */
+                visibility: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Domain: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description The last check.
+                 */
+                checked_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was claimed.
+                 */
+                created_at: string;
+                /**
+                 * @description The name with its own letters.
+                 * @example phone.aurora.example
+                 */
+                display_name: string;
+                /**
+                 * Format: date-time
+                 * @description Since when checks of a proven domain have failed; after three days it is lost.
+                 */
+                failing_since?: string | null;
+                /**
+                 * @description The domain's id.
+                 * @example dom_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description `custom`, or `subdomain` of the installation's domain. */
+                kind: components["schemas"]["DomainKind"];
+                /**
+                 * @description The name in ASCII.
+                 * @example phone.aurora.example
+                 */
+                name: string;
+                /** @description In plain words, what is missing; empty when nothing is. */
+                reason: string;
+                /** @description What to enter into the DNS; empty for a subdomain. */
+                records: components["schemas"]["DnsRecord"][];
+                /** @description Whether requests under it belong to the organization. */
+                state: components["schemas"]["DomainState"];
+                /**
+                 * Format: date-time
+                 * @description When it was proven first.
+                 */
+                verified_at?: string | null;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Invitation: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When it was accepted.
+                 */
+                accepted_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                created_at: string;
+                /**
+                 * @description Who is invited.
+                 * @example lee@aurora.example
+                 */
+                email: string;
+                /**
+                 * Format: date-time
+                 * @description Until when it holds.
+                 */
+                expires_at: string;
+                /**
+                 * @description The invitation's id.
+                 * @example inv_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description Who invited; `null` for a program. */
+                invited_by?: string | null;
+                /**
+                 * @description Where it is accepted. Only in the answer to whoever made it or sent it again: an installation may have no mail
+                 *     server.
+                 * @example https://studio.example/invitations/sci_…
+                 */
+                link?: string | null;
+                /** @description As what. */
+                role: components["schemas"]["HeldRole"];
+                /**
+                 * Format: date-time
+                 * @description When its e-mail was last sent.
+                 */
+                sent_at: string;
+                /** @description Where it stands. */
+                status: components["schemas"]["InvitationStatus"];
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_KnowledgeCategory: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description How many entries stand under it.
+                 */
+                entries: number;
+                /**
+                 * @description The heading; empty for entries without one.
+                 * @example Opening hours
+                 */
+                name: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_KnowledgeEntry: {
@@ -1959,8 +5711,15 @@ export interface components {
                  */
                 visibility: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Lead: {
@@ -1968,6 +5727,11 @@ export interface components {
             items: {
                 /** @description What the person answered, in the order the questions were first answered. */
                 answers: components["schemas"]["LeadAnswer"][];
+                /**
+                 * @description Who looks after it.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                assignee_id?: string | null;
                 /**
                  * @description The budget.
                  * @example USD 10000-15000
@@ -2022,8 +5786,15 @@ export interface components {
                  */
                 updated_at: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_LeadQuestion: {
@@ -2036,6 +5807,11 @@ export interface components {
                 answer_type: string;
                 /** @description The choices, for `choice`. */
                 choices: string[];
+                /**
+                 * Format: date-time
+                 * @description When it was entered.
+                 */
+                created_at: string;
                 /**
                  * @description What the answer fills: `name`, `email`, `phone`, `company`, `budget`, `timeline`, `service`, `notes`.
                  * @example budget
@@ -2055,19 +5831,136 @@ export interface components {
                 required: boolean;
                 /** @description What is said when the answer was not understood; `null` for the default. */
                 retry_text?: string | null;
+                skip_when?: components["schemas"]["SkipCondition"] | null;
                 /**
                  * @description As the agent says it.
                  * @example What budget do you have in mind?
                  */
                 text: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_ListedSession: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When it was begun.
+                 */
+                created_at: string;
+                /** @description Whether it is the one that asks. */
+                current: boolean;
+                /**
+                 * @description The program it was begun with, as it calls itself.
+                 * @example Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0
+                 */
+                device: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it ends unless it is used.
+                 */
+                expires_at: string;
+                /**
+                 * @description The session's id.
+                 * @example sess_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description The address it was begun from.
+                 * @example 192.0.2.7
+                 */
+                ip: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was last used, to the minute.
+                 */
+                last_seen_at: string;
+                /**
+                 * @description How it came about: `password`, `second_factor` or `single_sign_on`.
+                 * @example password
+                 */
+                method: string;
+                /**
+                 * @description The organization it works in.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                organization_id: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Member: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When they joined.
+                 */
+                created_at: string;
+                /**
+                 * @description The address they sign in with.
+                 * @example dana@aurora.example
+                 */
+                email: string;
+                /**
+                 * @description The person's id.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description Their name.
+                 * @example Dana Whitfield
+                 */
+                name: string;
+                /** @description What they are here. */
+                role: components["schemas"]["HeldRole"];
+                /**
+                 * Format: date-time
+                 * @description When their role was last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Message: {
             /** @description The items, in the order of the list. */
             items: {
+                /**
+                 * @description Who looks after it.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                assignee_id?: string | null;
                 /** @description The conversation it was taken in. */
                 call_id?: string | null;
                 /**
@@ -2077,6 +5970,13 @@ export interface components {
                 created_at: string;
                 /** @description Who it is from, as said. */
                 from_name?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was dealt with; `null` while it waits.
+                 */
+                handled_at?: string | null;
+                /** @description By whom; `null` also when it was a program. */
+                handled_by?: string | null;
                 /**
                  * @description The message's id.
                  * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
@@ -2091,9 +5991,74 @@ export interface components {
                 reply_to?: string | null;
                 /** @description The words. */
                 text: string;
+                /**
+                 * Format: date-time
+                 * @description When its handling was last changed.
+                 */
+                updated_at: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Number: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * @description The agent that answers, unless the routing says otherwise.
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                agent_id: string;
+                /**
+                 * Format: date-time
+                 * @description When it was connected.
+                 */
+                created_at: string;
+                /**
+                 * @description Rung when no agent can take a call, in E.164.
+                 * @example +15135550199
+                 */
+                fallback_number?: string | null;
+                /** @description In place of the agent's greeting; empty means the agent's. */
+                greeting: string;
+                /**
+                 * @description The number's id.
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description The name on screens. */
+                label: string;
+                /** @description Spoken before everything else, such as that the call is recorded; empty means none. */
+                notice: string;
+                /**
+                 * @description The number in E.164.
+                 * @example +15135550100
+                 */
+                number: string;
+                /** @description Whether calls are recorded. */
+                recording: boolean;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Organization: {
@@ -2199,8 +6164,37 @@ export interface components {
                  */
                 updated_at: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Permission: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * @description What it allows.
+                 * @example Hear recordings.
+                 */
+                description: string;
+                /** @description Its name. */
+                name: components["schemas"]["PermissionName"];
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Plan: {
@@ -2266,8 +6260,15 @@ export interface components {
                  */
                 version: number;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Project: {
@@ -2275,6 +6276,11 @@ export interface components {
             items: {
                 /** @description Other names it goes by. */
                 aliases: string[];
+                /**
+                 * Format: date-time
+                 * @description When it was put away; callers hear nothing of it any more.
+                 */
+                archived_at?: string | null;
                 /** @description Whose it is. */
                 client_id: string;
                 /**
@@ -2294,6 +6300,8 @@ export interface components {
                 id: string;
                 /** @description A sentence that the client may hear. */
                 last_update?: string | null;
+                /** @description Where it is found in its tool. */
+                link?: string | null;
                 /**
                  * @description Its name.
                  * @example Website relaunch
@@ -2301,7 +6309,17 @@ export interface components {
                 name: string;
                 /** @description The next milestone. */
                 next_milestone?: string | null;
-                /** @description The tool it is mirrored from; `null` when entered by hand. */
+                /** @description Who works on it. */
+                people: string[];
+                /**
+                 * Format: int32
+                 * @description How much is done, 0 to 100, when somebody keeps count.
+                 */
+                progress_percent?: number | null;
+                /**
+                 * @description The tool it is mirrored from, which then decides its name, status, text, dates, progress, people and link;
+                 *     `null` when entered by hand.
+                 */
                 provider?: string | null;
                 /**
                  * @description `planned`, `active`, `at_risk`, `on_hold`, `in_review`, `done` or `cancelled`.
@@ -2319,8 +6337,112 @@ export interface components {
                  */
                 updated_at: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Role: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description Whether every organization has it. Such a role can't be changed. */
+                built_in: boolean;
+                /** @description What it grants in the organizations below; nothing in a business, which has none. */
+                child_permissions: components["schemas"]["PermissionName"][];
+                /**
+                 * Format: date-time
+                 * @description When it was defined; `null` for a built-in one.
+                 */
+                created_at?: string | null;
+                /** @description What it is for. */
+                description: string;
+                /**
+                 * @description The role's id; a built-in one's is its name.
+                 * @example role_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description Its name.
+                 * @example Front desk
+                 */
+                name: string;
+                /** @description What it grants in the organization. */
+                permissions: components["schemas"]["PermissionName"][];
+                /**
+                 * Format: date-time
+                 * @description When it was last changed; `null` for a built-in one.
+                 */
+                updated_at?: string | null;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Satisfaction: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description The conversation it is about. */
+                call_id?: string | null;
+                /** @description Whose it is. */
+                client_id?: string | null;
+                /** @description Words that came with it. */
+                comment: string;
+                /**
+                 * Format: date-time
+                 * @description When it was entered.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it was given.
+                 */
+                given_at: string;
+                /**
+                 * @description The verdict's id.
+                 * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description The project it is about. */
+                project_id?: string | null;
+                /**
+                 * @description `csat` (satisfaction, 1 to 5) or `nps` (would recommend, 0 to 10).
+                 * @example csat
+                 */
+                scale: string;
+                /**
+                 * Format: int32
+                 * @description The score on that scale.
+                 * @example 5
+                 */
+                score: number;
+                /**
+                 * @description How it reached us: `voice`, `chat`, `project_tool` or `manual`.
+                 * @example manual
+                 */
+                source: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_Webhook: {
@@ -2371,8 +6493,15 @@ export interface components {
                  */
                 url: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_WebhookDelivery: {
@@ -2423,8 +6552,15 @@ export interface components {
                 /** @description To which webhook. */
                 webhook_id: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
         Page_WebhookEventType: {
@@ -2449,9 +6585,62 @@ export interface components {
                  */
                 type: string;
             }[];
-            /** @description Send it as `cursor` for the items that follow; `null` at the end. */
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
         };
+        /** @description Another password. */
+        PasswordChange: {
+            /**
+             * Format: password
+             * @description The present one.
+             */
+            current_password: string;
+            /**
+             * Format: password
+             * @description The new one: at least 10 characters, not a common one, not made of name or address.
+             * @example teal kettle over the fjord
+             */
+            new_password: string;
+        };
+        /** @description The present password. */
+        PasswordProof: {
+            /**
+             * Format: password
+             * @description The present password.
+             */
+            password: string;
+        };
+        /** @description A new password, and the link that allows it. */
+        PasswordResetConfirmation: {
+            /**
+             * Format: password
+             * @description The new password: at least 10 characters, not a common one, not made of name or address.
+             * @example teal kettle over the fjord
+             */
+            new_password: string;
+            /** @description What stood in the link. */
+            token: string;
+        };
+        /** @description An account's e-mail address. */
+        PasswordResetRequest: {
+            /**
+             * @description The address of the account.
+             * @example owner@aurora.example
+             */
+            email: string;
+        };
+        /**
+         * @description The name of a permission, `resource:action`.
+         * @enum {string}
+         */
+        PermissionName: "organization:read" | "organization:manage" | "businesses:read" | "businesses:create" | "businesses:suspend" | "members:read" | "members:invite" | "members:remove" | "roles:manage" | "agents:read" | "agents:write" | "agents:delete" | "agents:test" | "numbers:read" | "numbers:manage" | "calls:read" | "calls:listen" | "calls:live" | "calls:control" | "calls:delete" | "chats:read" | "chats:reply" | "leads:read" | "leads:write" | "leads:export" | "leads:delete" | "lead_flow:write" | "messages:read" | "messages:write" | "clients:read" | "clients:write" | "clients:delete" | "projects:read" | "projects:write" | "projects:sync" | "integrations:read" | "integrations:manage" | "knowledge:read" | "knowledge:write" | "knowledge:delete" | "notifications:read" | "notifications:write" | "analytics:read" | "reports:export" | "reports:schedule" | "satisfaction:read" | "billing:read" | "billing:manage" | "usage:read" | "budgets:manage" | "api_keys:manage" | "webhooks:manage" | "branding:manage" | "domains:manage" | "audit:read" | "privacy:export" | "privacy:erase" | "platform:operate";
         /** @description Connections of a pool. */
         PoolView: {
             /**
@@ -2519,6 +6708,11 @@ export interface components {
         Project: {
             /** @description Other names it goes by. */
             aliases: string[];
+            /**
+             * Format: date-time
+             * @description When it was put away; callers hear nothing of it any more.
+             */
+            archived_at?: string | null;
             /** @description Whose it is. */
             client_id: string;
             /**
@@ -2538,6 +6732,8 @@ export interface components {
             id: string;
             /** @description A sentence that the client may hear. */
             last_update?: string | null;
+            /** @description Where it is found in its tool. */
+            link?: string | null;
             /**
              * @description Its name.
              * @example Website relaunch
@@ -2545,7 +6741,17 @@ export interface components {
             name: string;
             /** @description The next milestone. */
             next_milestone?: string | null;
-            /** @description The tool it is mirrored from; `null` when entered by hand. */
+            /** @description Who works on it. */
+            people: string[];
+            /**
+             * Format: int32
+             * @description How much is done, 0 to 100, when somebody keeps count.
+             */
+            progress_percent?: number | null;
+            /**
+             * @description The tool it is mirrored from, which then decides its name, status, text, dates, progress, people and link;
+             *     `null` when entered by hand.
+             */
             provider?: string | null;
             /**
              * @description `planned`, `active`, `at_risk`, `on_hold`, `in_review`, `done` or `cancelled`.
@@ -2567,6 +6773,10 @@ export interface components {
         ProjectPatch: {
             /** @description Other names it goes by. */
             aliases?: string[];
+            /** @description Whether it is put away. */
+            archived?: boolean;
+            /** @description Whose it is. */
+            client_id?: string;
             /**
              * Format: date
              * @description When the milestone or the project is due.
@@ -2574,10 +6784,19 @@ export interface components {
             due_on?: string | null;
             /** @description A sentence that the client may hear. */
             last_update?: string | null;
+            /** @description Where it is found: an `http` or `https` address. */
+            link?: string | null;
             /** @description Its name. */
             name?: string;
             /** @description The next milestone. */
             next_milestone?: string | null;
+            /** @description Who works on it, replacing those there are. */
+            people?: string[];
+            /**
+             * Format: int32
+             * @description How much is done, 0 to 100.
+             */
+            progress_percent?: number | null;
             /** @description Where it stands. */
             status?: components["schemas"]["ProjectStatus"];
         };
@@ -2586,6 +6805,62 @@ export interface components {
          * @enum {string}
          */
         ProjectStatus: "planned" | "active" | "at_risk" | "on_hold" | "in_review" | "done" | "cancelled";
+        /** @description What is published. */
+        Publication: {
+            /**
+             * @description Why, for those who look back.
+             * @example Friendlier greeting
+             */
+            note?: string;
+        };
+        /** @description When nobody is texted or called, in the time of the business. What comes up meanwhile waits for the end. */
+        QuietHours: {
+            /**
+             * @description The first quiet minute, `HH:MM`.
+             * @example 22:00
+             */
+            from: string;
+            /**
+             * @description The first minute that is not quiet; before `from` it is on the next day.
+             * @example 07:00
+             */
+            to: string;
+            /**
+             * @description Whether what is urgent comes through.
+             * @default true
+             */
+            urgent_anyway: boolean;
+        };
+        /** @description Somebody who is notified: at an e-mail address, a phone number, or both. */
+        Recipient: {
+            /**
+             * @description Where they read.
+             * @example dana@aurora.example
+             */
+            email?: string | null;
+            /**
+             * @description Their name.
+             * @example Dana Reed
+             */
+            name: string;
+            /** @description Of what. */
+            notify?: components["schemas"]["Subscription"][];
+            /**
+             * @description Where they are texted and called, with country code.
+             * @example +15135550142
+             */
+            phone?: string | null;
+        };
+        /** @description Recovery codes, shown this once. Each works once in place of a code of the app. */
+        RecoveryCodes: {
+            /**
+             * @description The codes.
+             * @example [
+             *       "0f3k-9x2m-7tqa-c8wd"
+             *     ]
+             */
+            recovery_codes: string[];
+        };
         /** @description Redis. */
         RedisFigures: {
             /** @description Whether one is configured. */
@@ -2608,6 +6883,14 @@ export interface components {
              */
             reconnectAttempts: number;
         };
+        /** @description A refresh token to be exchanged. */
+        RefreshRequest: {
+            /**
+             * Format: password
+             * @description The refresh token. It works once.
+             */
+            refresh_token: string;
+        };
         /** @description What looked like words and was not taken as a turn. */
         RejectedTurn: {
             /**
@@ -2629,18 +6912,230 @@ export interface components {
             /** @description The words, if any. */
             text: string;
         };
-        /** @description A session that was just begun. */
-        Session: {
+        /** @description A role. */
+        Role: {
+            /** @description Whether every organization has it. Such a role can't be changed. */
+            built_in: boolean;
+            /** @description What it grants in the organizations below; nothing in a business, which has none. */
+            child_permissions: components["schemas"]["PermissionName"][];
             /**
              * Format: date-time
-             * @description When the session ends.
+             * @description When it was defined; `null` for a built-in one.
+             */
+            created_at?: string | null;
+            /** @description What it is for. */
+            description: string;
+            /**
+             * @description The role's id; a built-in one's is its name.
+             * @example role_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example Front desk
+             */
+            name: string;
+            /** @description What it grants in the organization. */
+            permissions: components["schemas"]["PermissionName"][];
+            /**
+             * Format: date-time
+             * @description When it was last changed; `null` for a built-in one.
+             */
+            updated_at?: string | null;
+        };
+        /** @description What to change of a role. Fields that are left out stay as they are. */
+        RolePatch: {
+            /** @description What it grants in the organizations below, all of it. */
+            child_permissions?: components["schemas"]["PermissionName"][];
+            /** @description What it is for. */
+            description?: string;
+            /** @description Its name, one of a kind in the organization. */
+            name?: string;
+            /** @description What it grants in the organization, all of it. */
+            permissions?: components["schemas"]["PermissionName"][];
+        };
+        /** @description What is brought back. */
+        RollBack: {
+            /** @description Why, for those who look back. */
+            note?: string;
+            /**
+             * Format: int32
+             * @description The number of the version.
+             * @example 1
+             */
+            version: number;
+        };
+        /**
+         * @description How calls to a number are routed. The first that holds counts: a date rule, the holiday, the hours. What is left
+         *     out has its default, by which the number's own agent answers at any time.
+         */
+        Routing: {
+            /** @description While it is closed. */
+            after_hours?: components["schemas"]["Destination"];
+            /** @description Days that differ; the first that holds counts. */
+            dates?: components["schemas"]["DateRule"][];
+            holidays?: components["schemas"]["Destination"] | null;
+            hours?: components["schemas"]["BusinessHours"] | null;
+            /** @description While it is open. */
+            open?: components["schemas"]["Destination"];
+            overflow?: components["schemas"]["Destination"] | null;
+        };
+        /** @description A moment to look at. */
+        RoutingMoment: {
+            /**
+             * Format: date-time
+             * @description When somebody calls; now when it is left out.
+             * @example 2026-12-25T10:00:00Z
+             */
+            at?: string | null;
+        };
+        /** @description What a caller would get. */
+        RoutingPreview: {
+            /** @description The agent that talks; `null` when none does. */
+            agent_id?: string | null;
+            /** @description Its name. */
+            agent_name?: string | null;
+            /**
+             * Format: date-time
+             * @description The moment.
+             */
+            at: string;
+            /** @description Where the call goes. */
+            destination: components["schemas"]["Destination"];
+            /**
+             * @description What the wall at the business shows then.
+             * @example 2026-12-25T05:00:00-05:00
+             */
+            local_time: string;
+            /**
+             * Format: date-time
+             * @description When it opens again; `null` while it is open, and when it stays closed.
+             */
+            opens_at?: string | null;
+            /** @description Why. */
+            reason: components["schemas"]["RoutingReason"];
+            /** @description The name of the holiday or date rule. */
+            reason_name?: string | null;
+            /** @description What the caller hears before leaving a message. */
+            words?: string | null;
+        };
+        /**
+         * @description Why a call goes where it goes.
+         * @enum {string}
+         */
+        RoutingReason: "open" | "closed" | "holiday" | "date_rule";
+        /** @description A client's verdict. */
+        Satisfaction: {
+            /** @description The conversation it is about. */
+            call_id?: string | null;
+            /** @description Whose it is. */
+            client_id?: string | null;
+            /** @description Words that came with it. */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description When it was entered.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was given.
+             */
+            given_at: string;
+            /**
+             * @description The verdict's id.
+             * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description The project it is about. */
+            project_id?: string | null;
+            /**
+             * @description `csat` (satisfaction, 1 to 5) or `nps` (would recommend, 0 to 10).
+             * @example csat
+             */
+            scale: string;
+            /**
+             * Format: int32
+             * @description The score on that scale.
+             * @example 5
+             */
+            score: number;
+            /**
+             * @description How it reached us: `voice`, `chat`, `project_tool` or `manual`.
+             * @example manual
+             */
+            source: string;
+        };
+        /** @description The figures of a period. A figure without verdicts is `null`. */
+        SatisfactionFigures: {
+            csat?: components["schemas"]["Csat"] | null;
+            nps?: components["schemas"]["Nps"] | null;
+            /**
+             * Format: date-time
+             * @description The period's first moment.
+             */
+            since: string;
+        };
+        /** @description A code of the app. */
+        SecondFactorCode: {
+            /**
+             * @description Six digits.
+             * @example 287082
+             */
+            totp_code: string;
+        };
+        /** @description What an authenticator app needs. Shown this once. */
+        SecondFactorEnrolment: {
+            /** @description The same as an address, to be shown as a QR code. */
+            otpauth_url: string;
+            /**
+             * @description The secret, to be typed into the app.
+             * @example JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP
+             */
+            secret: string;
+        };
+        /** @description The present password and a code. */
+        SecondFactorProof: {
+            /**
+             * Format: password
+             * @description The present password.
+             */
+            password: string;
+            /** @description A recovery code in its place, where the phone is lost. */
+            recovery_code?: string | null;
+            /**
+             * @description Six digits of the app.
+             * @example 287082
+             */
+            totp_code?: string | null;
+        };
+        /** @description A session that was just begun or renewed. */
+        Session: {
+            /** @description What pages send as `X-CSRF-Token` with requests that change something; also in a cookie they can read. */
+            csrf_token: string;
+            /**
+             * Format: date-time
+             * @description When the access token is over; renew before that.
              */
             expires_at: string;
             /** @description Who is signed in. */
             me: components["schemas"]["Me"];
-            /** @description Send it as `Authorization: Bearer`. It is shown this once. */
-            token: string;
-            /** @description Always `Bearer`. */
+            /**
+             * Format: date-time
+             * @description When the refresh token is over.
+             */
+            refresh_expires_at: string;
+            /** @description What to exchange for the next pair of tokens, once. `null` likewise. */
+            refresh_token: string | null;
+            /**
+             * @description The access token: send it as `Authorization: Bearer`. `null` when a browser renewed by cookie: then it
+             *     travels in the cookie only.
+             */
+            token: string | null;
+            /**
+             * @description Always `Bearer`.
+             * @example Bearer
+             */
             token_type: string;
         };
         /** @description Conversations. */
@@ -2653,6 +7148,99 @@ export interface components {
             maxVoiceSessions: number;
             /** @description All conversations of this node. */
             totalActiveSessions: number;
+        };
+        /** @description An organization's identity provider. */
+        SingleSignOn: {
+            /**
+             * @description Our id there. The secret is never shown.
+             * @example studioconnect
+             */
+            client_id: string;
+            /**
+             * @description What who comes for the first time becomes.
+             * @example member
+             */
+            default_role: string;
+            /**
+             * @description Domains of the addresses that may come this way.
+             * @example [
+             *       "agency.example"
+             *     ]
+             */
+            email_domains: string[];
+            /** @description Whether members sign in no other way. Owners still may, so that it can be mended. */
+            enforced: boolean;
+            /**
+             * @description The provider's issuer, exactly as it calls itself.
+             * @example https://login.agency.example
+             */
+            issuer: string;
+            /**
+             * @description What is to be registered at the provider as the address that people are sent back to.
+             * @example https://studio.example/api/v1/auth/sso/callback
+             */
+            redirect_uri: string;
+            /**
+             * @description Where people of this organization begin.
+             * @example https://studio.example/api/v1/auth/sso/org_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            sign_in_url: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description An identity provider to be set. */
+        SingleSignOnChange: {
+            /**
+             * @description Our id there.
+             * @example studioconnect
+             */
+            client_id: string;
+            /**
+             * Format: password
+             * @description What proves it. Left out it stays as it is.
+             * @example from the provider's console
+             */
+            client_secret?: string | null;
+            /**
+             * @description What who comes for the first time becomes: `manager`, `member` or `viewer`.
+             * @example member
+             */
+            default_role: string;
+            /**
+             * @description Domains of the addresses that may come this way.
+             * @example [
+             *       "agency.example"
+             *     ]
+             */
+            email_domains: string[];
+            /** @description Whether members sign in no other way. */
+            enforced?: boolean;
+            /**
+             * @description The provider's issuer, exactly as it calls itself; `https` and publicly reachable.
+             * @example https://login.agency.example
+             */
+            issuer: string;
+        };
+        /** @description An answer to an earlier question that makes a later one superfluous. */
+        SkipCondition: {
+            /**
+             * @description How its answer is compared: `is`, `contains`.
+             * @example is
+             */
+            comparison: string;
+            /**
+             * @description The earlier question.
+             * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            question_id: string;
+            /**
+             * @description With what; upper and lower case are the same.
+             * @example Logo
+             */
+            value: string;
         };
         /** @description Media sockets. */
         SocketFigures: {
@@ -2713,6 +7301,43 @@ export interface components {
              */
             role: string;
         };
+        /** @description One event and the ways in which a recipient hears of it. */
+        Subscription: {
+            /**
+             * @description How: `email`, `sms`, `phone`.
+             * @example [
+             *       "email"
+             *     ]
+             */
+            channels: string[];
+            /**
+             * @description What: `lead.created`, `lead.urgent`, `call.ended`, `scope.alert`, `message.taken`, `digest`.
+             * @example lead.created
+             */
+            event: string;
+        };
+        /** @description The session that is worked in from now on. */
+        SwitchedSession: {
+            /** @description What pages send as `X-CSRF-Token` with requests that change something; also in a cookie they can read. */
+            csrf_token: string;
+            /**
+             * Format: date-time
+             * @description When the access token is over.
+             */
+            expires_at: string;
+            /** @description Who works for whom. */
+            me: components["schemas"]["Me"];
+            /**
+             * @description The access token: send it as `Authorization: Bearer`. `null` when a browser asked by cookie: then it travels in
+             *     the cookie only.
+             */
+            token: string | null;
+            /**
+             * @description Always `Bearer`.
+             * @example Bearer
+             */
+            token_type: string;
+        };
         /** @description A tool the agent used. */
         ToolCall: {
             /** @description What was asked. */
@@ -2735,6 +7360,41 @@ export interface components {
             ok: boolean;
             /** @description What came back. */
             result: Record<string, never>;
+        };
+        /** @description What was said in a call. */
+        Transcript: {
+            /**
+             * @description The call.
+             * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            call_id: string;
+            /**
+             * Format: date-time
+             * @description When it came in.
+             */
+            started_at: string;
+            /** @description What was said, in order. */
+            turns: components["schemas"]["TranscriptTurn"][];
+        };
+        /** @description What one side said without a break. */
+        TranscriptTurn: {
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_ms: number;
+            /**
+             * @description `caller` or `agent`.
+             * @example caller
+             */
+            speaker: string;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds of the call.
+             */
+            started_ms: number;
+            /** @description The words; of the agent those that the caller can have heard. */
+            text: string;
         };
         /** @description A turn of caller or agent. */
         Turn: {
@@ -3346,6 +8006,2042 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_business_notifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The addresses */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatNotifications"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_business_notifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "notificationEmail": "hello@aurora.example",
+                 *       "notificationPhoneNumber": "+15135550142"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatNotificationsChange"];
+            };
+        };
+        responses: {
+            /** @description The addresses as they are now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatNotifications"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description An address is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_get_dashboard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The first screen */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatDashboard"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_get_admin_knowledge: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "question" | "-question";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example know_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only entries whose question or answer contains this, in whatever case. */
+                q?: string;
+                /** @description Only entries under this heading. */
+                category?: string;
+                /** @description Only `public` entries, those for `clients`, or `internal` ones. */
+                visibility?: string;
+                /** @description Only entries entered at this moment or later. */
+                created_after?: string;
+                /** @description Only entries entered before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatPage_CompatKnowledge"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_put_admin_knowledge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "entries": [
+                 *         {
+                 *           "answer": "Nine to six.",
+                 *           "category": "Hours",
+                 *           "question": "When are you open?"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatEntries"];
+            };
+        };
+        responses: {
+            /** @description They are saved */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatSaved"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_admin_sync_projects: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Fetching has begun */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No project tool is connected */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_agent_config: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatAgentConfig"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no agent yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_agent_config: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "voiceGreetingMessage": "Hi, this is {agent}."
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatAgentConfigChange"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatAgentConfig"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have a setting */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no agent yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_get_business: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The business */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatBusiness"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_put_business: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "contactName": "Dana"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatBusinessChange"];
+            };
+        };
+        responses: {
+            /** @description The business as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatBusiness"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_business_agent_config: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The business
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatAgentConfig"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such business, or it has no agent yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_business_agent_config: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The business
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "voiceGreetingMessage": "Hi, this is {agent}."
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatAgentConfigChange"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatAgentConfig"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have a setting */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such business, or it has no agent yet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_list_clients: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only clients whose name contains this, in whatever case. */
+                q?: string;
+                /** @description Only clients with this tag. */
+                tag?: string;
+                /** @description Only clients that are `recognised` on the phone, or only `internal` ones. */
+                visibility?: string;
+                /**
+                 * @description Only the client known by this number (E.164) or e-mail address.
+                 * @example +15135550142
+                 */
+                contact?: string;
+                /** @description Only clients entered at this moment or later. */
+                created_after?: string;
+                /** @description Only clients entered before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of clients */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatPage_CompatClient"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_create_client: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Northwind Coffee Roasters",
+                 *       "phone": "+15135550142"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCompatClient"];
+            };
+        };
+        responses: {
+            /** @description The client */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatClient"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The number or address is another client's */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_list_satisfaction: {
+        parameters: {
+            query?: {
+                /** @description The order; `-given_at` when left out. */
+                sort?: "given_at" | "-given_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /**
+                 * @description Only this client's verdicts.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                client_id?: string;
+                /**
+                 * @description Only verdicts on this project.
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                project_id?: string;
+                /**
+                 * @description Only verdicts on this conversation.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                call_id?: string;
+                /** @description Only verdicts on this scale. */
+                scale?: string;
+                /** @description Only verdicts that came this way. */
+                source?: string;
+                /** @description Only verdicts given at this moment or later. */
+                given_after?: string;
+                /** @description Only verdicts given before this moment. */
+                given_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of verdicts */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatPage_CompatSatisfaction"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_record_satisfaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "comment": "Quick and friendly.",
+                 *       "score": 5
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCompatSatisfaction"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatSatisfaction"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid, or there is no such client, call or project */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_list_knowledge: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "question" | "-question";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example know_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only entries whose question or answer contains this, in whatever case. */
+                q?: string;
+                /** @description Only entries under this heading. */
+                category?: string;
+                /** @description Only `public` entries, those for `clients`, or `internal` ones. */
+                visibility?: string;
+                /** @description Only entries entered at this moment or later. */
+                created_after?: string;
+                /** @description Only entries entered before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of items */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatPage_CompatKnowledge"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_create_knowledge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answer": "Nine to six.",
+                 *       "category": "Hours",
+                 *       "question": "When are you open?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCompatKnowledge"];
+            };
+        };
+        responses: {
+            /** @description The item */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatKnowledge"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_sync_drive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Fetching has begun */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No Google Drive folder is connected */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_delete_knowledge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The item
+                 * @example know_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such item */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_questions_compat: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The questions */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatLeadQuestion"][];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_question_compat: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answerType": "money_range",
+                 *       "field": "budget",
+                 *       "label": "Budget",
+                 *       "text": "What budget do you have in mind?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatNewLeadQuestion"];
+            };
+        };
+        responses: {
+            /** @description The question */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatLeadQuestion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan has no more questions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are too many questions */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_question_compat: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The question
+                 * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The question */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatLeadQuestion"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_question_compat: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The question
+                 * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "required": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatLeadQuestionChange"];
+            };
+        };
+        responses: {
+            /** @description The question as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatLeadQuestion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another question is skipped by an answer that this one would not have */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_question_compat: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The question
+                 * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another question is skipped by an answer to it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_log_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompatCredentials"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatSession"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The e-mail address or the password is wrong, or a second factor is needed or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page, or the organization asks for single sign-on */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are missing or too long */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failures; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     get_openapi: {
         parameters: {
             query?: never;
@@ -3371,6 +10067,875 @@ export interface operations {
             };
             414: components["responses"]["UriTooLong"];
             429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_list_projects: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. What has no date is due last. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name" | "due_on" | "-due_on";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only projects whose name contains this, in whatever case. */
+                q?: string;
+                /**
+                 * @description Only projects of this client.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                client_id?: string;
+                /** @description Only projects that stand there. */
+                status?: "planned" | "active" | "at_risk" | "on_hold" | "in_review" | "done" | "cancelled";
+                /** @description Only projects that are put away, or only those that are not. */
+                archived?: boolean;
+                /** @description Only projects due on this day or later. */
+                due_from?: string;
+                /** @description Only projects due on this day or earlier. */
+                due_until?: string;
+                /** @description Only projects entered at this moment or later. */
+                created_after?: string;
+                /** @description Only projects entered before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of projects */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatPage_CompatProject"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_sync_projects: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Fetching has begun */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No project tool is connected */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_account: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account, with its version as `ETag` */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_account: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version that the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountPatch"];
+            };
+        };
+        responses: {
+            /** @description The changed account */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description The new password counts */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The present password is wrong, or the new one unfit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    begin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProof"];
+            };
+        };
+        responses: {
+            /** @description What the app needs */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorEnrolment"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description A second factor is on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorProof"];
+            };
+        };
+        responses: {
+            /** @description Signing in asks for the password only */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is none */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords or codes; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorCode"];
+            };
+        };
+        responses: {
+            /** @description It is on. The recovery codes are shown this once */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There is none to be confirmed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The code is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong codes; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorProof"];
+            };
+        };
+        responses: {
+            /** @description The new codes, shown this once */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no account, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There is no second factor */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password or the code is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords or codes; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -3425,6 +10990,101 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_agent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "greeting": "Hi, this is {agent} at {business}.",
+                 *       "name": "Nova"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAgent"];
+            };
+        };
+        responses: {
+            /** @description The agent */
+            201: {
+                headers: {
+                    /** @description This version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Its path */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have a setting */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There are too many agents */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -3502,6 +11162,88 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    delete_agent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A number leads to it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     update_agent: {
         parameters: {
             query?: never;
@@ -3566,7 +11308,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the plan does not have a setting */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3621,6 +11363,1333 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    compare_agent_versions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A version's number, `published` or `draft`; `published` when it is left out.
+                 * @example published
+                 */
+                from?: string;
+                /**
+                 * @description A version's number, `published` or `draft`; `draft` when it is left out.
+                 * @example draft
+                 */
+                to?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How they differ */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentDiff"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent or version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    publish_agent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "Friendlier greeting"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Publication"];
+            };
+        };
+        responses: {
+            /** @description The version */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Its path */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have a setting */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    roll_back_agent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "The old greeting worked better",
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["RollBack"];
+            };
+        };
+        responses: {
+            /** @description The new version */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Its path */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have a setting */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent or version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_agent_versions: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AgentVersion"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_agent_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description The version's number
+                 * @example 1
+                 */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentVersion"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent or version */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ApiKey"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "allowed_networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "name": "Nightly export",
+                 *       "permissions": [
+                 *         "leads:read",
+                 *         "leads:export"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description The key, with its text */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where the key is */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the key is to have */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There are too many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The key
+                 * @example key_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, with an `ETag` */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The key
+                 * @example key_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key lets nobody in any more */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_api_key: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The key
+                 * @example key_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "permissions": [
+                 *         "leads:read"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description The key as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the key has */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description Changed by someone else in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_audit_log: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what this person (`user_…`), this key (`key_…`) or the system (`system`) did.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                actor?: string;
+                /**
+                 * @description Only this action (`members:update`), or all of a resource (`members`).
+                 * @example members
+                 */
+                action?: string;
+                /** @description Only what was done to the object of this id. */
+                object?: string;
+                /** @description Not before this moment. */
+                from?: string;
+                /** @description Before this moment. */
+                to?: string;
+                /** @description Only entries with these words in action, object, address or detail. */
+                q?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    export_audit_log: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what this person (`user_…`), this key (`key_…`) or the system (`system`) did.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                actor?: string;
+                /**
+                 * @description Only this action (`members:update`), or all of a resource (`members`).
+                 * @example members
+                 */
+                action?: string;
+                /** @description Only what was done to the object of this id. */
+                object?: string;
+                /** @description Not before this moment. */
+                from?: string;
+                /** @description Before this moment. */
+                to?: string;
+                /** @description Only entries with these words in action, object, address or detail. */
+                q?: string;
+                /** @description `csv` or `jsonl`. */
+                format?: "csv" | "jsonl";
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries, as `text/csv` or `application/x-ndjson` */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    close_organization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session it was opened from */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchedSession"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description None is open */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirm_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailConfirmation"];
+            };
+        };
+        responses: {
+            /** @description From now on the account signs in with the new address */
+            204: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link is used up or too old */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many links that were none; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it invites to */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationPreview"];
+                };
+            };
+            /** @description It was accepted, taken back, has lapsed or never was */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Lee Park",
+                 *       "password": "correct horse battery staple"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            /** @description Whose member you are now */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedInvitation"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Neither signed in nor name and password */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was accepted, taken back, has lapsed or never was */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There is an account with the address: sign in with that one first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     log_in: {
         parameters: {
             query?: never;
@@ -3648,8 +12717,16 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            400: components["responses"]["Malformed"];
-            /** @description The e-mail address or the password is wrong */
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The e-mail address or the password is wrong (`wrong-credentials`), a second factor is needed (`second-factor-required`), or it is wrong (`wrong-second-factor`) */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3658,7 +12735,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Sent by another site's page */
+            /** @description Sent by another site's page, or the organization asks for single sign-on (`single-sign-on-required`) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3670,7 +12747,15 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["TooLarge"];
             414: components["responses"]["UriTooLong"];
-            415: components["responses"]["UnsupportedMediaType"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are missing or too long */
             422: {
                 headers: {
@@ -3735,7 +12820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Sent by another site's page */
+            /** @description Sent by another site's page, or without `X-CSRF-Token` (`csrf`) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3799,26 +12884,817 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    request_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetRequest"];
+            };
+        };
+        responses: {
+            /** @description If the address belongs to an account, a link is on its way */
+            202: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is missing or too long */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked for too often; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirm_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetConfirmation"];
+            };
+        };
+        responses: {
+            /** @description The new password counts; sign in with it */
+            204: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link is used up or too old (`token`), or the password is unfit (`new_password`) */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many links that were none; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    refresh_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Left out by browsers */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Renewed */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token was used before, is too old, or its session is over */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page, or without `X-CSRF-Token` (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are missing or unknown */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many tokens that were none; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    complete_single_sign_on: {
+        parameters: {
+            query?: {
+                /** @description The state that the sign-in began with. */
+                state?: string;
+                /** @description The code to be redeemed. */
+                code?: string;
+                /** @description Why there is no code. */
+                error?: string;
+                /** @description The same in the provider's words. */
+                error_description?: string;
+                /** @description Who sends (RFC 9207). */
+                iss?: string;
+                /** @description The provider's own session. */
+                session_state?: string;
+                /** @description What was asked for. */
+                scope?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in: on to the first page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not let in (`single-sign-on-failed`); the problem says why */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description Parameters are unknown or too long */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    begin_single_sign_on: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Off to the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider does not answer as it should (`single-sign-on-failed`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The organization has no single sign-on */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            /** @description Too many tries; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_branding: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The branding */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    replace_branding: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "accent_color": "#1f4e9e",
+                 *       "name": "North Voice",
+                 *       "sender_email": "hello@north.example",
+                 *       "sender_name": "North Voice"
+                 *     }
+                 */
+                "application/json": components["schemas"]["BrandingWords"];
+            };
+        };
+        responses: {
+            /** @description The branding as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission or the feature is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_current_branding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By the name of the host */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Appearance"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_branding_logo: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The organization; by the name of the host unless set.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                organization_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": number[];
+                    "image/svg+xml": number[];
+                    "image/webp": number[];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_branding_logo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The picture. It is judged by its content. */
+        requestBody: {
+            content: {
+                "image/png": number[];
+                "image/svg+xml": number[];
+                "image/webp": number[];
+            };
+        };
+        responses: {
+            /** @description The branding as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It is larger than 512 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description It can't be a logo; the field `body` says why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_branding_logo: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is none of its own any more */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_calls: {
         parameters: {
             query?: {
+                /** @description The order; `-started_at` when left out. */
+                sort?: "started_at" | "-started_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /**
+                 * @description Only calls in which somebody said all these words in one turn.
+                 * @example opening hours
+                 */
+                q?: string;
                 /**
                  * @description Only calls that stand there.
                  * @example completed
                  */
                 status?: string;
-                /** @description Only calls of this client. */
+                /** @description Only calls that came in, or only those that went out. */
+                direction?: string;
+                /**
+                 * @description Only calls of this client.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
                 client_id?: string;
-                /** @description Only calls that this agent answered. */
+                /**
+                 * @description Only calls that this agent answered.
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
                 agent_id?: string;
+                /**
+                 * @description Only calls to this number of the business.
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                number_id?: string;
+                /**
+                 * @description Only calls that this lead came of.
+                 * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                lead_id?: string;
+                /**
+                 * @description Only calls from this number (E.164).
+                 * @example +15135550142
+                 */
+                caller?: string;
+                /** @description Only calls about this, such as `status_update`. */
+                intent?: string;
+                /** @description Only calls at least so urgent. */
+                urgency_min?: number;
+                /** @description Only calls with a recording, or only those without. */
+                has_recording?: boolean;
                 /** @description Only calls that came in at this moment or later. */
                 from?: string;
                 /** @description Only calls that came in before this moment. */
                 to?: string;
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
                 cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
             };
             header?: {
                 /**
@@ -3943,6 +13819,88 @@ export interface operations {
                 };
             };
             406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_call: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The call
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such call */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It goes on, or its record is not finished yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
@@ -4133,15 +14091,119 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_call_transcript: {
+        parameters: {
+            query?: {
+                /** @description The form; `json` when left out. */
+                format?: "json" | "text";
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The call
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transcript"];
+                    "text/plain": string;
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such call */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_clients: {
         parameters: {
             query?: {
-                /** @description Only items whose name contains this, in whatever case. */
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only clients whose name contains this, in whatever case. */
                 q?: string;
+                /** @description Only clients with this tag. */
+                tag?: string;
+                /** @description Only clients that are `recognised` on the phone, or only `internal` ones. */
+                visibility?: string;
+                /**
+                 * @description Only the client known by this number (E.164) or e-mail address.
+                 * @example +15135550142
+                 */
+                contact?: string;
+                /** @description Only clients entered at this moment or later. */
+                created_after?: string;
+                /** @description Only clients entered before this moment. */
+                created_before?: string;
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
                 cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
             };
             header?: {
                 /**
@@ -4178,7 +14240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4232,7 +14294,10 @@ export interface operations {
                  *           "value": "+15135550142"
                  *         }
                  *       ],
-                 *       "name": "Northwind Coffee Roasters"
+                 *       "name": "Northwind Coffee Roasters",
+                 *       "tags": [
+                 *         "retail"
+                 *       ]
                  *     }
                  */
                 "application/json": components["schemas"]["NewClient"];
@@ -4242,7 +14307,11 @@ export interface operations {
             /** @description The client */
             201: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where it is found */
+                    Location?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -4264,7 +14333,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4324,6 +14393,8 @@ export interface operations {
             /** @description The client */
             200: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -4344,7 +14415,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4370,10 +14441,94 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    update_client: {
+    delete_client: {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The client
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has projects: delete them first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_client: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
                 /**
                  * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
                  * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
@@ -4408,6 +14563,8 @@ export interface operations {
             /** @description The client as it is now */
             200: {
                 headers: {
+                    /** @description The new version */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -4430,7 +14587,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4458,6 +14615,184 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_domains: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of domains */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Domain"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_domain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "phone.aurora.example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewDomain"];
+            };
+        };
+        responses: {
+            /** @description The domain, with the records to enter */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where it is */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Domain"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description It is taken, or there are 20 already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -4475,15 +14810,722 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    list_knowledge_entries: {
+    get_domain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The domain
+                 * @example dom_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The domain */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Domain"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such domain */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_domain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The domain
+                 * @example dom_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is given up */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such domain */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the primary domain */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    check_domain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The domain
+                 * @example dom_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The domain as it is now; `reason` says what is missing */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Domain"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such domain */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_invitations: {
         parameters: {
             query?: {
-                /** @description Only items whose name contains this, in whatever case. */
-                q?: string;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave it out for the first page. */
                 cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of invitations */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invitation"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "lee@aurora.example",
+                 *       "role": "member"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            /** @description The invitation, with its link */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where the invitation is */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the role grants */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description A member already, or invited already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The invitation
+                 * @example inv_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invitation */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such invitation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revoke_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The invitation
+                 * @example inv_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its link is worth nothing any more */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such invitation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was accepted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resend_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The invitation
+                 * @example inv_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invitation, with its new link */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the role grants */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such invitation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description It was accepted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            /** @description Sent less than a minute ago; wait as `Retry-After` says */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_knowledge_categories: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The headings */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KnowledgeCategory"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan has no knowledge management */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_knowledge_entries: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "question" | "-question";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example know_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only entries whose question or answer contains this, in whatever case. */
+                q?: string;
+                /** @description Only entries under this heading. */
+                category?: string;
+                /** @description Only `public` entries, those for `clients`, or `internal` ones. */
+                visibility?: string;
+                /** @description Only entries entered at this moment or later. */
+                created_after?: string;
+                /** @description Only entries entered before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
             };
             header?: {
                 /**
@@ -4520,7 +15562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the plan has no knowledge management */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4581,7 +15623,11 @@ export interface operations {
             /** @description The entry */
             201: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where it is found */
+                    Location?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -4603,7 +15649,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the plan has no knowledge management */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4618,6 +15664,94 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    import_knowledge_entries: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "entries": [
+                 *         {
+                 *           "answer": "We are open Monday to Friday, nine to six.",
+                 *           "question": "What are your opening hours?"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["KnowledgeImport"];
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description All were entered */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeImported"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan has no knowledge management */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Rows are wrong; nothing was entered */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4655,6 +15789,8 @@ export interface operations {
             /** @description The entry */
             200: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -4675,7 +15811,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the plan has no knowledge management */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4749,7 +15885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the plan has no knowledge management */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4778,7 +15914,9 @@ export interface operations {
     update_knowledge_entry: {
         parameters: {
             query?: never;
-            header?: {
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
                 /**
                  * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
                  * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
@@ -4813,6 +15951,8 @@ export interface operations {
             /** @description The entry as it is now */
             200: {
                 headers: {
+                    /** @description The new version */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -4835,7 +15975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the plan has no knowledge management */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4855,11 +15995,29 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Fields are invalid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4927,15 +16085,511 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    create_lead_question: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answer_type": "money_range",
+                 *       "field": "budget",
+                 *       "label": "Budget",
+                 *       "text": "What budget do you have in mind?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewLeadQuestion"];
+            };
+        };
+        responses: {
+            /** @description The question */
+            201: {
+                headers: {
+                    /** @description This version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Its path */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadQuestion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan has no more questions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There are too many questions */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    order_lead_questions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "ques_01jd5z6q2mf3vr4c9s8e7t6k5h",
+                 *         "ques_01jd5z6q2mf3vr4c9s8e7t6k5j"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeadQuestionOrder"];
+            };
+        };
+        responses: {
+            /** @description The questions in their order */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LeadQuestion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description It does not name each question once, or a question would be skipped by the answer to a later one */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_lead_question: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The question
+                 * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The question */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadQuestion"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_lead_question: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The question
+                 * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another question is skipped by an answer to it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_lead_question: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The question
+                 * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "required": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeadQuestionPatch"];
+            };
+        };
+        responses: {
+            /** @description The question as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadQuestion"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such question */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description Another question is skipped by an answer that this one would not have */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_leads: {
         parameters: {
             query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only leads whose name, company, address, number or notes contain this, in whatever case. */
+                q?: string;
                 /** @description Only leads that stand there. */
                 status?: string;
+                /** @description Only leads this pressing. */
+                priority?: string;
+                /** @description Only leads from there: `voice`, `chat` or `manual`. */
+                source?: string;
+                /** @description Only leads with every required answer, or only those without. */
+                complete?: boolean;
+                /**
+                 * @description Only leads that this person looks after.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                assignee_id?: string;
+                /**
+                 * @description Only leads whose latest conversation was this.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                call_id?: string;
+                /** @description Only leads with this number (E.164). */
+                phone?: string;
+                /** @description Only leads taken at this moment or later. */
+                created_after?: string;
+                /** @description Only leads taken before this moment. */
+                created_before?: string;
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
                 cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
             };
             header?: {
                 /**
@@ -4961,6 +16615,203 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Lead"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_lead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "company": "Lopez Bakery",
+                 *       "name": "Maria Lopez",
+                 *       "phone": "+15135550142",
+                 *       "service": "A new logo"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewLead"];
+            };
+        };
+        responses: {
+            /** @description The lead */
+            201: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where it is found */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description The same person has an open lead */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    export_leads: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only leads whose name, company, address, number or notes contain this, in whatever case. */
+                q?: string;
+                /** @description Only leads that stand there. */
+                status?: string;
+                /** @description Only leads this pressing. */
+                priority?: string;
+                /** @description Only leads from there: `voice`, `chat` or `manual`. */
+                source?: string;
+                /** @description Only leads with every required answer, or only those without. */
+                complete?: boolean;
+                /**
+                 * @description Only leads that this person looks after.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                assignee_id?: string;
+                /**
+                 * @description Only leads whose latest conversation was this.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                call_id?: string;
+                /** @description Only leads with this number (E.164). */
+                phone?: string;
+                /** @description Only leads taken at this moment or later. */
+                created_after?: string;
+                /** @description Only leads taken before this moment. */
+                created_before?: string;
+                /** @description The form; `csv` when left out. */
+                format?: "csv" | "json";
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The leads */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"][];
+                    "text/csv": string;
                 };
             };
             /** @description Nobody is signed in */
@@ -5021,6 +16872,8 @@ export interface operations {
             /** @description The lead */
             200: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -5041,7 +16894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5067,10 +16920,86 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    update_lead: {
+    delete_lead: {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The lead
+                 * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such lead */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_lead: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
                 /**
                  * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
                  * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
@@ -5095,6 +17024,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "notes": null,
                  *       "status": "contacted"
                  *     }
                  */
@@ -5105,6 +17035,8 @@ export interface operations {
             /** @description The lead as it is now */
             200: {
                 headers: {
+                    /** @description The new version */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -5127,7 +17059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5155,11 +17087,483 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description Fields are invalid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    merge_leads: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The lead that stays
+                 * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "lead_id": "lead_01jd5z6q2mf3vr4c9s8e7t6k5j"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeadMerge"];
+            };
+        };
+        responses: {
+            /** @description The lead as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such lead */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description The same person has a third open lead */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description The other lead is the same one, or there is none */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: {
+                /** @description Only items whose name contains this, in whatever case. */
+                q?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of members */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Member"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The person
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The member, with an `ETag` */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    remove_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The person
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They belong to the organization no longer */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that their role grants */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The last one with the strongest role */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_member: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The person
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "manager"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MemberPatch"];
+            };
+        };
+        responses: {
+            /** @description The member as they are now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that either role grants */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such member */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description The last one with the strongest role */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by someone else in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description There is no such role here */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5175,12 +17579,39 @@ export interface operations {
     list_messages: {
         parameters: {
             query?: {
-                /** @description Only messages taken in this call. */
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only messages whose words or sender contain this, in whatever case. */
+                q?: string;
+                /**
+                 * @description Only messages taken in this call.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
                 call_id?: string;
+                /** @description Only messages that are dealt with, or only those that wait. */
+                handled?: boolean;
+                /** @description Only messages this pressing. */
+                priority?: string;
+                /**
+                 * @description Only messages that this person looks after.
+                 * @example user_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                assignee_id?: string;
+                /** @description Only messages taken at this moment or later. */
+                created_after?: string;
+                /** @description Only messages taken before this moment. */
+                created_before?: string;
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
                 cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
             };
             header?: {
                 /**
@@ -5217,7 +17648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The permission is missing */
+            /** @description The permission is missing, or the organization is suspended */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5237,6 +17668,1322 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The message
+                 * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such message */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_message: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The message
+                 * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such message */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_message: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The message
+                 * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "handled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["MessagePatch"];
+            };
+        };
+        responses: {
+            /** @description The message as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such message */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_notification_settings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_notification_settings: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "quiet_hours": {
+                 *         "from": "22:00",
+                 *         "to": "07:00",
+                 *         "urgent_anyway": true
+                 *       },
+                 *       "recipients": [
+                 *         {
+                 *           "email": "dana@aurora.example",
+                 *           "name": "Dana Reed",
+                 *           "notify": [
+                 *             {
+                 *               "channels": [
+                 *                 "email"
+                 *               ],
+                 *               "event": "lead.created"
+                 *             },
+                 *             {
+                 *               "channels": [
+                 *                 "email",
+                 *                 "phone"
+                 *               ],
+                 *               "event": "lead.urgent"
+                 *             }
+                 *           ],
+                 *           "phone": "+15135550142"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NotificationSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description They were changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_numbers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Number"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_number: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "agent_id": "agent_01jd5z6q2mf3vr4c9s8e7t6k5h",
+                 *       "label": "Studio",
+                 *       "number": "+15135550100"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewNumber"];
+            };
+        };
+        responses: {
+            /** @description The number */
+            201: {
+                headers: {
+                    /** @description This version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Its path */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description The number is connected already, or there are too many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_number: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The number
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The number */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_number: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The number
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is released */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_number: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The number
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "notice": "This call is recorded."
+                 *     }
+                 */
+                "application/json": components["schemas"]["NumberPatch"];
+            };
+        };
+        responses: {
+            /** @description The number as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Number"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_number_routing: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The number
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The routing */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Routing"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_number_routing: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The number
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "after_hours": {
+                 *         "kind": "message",
+                 *         "text": "We are closed. Please leave a message after the tone."
+                 *       },
+                 *       "hours": {
+                 *         "holidays": [
+                 *           {
+                 *             "date": "2026-12-25",
+                 *             "name": "Christmas Day",
+                 *             "yearly": true
+                 *           }
+                 *         ],
+                 *         "weekly": {
+                 *           "monday": [
+                 *             {
+                 *               "closes": "18:00",
+                 *               "opens": "09:00"
+                 *             }
+                 *           ]
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Routing"];
+            };
+        };
+        responses: {
+            /** @description The routing as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Routing"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_number_routing: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The number
+                 * @example num_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "at": "2026-12-25T10:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RoutingMoment"];
+            };
+        };
+        responses: {
+            /** @description What a caller would get */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutingPreview"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such number */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_onboarding: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checklist */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Onboarding"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    skip_onboarding_step: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The step
+                 * @example voice
+                 */
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checklist as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Onboarding"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such step */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description Only businesses have something to set up */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -5452,6 +19199,307 @@ export interface operations {
                 };
             };
             406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    leave_organization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description You belong to the organization no longer */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You are not one of its members: a program, or acting from above */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The last one with the strongest role */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_single_sign_on: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The provider */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SingleSignOn"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan has no single sign-on (`plan-required`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description None is set */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_single_sign_on: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SingleSignOnChange"];
+            };
+        };
+        responses: {
+            /** @description It is set */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SingleSignOn"];
+                };
+            };
+            /** @description The body is not valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, the plan has no single sign-on (`plan-required`), or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_single_sign_on: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is removed */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, the plan has no single sign-on (`plan-required`), or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description None is set */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
@@ -5839,6 +19887,91 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    open_organization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The organization
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session in the organization */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchedSession"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sent by another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such organization below yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description One is open already, or you belong to this one yourself */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     change_organization_status: {
         parameters: {
             query?: never;
@@ -5939,6 +20072,53 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_permissions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All permissions */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Permission"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_plans: {
         parameters: {
             query?: never;
@@ -5973,12 +20153,38 @@ export interface operations {
     list_projects: {
         parameters: {
             query?: {
-                /** @description Only items whose name contains this, in whatever case. */
+                /** @description The order; `-created_at` when left out. What has no date is due last. */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name" | "due_on" | "-due_on";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only projects whose name contains this, in whatever case. */
                 q?: string;
+                /**
+                 * @description Only projects of this client.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                client_id?: string;
+                /** @description Only projects that stand there. */
+                status?: "planned" | "active" | "at_risk" | "on_hold" | "in_review" | "done" | "cancelled";
+                /** @description Only projects that are put away, or only those that are not. */
+                archived?: boolean;
+                /** @description Only projects due on this day or later. */
+                due_from?: string;
+                /** @description Only projects due on this day or earlier. */
+                due_until?: string;
+                /** @description Only projects entered at this moment or later. */
+                created_after?: string;
+                /** @description Only projects entered before this moment. */
+                created_before?: string;
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description `next_cursor` of the page before; leave it out for the first page. */
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
                 cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
             };
             header?: {
                 /**
@@ -6076,7 +20282,11 @@ export interface operations {
             /** @description The project */
             201: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where it is found */
+                    Location?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -6150,6 +20360,8 @@ export interface operations {
             /** @description The project */
             200: {
                 headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
@@ -6196,10 +20408,94 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    update_project: {
+    delete_project: {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The project
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A project tool keeps it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_project: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
                 /**
                  * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
                  * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
@@ -6235,6 +20531,8 @@ export interface operations {
             /** @description The project as it is now */
             200: {
                 headers: {
+                    /** @description The new version */
+                    ETag?: string;
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
@@ -6277,6 +20575,177 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid, or kept by the project tool */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_roles: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All roles */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Role"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "Answers messages and calls back.",
+                 *       "name": "Front desk",
+                 *       "permissions": [
+                 *         "calls:read",
+                 *         "messages:read",
+                 *         "messages:write"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description The role */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where the role is */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the role is to grant */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There is a role of that name, or there are too many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -6289,6 +20758,867 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The role: its id, or a built-in one's name
+                 * @example manager
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role, with an `ETag` when it is the organization's own */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such role */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The role
+                 * @example role_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the role grants */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such role */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody has it or is invited to it, or it is built in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_role: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The role
+                 * @example role_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "permissions": [
+                 *         "calls:read",
+                 *         "calls:listen"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["RolePatch"];
+            };
+        };
+        responses: {
+            /** @description The role as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or one of those that the role grants */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such role */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description The name is taken, or the role is built in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed by someone else in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_satisfaction: {
+        parameters: {
+            query?: {
+                /** @description The order; `-given_at` when left out. */
+                sort?: "given_at" | "-given_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /**
+                 * @description Only this client's verdicts.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                client_id?: string;
+                /**
+                 * @description Only verdicts on this project.
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                project_id?: string;
+                /**
+                 * @description Only verdicts on this conversation.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                call_id?: string;
+                /** @description Only verdicts on this scale. */
+                scale?: string;
+                /** @description Only verdicts that came this way. */
+                source?: string;
+                /** @description Only verdicts given at this moment or later. */
+                given_after?: string;
+                /** @description Only verdicts given before this moment. */
+                given_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of verdicts */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Satisfaction"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    record_satisfaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "comment": "Quick and friendly.",
+                 *       "scale": "csat",
+                 *       "score": 5
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewSatisfaction"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    /** @description Where it is found */
+                    Location?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Satisfaction"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid, or there is no such client, call or project */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_satisfaction_figures: {
+        parameters: {
+            query?: {
+                /** @description How many days back. */
+                days?: number;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SatisfactionFigures"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_satisfaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The verdict
+                 * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The verdict */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Satisfaction"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such verdict */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_satisfaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The verdict
+                 * @example sat_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such verdict */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Your sessions */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ListedSession"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no sessions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revoke_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every session but this one is over */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no sessions, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revoke_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @description The session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is over */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A program has no sessions, or `X-CSRF-Token` is missing (`csrf`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have no such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -7733,6 +23063,141 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+        };
+    };
+    compat_get_widget_config: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatWidgetConfig"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compat_set_widget_config: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "greeting": "Hi! How can we help?",
+                 *       "primaryColor": "#1f4ed8"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatWidgetConfig"];
+            };
+        };
+        responses: {
+            /** @description The configuration as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatWidgetConfig"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan shows our name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_health: {
