@@ -3504,23 +3504,23 @@ export interface components {
              * @description What it says first.
              * @default Hi! How can we help?
              */
-            greeting: string;
+            greeting?: string;
             /**
              * @description The corner it waits in: `bottom-right` or `bottom-left`.
              * @default bottom-right
              */
-            position: string;
+            position?: string;
             /**
              * @description Behind the button and the heading.
              * @default #1f4ed8
              * @example #1f4ed8
              */
-            primaryColor: string;
+            primaryColor?: string;
             /**
              * @description Whether our name is shown on it. Hiding it needs a plan that allows that.
              * @default true
              */
-            showBranding: boolean;
+            showBranding?: boolean;
             /** @description Questions to choose from. */
             suggestedQuestions?: string[];
             /**
@@ -3528,7 +3528,7 @@ export interface components {
              * @default #ffffff
              * @example #ffffff
              */
-            textColor: string;
+            textColor?: string;
         };
         /** @description An open media socket. */
         Connection: {
@@ -4548,7 +4548,7 @@ export interface components {
              * @description Whether it is known on the phone: `recognised` or `internal`.
              * @default recognised
              */
-            visibility: string;
+            visibility?: string;
         };
         /** @description A client to be entered. */
         NewCompatClient: {
@@ -4584,7 +4584,7 @@ export interface components {
              * @description `csat` (1 to 5; when left out) or `nps` (0 to 10).
              * @default csat
              */
-            scale: string;
+            scale?: string;
             /**
              * Format: int32
              * @description The score on that scale.
@@ -4633,7 +4633,7 @@ export interface components {
              * @default public
              * @example public
              */
-            visibility: string;
+            visibility?: string;
         };
         /** @description A lead to be entered by hand. A name, an e-mail address, a number or a company is needed. */
         NewLead: {
@@ -4676,7 +4676,7 @@ export interface components {
              * @default text
              * @example money_range
              */
-            answer_type: string;
+            answer_type?: string;
             /** @description The choices, for `choice`: at least two. */
             choices?: string[];
             /**
@@ -4684,7 +4684,7 @@ export interface components {
              * @default notes
              * @example budget
              */
-            field: string;
+            field?: string;
             /**
              * @description The short label on screens.
              * @example Budget
@@ -4728,7 +4728,7 @@ export interface components {
              * @description Whether calls are recorded; they are unless it is said.
              * @default true
              */
-            recording: boolean;
+            recording?: boolean;
         };
         /** @description An organization to be founded below your own. */
         NewOrganization: {
@@ -4746,7 +4746,7 @@ export interface components {
              * @description `business`, or `partner` (by the platform only).
              * @default business
              */
-            kind: components["schemas"]["OrganizationKind"];
+            kind?: components["schemas"]["OrganizationKind"];
             /**
              * @description The name as spoken. Unique among those right below its parent.
              * @example Aurora Branding
@@ -4772,7 +4772,7 @@ export interface components {
              * @default UTC
              * @example America/New_York
              */
-            timezone: string;
+            timezone?: string;
             /**
              * Format: date-time
              * @description When its trial ends; without it the organization is active at once.
@@ -4864,7 +4864,7 @@ export interface components {
              * @description How it reached you: `voice`, `chat`, `project_tool` or `manual` (when left out).
              * @default manual
              */
-            source: string;
+            source?: string;
         };
         /** @description A receiver to be entered. */
         NewWebhook: {
@@ -4874,7 +4874,7 @@ export interface components {
              * @description Whether it is told anything.
              * @default true
              */
-            enabled: boolean;
+            enabled?: boolean;
             /**
              * @description The events it is to be told: names, families (`call.*`), or `*`.
              * @example [
@@ -6829,7 +6829,7 @@ export interface components {
              * @description Whether what is urgent comes through.
              * @default true
              */
-            urgent_anyway: boolean;
+            urgent_anyway?: boolean;
         };
         /** @description Somebody who is notified: at an e-mail address, a phone number, or both. */
         Recipient: {
@@ -7723,37 +7723,37 @@ export interface components {
              * @description Friday's.
              * @default []
              */
-            friday: components["schemas"]["Interval"][];
+            friday?: components["schemas"]["Interval"][];
             /**
              * @description Monday's.
              * @default []
              */
-            monday: components["schemas"]["Interval"][];
+            monday?: components["schemas"]["Interval"][];
             /**
              * @description Saturday's.
              * @default []
              */
-            saturday: components["schemas"]["Interval"][];
+            saturday?: components["schemas"]["Interval"][];
             /**
              * @description Sunday's.
              * @default []
              */
-            sunday: components["schemas"]["Interval"][];
+            sunday?: components["schemas"]["Interval"][];
             /**
              * @description Thursday's.
              * @default []
              */
-            thursday: components["schemas"]["Interval"][];
+            thursday?: components["schemas"]["Interval"][];
             /**
              * @description Tuesday's.
              * @default []
              */
-            tuesday: components["schemas"]["Interval"][];
+            tuesday?: components["schemas"]["Interval"][];
             /**
              * @description Wednesday's.
              * @default []
              */
-            wednesday: components["schemas"]["Interval"][];
+            wednesday?: components["schemas"]["Interval"][];
         };
         /**
          * @description The day a week begins with on screens and in reports.
