@@ -16,6 +16,7 @@ mod conversation_tools;
 pub mod demo_seed;
 pub mod domains;
 pub mod error;
+pub mod housekeeping;
 pub mod idempotency;
 pub mod impersonation;
 pub mod invitations;

@@ -360,3 +360,17 @@ async fn audited(world: &World, agency: &Agency) -> Vec<String> {
     let page = store::audit::list(&mut tx, &store::audit::Filter::default(), None, 50).await.unwrap();
     page.items.into_iter().map(|line| line.entry.action).collect()
 }
+
+#[tokio::test]
+async fn what_was_over_a_month_ago_is_forgotten_and_nothing_else() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    world.sign_in_as(&agency, "owner").await;
+    let forget = || app::housekeeping::forget_what_is_over(&world.app);
+    assert_eq!(forget().await.unwrap(), 0, "a session in force stays");
+    world.clock.advance(TimeDelta::days(90));
+    let fresh = world.sign_in_as(&agency, "owner").await;
+    assert!(forget().await.unwrap() >= 2, "the old session and its refresh token");
+    assert_eq!(forget().await.unwrap(), 0);
+    assert_eq!(world.get("/api/v1/auth/me", Some(&fresh)).await.status, StatusCode::OK);
+}
