@@ -91,7 +91,8 @@ fn edge_answers(
         (has_body, "400", "Malformed"),
         (!public, "401", "Unauthenticated"),
         (!public || changes, "403", "Forbidden"),
-        (path.contains('{'), "404", "NotFound"),
+        // Whoever is signed in may name another organization, and have nothing to do with it.
+        (!public || path.contains('{'), "404", "NotFound"),
         (v1 && has_content, "406", "NotAcceptable"),
         (!public && changes, "409", "Conflict"),
         (has_body, "413", "TooLarge"),
