@@ -13,10 +13,10 @@ use crate::auth::password_reset::SendReset;
 use crate::calls::finish;
 use crate::domains::CheckDomains;
 use crate::error::AppError;
+use crate::housekeeping::ForgetWhatIsOver;
 use crate::impersonation::CloseLapsed;
 use crate::invitations::letter::SendInvitation;
 use crate::organizations::trials::EndTrials;
-use crate::housekeeping::ForgetWhatIsOver;
 use crate::runtime::App;
 use crate::webhooks::jobs::{DeliverWebhooks, PruneWebhookLog, TellWebhookDisabled};
 
