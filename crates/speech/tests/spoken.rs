@@ -176,6 +176,25 @@ async fn decoders_are_bounded_and_used_again() {
     drop(call);
 }
 
+/// The library keeps one log file for the whole process; making decoders side by side once closed it twice and took
+/// the process down, or left it locked in its exit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decoders_made_at_one_time_leave_each_other_alone() {
+    let recogniser = Arc::new(recogniser(6));
+    if !can_run(&[recogniser.readiness()]) {
+        return;
+    }
+    let config = config("together");
+    let mut opening = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (recogniser, config) = (recogniser.clone(), config.clone());
+        opening.spawn(async move { recogniser.open(&config).await.map(drop) });
+    }
+    while let Some(opened) = opening.join_next().await {
+        opened.expect("no panic").expect("opens");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn synthesisers_speak_at_once_at_telephone_level_without_silence_around() {
     let (flite, espeak) = (Flite::default(), Espeak::default());

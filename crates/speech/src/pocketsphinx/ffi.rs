@@ -63,6 +63,12 @@ impl Library {
                 *unsafe { library.get(concat!($name, "\0").as_bytes()) }.map_err(not_loaded)?
             };
         }
+        let err_set_logfp: unsafe extern "C" fn(*mut c_void) = function!("err_set_logfp");
+        // Once, before there is any decoder: the log's file is one for the whole process, and its `-logfn` setting
+        // closes and opens it again in each `ps_init`. Two decoders made at a time then close the same file twice,
+        // which crashed or locked the C library.
+        // SAFETY: the prototype is the one in err.h; null turns the library's log off.
+        unsafe { err_set_logfp(null_mut()) };
         Ok(Self {
             ps_args: function!("ps_args"),
             cmd_ln_parse_r: function!("cmd_ln_parse_r"),

@@ -181,7 +181,6 @@ fn decoder_settings(settings: &PocketSphinxSettings, model: &Model) -> Vec<(Stri
         ("-dict", path(&model.dictionary_file())),
         ("-mllr", path(&model.adaptation_file())),
         ("-topn", "8".to_owned()),
-        ("-logfn", "/dev/null".to_owned()),
     ];
     let mut all: Vec<(String, String)> =
         ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
