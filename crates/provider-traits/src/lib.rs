@@ -11,6 +11,7 @@ pub mod error;
 pub mod http_sender;
 pub mod identity_provider;
 pub mod objects;
+pub mod realtime;
 pub mod stt;
 pub mod tools;
 pub mod tts;

@@ -5,5 +5,6 @@ pub mod email;
 pub mod objects;
 #[cfg(feature = "oidc")]
 pub mod oidc;
+pub mod openai;
 pub mod safe_http;
 pub mod twilio;

@@ -9,6 +9,7 @@ pub mod chain;
 pub mod media_streams;
 pub mod phone;
 pub mod pipeline;
+pub mod realtime;
 pub mod session;
 #[cfg(any(test, feature = "stand-ins"))]
 pub mod stand_ins;

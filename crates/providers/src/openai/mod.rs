@@ -1,0 +1,3 @@
+//! OpenAI, and whoever speaks its protocols.
+
+pub mod realtime;
