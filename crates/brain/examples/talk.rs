@@ -74,6 +74,8 @@ fn plan() -> CallPlan {
         agent: AgentProfile {
             id: AgentId(Uuid::nil()),
             name: "Ava".into(),
+            engine: "pipeline".into(),
+            persona_prompt: String::new(),
             language: "en-US".into(),
             voice: String::new(),
             greeting: String::new(),

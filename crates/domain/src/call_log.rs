@@ -146,14 +146,113 @@ pub enum EventKind {
     Notice {
         /// Stable code, such as `stt_failed_over`.
         code: String,
-        /// Plain words: what happened and whose fault it was.
+        /// Plain words: what happened and what was done about it.
         text: String,
+        /// Whose fault it was, when somebody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+    },
+    /// Another engine carries the call from here on.
+    EngineChanged {
+        /// The engine that carried it until now.
+        from: String,
+        /// The engine that goes on.
+        to: String,
+        /// Plain words: why.
+        cause: String,
+        /// Whose fault it was.
+        fault: Fault,
+    },
+    /// The call went on with a new media stream, perhaps on another node.
+    Continued {
+        /// The node that goes on.
+        node: String,
+        /// Milliseconds since the last sign of life of the stream before.
+        gap_ms: u64,
+        /// Why there was a new stream.
+        cause: ContinueCause,
+    },
+    /// What an engine's model metered, for one answer or one stretch of transcription.
+    ModelUsage {
+        /// The provider's id.
+        provider: String,
+        /// The model's id.
+        model: String,
+        /// Tokens by kind.
+        #[serde(flatten)]
+        tokens: ModelTokens,
+        /// Milliseconds of the caller's audio that were transcribed, when that is the unit.
+        transcribed_ms: u64,
+    },
+    /// How the media stream did, written when it ends.
+    Media {
+        /// The figures.
+        #[serde(flatten)]
+        quality: MediaQuality,
     },
     /// The call is over.
     Ended {
         /// Why.
         reason: EndReason,
     },
+}
+
+/// Whose fault a failure was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// An outside provider: it refused, broke off, was silent or too slow.
+    Provider,
+    /// The carrier, or the network between it and us.
+    Carrier,
+    /// This installation: a defect, a missing setting, a machine without room.
+    Us,
+    /// Nobody's: a planned change.
+    Nobody,
+}
+
+/// Why a call went on with a new media stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContinueCause {
+    /// The stream before was cut off: its node died, or its connection.
+    CutOff,
+    /// A node that was told to stop handed the call over.
+    HandedOver,
+}
+
+/// Tokens by kind. Cached ones are included in text and audio.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelTokens {
+    /// Text read.
+    pub input_text: u64,
+    /// Audio heard.
+    pub input_audio: u64,
+    /// Of the text read, from the cache.
+    pub cached_text: u64,
+    /// Of the audio heard, from the cache.
+    pub cached_audio: u64,
+    /// Text written.
+    pub output_text: u64,
+    /// Audio spoken.
+    pub output_audio: u64,
+}
+
+/// How a call's media stream did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaQuality {
+    /// Messages of audio received.
+    pub packets: u64,
+    /// Milliseconds of audio that never came.
+    pub missing_ms: u64,
+    /// Messages that came twice or too late.
+    pub repeated: u64,
+    /// Messages that made no sense.
+    pub malformed: u64,
+    /// Mean deviation of the messages' arrival from their pace, in microseconds (RFC 3550, section 6.4.1).
+    pub jitter_us: u64,
+    /// Times that the agent's voice ran dry in mid-sentence.
+    pub underruns: u64,
 }
 
 /// Why the agent says a sentence.

@@ -59,6 +59,10 @@ pub struct AgentProfile {
     pub id: AgentId,
     /// The name it gives itself.
     pub name: String,
+    /// The engine that carries its calls: `pipeline`, `realtime`, `elevenlabs`.
+    pub engine: String,
+    /// Who it is and how it behaves, in plain words, for models that can use them.
+    pub persona_prompt: String,
     /// BCP 47 tag of the language it speaks.
     pub language: String,
     /// Voice id as the text-to-speech chain understands it; empty means the provider's default.

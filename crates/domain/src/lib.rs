@@ -14,6 +14,7 @@ pub mod email;
 pub mod end_of_turn;
 pub mod expected_answer;
 pub mod greeting;
+pub mod history;
 pub mod hours;
 pub mod ids;
 pub mod intents;

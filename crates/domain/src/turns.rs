@@ -193,7 +193,11 @@ fn take(call: &mut Conversation, event: &CallEvent, partial: &mut Option<(TurnId
         | EventKind::SpeechEnded
         | EventKind::Resumed { .. }
         | EventKind::Dtmf { .. }
-        | EventKind::Notice { .. } => {}
+        | EventKind::Notice { .. }
+        | EventKind::EngineChanged { .. }
+        | EventKind::Continued { .. }
+        | EventKind::ModelUsage { .. }
+        | EventKind::Media { .. } => {}
     }
 }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use domain::call_log::Purpose;
 use domain::call_plan::CallPlan;
 pub use domain::expected_answer::ExpectedAnswer;
+use domain::history::History;
 use domain::ids::TurnId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,11 @@ pub trait Mind: Send {
 
     /// Goes on from a snapshot; one that can't be read is ignored.
     fn restore(&mut self, snapshot: serde_json::Value);
+
+    /// Goes on with a conversation that something else had until now: what was said and which answers of the lead
+    /// flow are saved. Called before the first prompt, and after [`Self::restore`] when there was a snapshot of this
+    /// brain's own; what the snapshot knows better stays.
+    fn take_over(&mut self, history: &History);
 }
 
 /// What a mind is asked to answer.
@@ -62,6 +68,25 @@ pub enum Prompt {
     },
     /// The longest allowed duration is near: say goodbye.
     TimeIsUp,
+    /// The conversation was carried by something else until now (see [`Mind::take_over`]): take it up.
+    GoOn(GoOn),
+}
+
+/// How a conversation is taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GoOn {
+    /// The caller was cut off for a moment: say so in a few words, then answer what is owed or ask again what was
+    /// open.
+    CutOff,
+    /// The caller waits for an answer to their last words, which are the history's last line: give it.
+    AnswerOwed {
+        /// The caller's turn.
+        turn: TurnId,
+        /// The words.
+        text: String,
+    },
+    /// The caller waits for an answer to words that were lost: ask to hear them again.
+    WordsLost,
 }
 
 /// What comes out of a mind.

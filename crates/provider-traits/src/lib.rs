@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod dns;
 pub mod email;
 pub mod error;
+pub mod functions;
 pub mod http_sender;
 pub mod identity_provider;
 pub mod objects;

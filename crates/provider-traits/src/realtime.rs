@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::call_log::ModelTokens;
 use tokio::sync::mpsc;
 
 use crate::descriptor::{Descriptor, Readiness};
@@ -173,7 +174,7 @@ pub enum RealtimeOutput {
         /// How it ended.
         status: ResponseStatus,
         /// What it cost.
-        usage: RealtimeUsage,
+        usage: ModelTokens,
     },
     /// Transcription of the caller's words was metered apart.
     TranscriptionUsage {
@@ -200,23 +201,6 @@ pub enum ResponseStatus {
     },
     /// It did not work.
     Failed(RealtimeError),
-}
-
-/// Tokens by kind. Cached ones are included in text and audio.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RealtimeUsage {
-    /// Text read.
-    pub input_text: u64,
-    /// Audio heard.
-    pub input_audio: u64,
-    /// Of the text, from the cache.
-    pub cached_text: u64,
-    /// Of the audio, from the cache.
-    pub cached_audio: u64,
-    /// Text written.
-    pub output_text: u64,
-    /// Audio spoken.
-    pub output_audio: u64,
 }
 
 /// An error of the model's side.

@@ -17,8 +17,8 @@ use provider_traits::brain::{Prompt, Thought};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use voice::call::{CallParts, Start, run};
 use voice::phone::{Pace, PhoneIn, PhoneLine, PhoneOut};
-use voice::session::{SessionParts, run};
 use voice::stand_ins::{
     HummingTts, LoudIsVoice, PhraseStt, Playback, ScriptedMind, Step, SttFault, TtsFault, voiced_frame,
 };
@@ -79,7 +79,7 @@ async fn call(tasks: TaskTracker, everybody: Arc<tokio::sync::Barrier>) {
     tasks.spawn(async move { while entries.recv().await.is_some() {} });
     tasks.spawn(async move { while blocks.recv().await.is_some() {} });
     let (mind, _asked) = ScriptedMind::new(Box::new(answer));
-    let parts = SessionParts {
+    let parts = CallParts {
         plan: Arc::new(plan(&ambient)),
         stt: Arc::new(PhraseStt::new(&["how is my website doing"], SttFault::None)),
         tts: Arc::new(HummingTts::new(TtsFault::None)),
@@ -88,7 +88,11 @@ async fn call(tasks: TaskTracker, everybody: Arc<tokio::sync::Barrier>) {
         log,
         recording: Some(recording),
         ambient,
+        realtime: None,
+        start: Start::default(),
+        state: tokio::sync::watch::Sender::default(),
         drain: CancellationToken::new(),
+        hand_over: CancellationToken::new(),
     };
     let session = tasks.spawn(run(parts, PhoneLine { incoming, outgoing, pace: Pace::Lockstep }));
     let mut playback = Playback::default();

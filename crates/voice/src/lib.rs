@@ -5,7 +5,9 @@
 //! inside a session is media time: the timestamps of the caller's frames, so that a call can run faster
 //! than real time.
 
+pub mod call;
 pub mod chain;
+mod line;
 pub mod media_streams;
 pub mod phone;
 pub mod pipeline;

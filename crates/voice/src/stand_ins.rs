@@ -308,6 +308,8 @@ impl ScriptedMind {
 
 #[async_trait]
 impl Mind for ScriptedMind {
+    fn take_over(&mut self, _history: &domain::history::History) {}
+
     async fn respond(
         &mut self,
         prompt: Prompt,

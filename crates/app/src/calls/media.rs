@@ -10,8 +10,8 @@ use domain::webhooks::EventType;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use voice::call::{CallParts, CallState, Outcome, Start};
 use voice::phone::{Pace, PhoneLine};
-use voice::session::{Outcome, SessionParts};
 
 use crate::calls::{finish, recorder};
 use crate::conversation_tools::CallTools;
@@ -140,7 +140,7 @@ impl App {
         let (recording, recorded) = self.record_audio(&plan);
         let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
         let ended_log = log.clone();
-        let parts = SessionParts {
+        let parts = CallParts {
             mind: self.brain.begin(Arc::clone(&plan), tools),
             plan,
             stt: Arc::clone(&self.stt),
@@ -149,11 +149,15 @@ impl App {
             log,
             recording,
             ambient: self.ambient.clone(),
+            realtime: None,
+            start: Start::default(),
+            state: tokio::sync::watch::Sender::new(CallState::default()),
             drain: self.drain.child_token(),
+            hand_over: CancellationToken::new(),
         };
         let beat = CancellationToken::new();
         self.tasks.spawn(Arc::clone(self).keep_heartbeat(call_id, beat.clone()));
-        let outcome = AssertUnwindSafe(voice::session::run(parts, line)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(voice::call::run(parts, line)).catch_unwind().await;
         let outcome = outcome.inspect_err(|_| {
             tracing::error!(org.id = %org_id, call.id = %call_id, "a defect ended the session; the caller is left to the spoken tail");
         });
@@ -186,10 +190,8 @@ impl App {
     fn record_audio(
         self: &Arc<Self>,
         plan: &CallPlan,
-    ) -> (
-        Option<mpsc::Sender<voice::session::StereoBlock>>,
-        Option<tokio::task::JoinHandle<Result<(), AppError>>>,
-    ) {
+    ) -> (Option<mpsc::Sender<voice::call::StereoBlock>>, Option<tokio::task::JoinHandle<Result<(), AppError>>>)
+    {
         if !plan.recording {
             return (None, None);
         }

@@ -61,6 +61,8 @@ impl App {
             agent: AgentProfile {
                 id: call.agent_id,
                 name: agent.name,
+                engine: agent.engine,
+                persona_prompt: agent.persona_prompt,
                 language: agent.language,
                 voice: agent.voice,
                 greeting,

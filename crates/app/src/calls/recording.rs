@@ -9,7 +9,7 @@ use domain::ids::{CallId, OrgId};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use voice::session::StereoBlock;
+use voice::call::StereoBlock;
 
 use crate::error::AppError;
 

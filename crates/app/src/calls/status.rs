@@ -10,7 +10,7 @@ use store::calls::CallStatus;
 use store::calls::life::StatusReport;
 use store::tx::{OrgTx, SystemTx};
 use store::webhook_receipts::{self, Claim};
-use voice::session::Outcome;
+use voice::call::Outcome;
 
 use crate::error::AppError;
 use crate::runtime::App;

@@ -13,7 +13,7 @@ use domain::spoken_forms::{speak, yes_no};
 use domain::urgency::{self, UrgencyRules};
 use domain::words::words;
 use provider_traits::ambient::Ambient;
-use provider_traits::brain::{ExpectedAnswer, NextStep, Prompt};
+use provider_traits::brain::{ExpectedAnswer, GoOn, NextStep, Prompt};
 use provider_traits::tools::Tools;
 
 use super::memory::{Memory, Pending};
@@ -48,6 +48,8 @@ impl<'a> Talk<'a> {
             }
             Prompt::CallerDialled { digits } => self.dialled(&digits).await,
             Prompt::Silence { stage } => self.silence(stage).await,
+            Prompt::GoOn(GoOn::AnswerOwed { turn, text }) => self.caller_said(turn, &text, None).await,
+            Prompt::GoOn(GoOn::CutOff | GoOn::WordsLost) => self.repeat().await,
             Prompt::TimeIsUp => {
                 self.close_lead_early().await;
                 self.farewell(Phrase::TimeIsUp).await;

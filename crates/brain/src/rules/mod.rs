@@ -20,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::call_log::EventKind;
 use domain::call_plan::CallPlan;
+use domain::history::History;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::{Brain, Mind, Prompt, Thought};
 use provider_traits::descriptor::{Descriptor, Locality};
@@ -101,6 +102,10 @@ impl Mind for RulesMind {
         if let Ok(memory) = serde_json::from_value::<Memory>(snapshot) {
             self.memory = memory;
         }
+    }
+
+    fn take_over(&mut self, history: &History) {
+        self.memory.take_over(history, &self.plan);
     }
 }
 

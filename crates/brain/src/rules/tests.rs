@@ -84,6 +84,8 @@ pub(super) fn plan(who: Who) -> CallPlan {
         agent: AgentProfile {
             id: AgentId(Uuid::nil()),
             name: "Ava".into(),
+            engine: "pipeline".into(),
+            persona_prompt: String::new(),
             language: "en-US".into(),
             voice: String::new(),
             greeting: String::new(),

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use audio::playout::Playout;
-use domain::call_log::{EndReason, EventKind};
+use domain::call_log::{EndReason, EventKind, Fault};
 use domain::call_plan::CallPlan;
 use domain::expected_answer::ExpectedAnswer;
 use domain::ids::TurnId;
@@ -25,7 +25,7 @@ use provider_traits::brain::{Prompt, Thought};
 use super::speech::AgentTurn;
 use super::turn_detector::TurnDetector;
 use answering::{MindState, Waiting};
-use closing::Closing;
+use closing::{Closing, HandOver};
 use ear::Ear;
 use mouth::Mouth;
 
@@ -51,6 +51,8 @@ pub enum Input {
     Began {
         /// Provider ids in use.
         providers: Vec<String>,
+        /// What the mind is asked first; `None` listens.
+        prompt: Option<Prompt>,
     },
     /// A frame of the caller was scored; its end is now.
     Heard(HeardFrame),
@@ -123,6 +125,8 @@ pub enum Input {
         code: &'static str,
         /// Plain words.
         text: String,
+        /// Whose fault it was.
+        fault: Option<Fault>,
     },
     /// The caller hung up.
     Stop,
@@ -130,6 +134,11 @@ pub enum Input {
     Lost,
     /// The server is told to stop.
     Drain,
+    /// Another node is to go on with the call.
+    HandOver {
+        /// Now, rather than at the next quiet moment.
+        at_once: bool,
+    },
     /// Transcripts still owed at the end have been waited for long enough.
     GiveUpWaiting,
     /// The last entry may be written.
@@ -204,6 +213,8 @@ pub enum Output {
     },
     /// Tell the far end to throw away what it has not played.
     Clear,
+    /// The agent's voice ran dry in mid-sentence: the figures of the call count it.
+    RanDry,
     /// Write an entry of the log.
     Log(EventKind),
     /// The media part is over.
@@ -243,6 +254,8 @@ pub struct Machine {
     transfer_to: Option<String>,
     voices_failed_in_a_row: u32,
     left_to_spoken_tail: bool,
+    hand_over: Option<HandOver>,
+    handed_over: bool,
 }
 
 /// Milliseconds of speech sent ahead of what has been played. Enough for the jitter of a loaded server,
@@ -281,6 +294,8 @@ impl Machine {
             transfer_to: None,
             voices_failed_in_a_row: 0,
             left_to_spoken_tail: false,
+            hand_over: None,
+            handed_over: false,
         }
     }
 
@@ -291,11 +306,12 @@ impl Machine {
             return self.handle_last(input, out);
         }
         match input {
-            Input::Began { providers } => {
+            Input::Began { providers, prompt } => {
                 let engine = "pipeline".to_owned();
                 out.push(Output::Log(EventKind::EngineReady { engine, providers }));
                 self.quiet_since_ms = self.now_ms;
-                self.waiting = Some(Waiting::new(Prompt::PickedUp));
+                self.last_agent_audio_ms = self.now_ms;
+                self.waiting = prompt.map(Waiting::new);
             }
             Input::Heard(frame) => self.heard(&frame, out),
             Input::Tick => {}
@@ -314,10 +330,13 @@ impl Machine {
                 self.mouth.acknowledge(generation, position_ms, self.now_ms);
             }
             Input::Dtmf { digit } => self.key(digit, out),
-            Input::Notice { code, text } => notice(out, code, text),
+            Input::Notice { code, text, fault } => notice_of(out, code, text, fault),
             Input::Stop => self.close(EndReason::CallerHungUp, out),
             Input::Lost => self.close(EndReason::ConnectionLost, out),
             Input::Drain => self.drain(out),
+            Input::HandOver { at_once } => {
+                self.hand_over = Some(if at_once { HandOver::AtOnce } else { HandOver::WhenQuiet });
+            }
             Input::GiveUpWaiting | Input::Leave => {}
         }
         self.go_on(out);
@@ -338,6 +357,7 @@ impl Machine {
             self.play(out);
             self.watch_the_end_of_speech(out);
         }
+        self.watch_the_hand_over(out);
         // A turn that just ended may make room for a prompt that waited.
         if !self.closing.is_final() {
             self.ask(out);
@@ -393,14 +413,25 @@ impl Machine {
         self.left_to_spoken_tail
     }
 
+    /// Whether another node is to go on with the call.
+    #[must_use]
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over
+    }
+
     /// The sentences whose audio may still be sent, in order.
     pub fn live_sentences(&self) -> impl Iterator<Item = u32> {
         self.turn.iter().flat_map(|turn| turn.sentences.iter().map(|sentence| sentence.id))
     }
 }
 
+/// Notes something that is this side's own doing.
 fn notice(out: &mut Vec<Output>, code: &str, text: impl Into<String>) {
-    out.push(Output::Log(EventKind::Notice { code: code.to_owned(), text: text.into() }));
+    notice_of(out, code, text, Some(Fault::Us));
+}
+
+fn notice_of(out: &mut Vec<Output>, code: &str, text: impl Into<String>, fault: Option<Fault>) {
+    out.push(Output::Log(EventKind::Notice { code: code.to_owned(), text: text.into(), fault }));
 }
 
 /// Removes and returns the first entry that fits.

@@ -4,21 +4,23 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::call_log::{ContinueCause, Fault};
+use domain::history::Unanswered;
+use provider_traits::brain::{GoOn, Prompt};
 use provider_traits::descriptor::ProviderNotice;
 use provider_traits::stt::{SttConfig, SttInput, SttOutput};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::hearing::{Hearing, MediaClock, Oddity, Piece};
+use super::hearing::Hearing;
 use super::listening::{Ears, Listening};
-use super::logbook::Logbook;
-use super::recorder::Recorder;
-use super::sending::Sending;
 use super::speaking::{Made, Speaking};
 use super::thinking::{Mused, Thinking};
-use super::{Outcome, SessionParts};
-use crate::phone::{Pace, PhoneIn, PhoneLine, PhoneOut};
+use super::{Begin, SessionParts};
+use crate::call::Outcome;
+use crate::line::{Line, Piece};
+use crate::phone::{Pace, PhoneIn, PhoneOut};
 use crate::pipeline::machine::{HeardFrame, Input, Machine, Output};
 use crate::pipeline::speech::FRAME_MS;
 use crate::pipeline::turn_detector::Rules;
@@ -39,8 +41,8 @@ const MIND_MAY_FINISH: Duration = Duration::from_millis(500);
 const MIND_MUST_FINISH: Duration = Duration::from_secs(2);
 /// Notices of providers that wait for the loop.
 const WAITING_NOTICES: usize = 16;
-/// The first few oddities of a kind are worth an entry; a broken line makes thousands.
-const ODDITIES_LOGGED: u32 = 5;
+/// How long a hand-over waits for a moment in which nobody speaks or waits.
+const QUIET_MOMENT_WITHIN: Duration = Duration::from_secs(8);
 
 /// What woke the loop.
 enum Event {
@@ -50,29 +52,25 @@ enum Event {
     Mused(Mused),
     Notice(ProviderNotice),
     Drain,
+    HandOver,
     Woken,
 }
 
 pub(super) struct Driver {
-    incoming: mpsc::Receiver<PhoneIn>,
-    pace: Pace,
-    sending: Sending,
-    clock: MediaClock,
+    line: Line,
     hearing: Hearing,
     listening: Listening,
     speaking: Speaking,
     thinking: Thinking,
     notices: mpsc::Receiver<ProviderNotice>,
-    log: Logbook,
-    recorder: Option<Recorder>,
     drain: CancellationToken,
     drained: bool,
+    hand_over: CancellationToken,
+    /// A hand-over is wanted; it comes at the latest then.
+    hands_over_by: Option<Instant>,
     machine: Machine,
     /// Frames are fed to the transcriber while an utterance is open.
     feeding: bool,
-    /// Wall time of media time zero, in real time.
-    media_began: Instant,
-    last_message: Instant,
     last_tick: Instant,
     /// Lockstep: the message whose completion is to be told, and since when.
     unacknowledged: Option<(u64, Instant)>,
@@ -81,18 +79,14 @@ pub(super) struct Driver {
     syncs: u32,
     finished: bool,
     ends_by: Option<Instant>,
-    gaps: u32,
-    malformed: u32,
-    repeated: u32,
     inputs: VecDeque<Input>,
     outputs: Vec<Output>,
     pieces: Vec<Piece>,
-    now_ms: u64,
 }
 
 impl Driver {
-    pub(super) fn new(parts: SessionParts, line: PhoneLine) -> Self {
-        let SessionParts { plan, stt, tts, vad, mind, log, recording, ambient, drain } = parts;
+    pub(super) fn new(parts: SessionParts, mut line: Line, begin: Begin) -> Self {
+        let SessionParts { plan, stt, tts, vad, mind, ambient, drain, hand_over } = parts;
         let (notice, notices) = mpsc::channel(WAITING_NOTICES);
         let stt = stt.for_call(&notice).unwrap_or(stt);
         let tts = tts.for_call(&notice).unwrap_or(tts);
@@ -101,38 +95,42 @@ impl Driver {
         let config = SttConfig { language: agent.language.clone(), vocabulary: plan.vocabulary.clone() };
         let machine = Machine::new(&plan, ambient.ids.clone(), Box::new(Rules::default()));
         let now = Instant::now();
+        let lockstep = line.pace == Pace::Lockstep;
+        line.carried_by("pipeline");
+        let prompt = match begin {
+            Begin::PickedUp => Some(Prompt::PickedUp),
+            Begin::Continued(ContinueCause::CutOff) => Some(Prompt::GoOn(GoOn::CutOff)),
+            // The caller noticed nothing: only what is owed is said.
+            Begin::Continued(ContinueCause::HandedOver) => line
+                .history()
+                .unanswered
+                .clone()
+                .map(|Unanswered { turn, text }| Prompt::GoOn(GoOn::AnswerOwed { turn, text })),
+            Begin::TookOver(owed) => owed.map(Prompt::GoOn),
+        };
         Self {
-            incoming: line.incoming,
-            pace: line.pace,
-            sending: Sending::new(line.outgoing),
-            clock: MediaClock::default(),
             hearing: Hearing::new(vad.scorer(), &agent.turn_taking),
-            listening: Listening::new(stt, config, line.pace == Pace::Lockstep),
+            listening: Listening::new(stt, config, lockstep),
             speaking: Speaking::new(tts, agent.voice.clone(), agent.language.clone()),
             thinking: Thinking::new(mind),
             notices,
-            log: Logbook::new(log),
-            recorder: recording.map(Recorder::new),
             drain,
             drained: false,
+            hand_over,
+            hands_over_by: None,
             machine,
             feeding: false,
-            media_began: now,
-            last_message: now,
             last_tick: now,
             // The start message is number 1; telling that it is processed grants the lockstep.
-            unacknowledged: (line.pace == Pace::Lockstep).then_some((1, now)),
+            unacknowledged: lockstep.then_some((1, now)),
             awaited_sync: None,
             syncs: 0,
             finished: false,
             ends_by: None,
-            gaps: 0,
-            malformed: 0,
-            repeated: 0,
-            inputs: VecDeque::from([Input::Began { providers }]),
+            inputs: VecDeque::from([Input::Began { providers, prompt }]),
             outputs: Vec::new(),
             pieces: Vec::new(),
-            now_ms: 0,
+            line,
         }
     }
 
@@ -148,22 +146,13 @@ impl Driver {
         self.leave().await
     }
 
-    /// Media time now. In lockstep it stands still between the caller's frames.
-    fn media_now(&mut self) -> u64 {
-        let heard_to_ms = self.clock.heard_to_ms();
-        let wall_ms = match self.pace {
-            Pace::Lockstep => 0,
-            Pace::RealTime => self.media_began.elapsed().as_millis() as u64,
-        };
-        self.now_ms = self.now_ms.max(heard_to_ms).max(wall_ms);
-        self.now_ms
-    }
-
     async fn next(&mut self) -> Event {
         let wake_at = self.wake_at();
         let may_read = self.unacknowledged.is_none() && self.ends_by.is_none();
         let takes_thoughts = self.machine.wants_thoughts();
-        let Self { incoming, listening, speaking, thinking, sending, notices, drain, drained, .. } = self;
+        let hands_over = self.hands_over_by.is_some();
+        let Self { line, listening, speaking, thinking, notices, drain, drained, hand_over, .. } = self;
+        let Line { incoming, sending, .. } = line;
         tokio::select! {
             biased;
             message = incoming.recv(), if may_read => Event::Line(message),
@@ -172,6 +161,7 @@ impl Driver {
             mused = thinking.next(), if takes_thoughts => Event::Mused(mused),
             Some(notice) = notices.recv() => Event::Notice(notice),
             () = drain.cancelled(), if !*drained => Event::Drain,
+            () = hand_over.cancelled(), if !hands_over => Event::HandOver,
             () = sending.send_waiting(), if sending.has_waiting() => Event::Woken,
             () = tokio::time::sleep_until(wake_at) => Event::Woken,
         }
@@ -181,16 +171,20 @@ impl Driver {
         if let Some(ends_by) = self.ends_by {
             return ends_by;
         }
-        let lost_at = match self.pace {
-            Pace::RealTime => self.last_message + LOST_AFTER,
-            Pace::Lockstep => self.last_message + LOST_AFTER_IN_LOCKSTEP,
+        let lost_at = match self.line.pace {
+            Pace::RealTime => self.line.last_message + LOST_AFTER,
+            Pace::Lockstep => self.line.last_message + LOST_AFTER_IN_LOCKSTEP,
         };
-        let tick_at = match self.pace {
-            Pace::RealTime => (self.last_message + STALLED_AFTER).max(self.last_tick + TICK),
+        let tick_at = match self.line.pace {
+            Pace::RealTime => (self.line.last_message + STALLED_AFTER).max(self.last_tick + TICK),
             Pace::Lockstep => lost_at,
         };
         let work_by = self.unacknowledged.map(|(_, since)| since + WORK_WITHIN);
-        [Some(tick_at), Some(lost_at), work_by].into_iter().flatten().min().unwrap_or(lost_at)
+        [Some(tick_at), Some(lost_at), work_by, self.hands_over_by]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(lost_at)
     }
 
     fn take(&mut self, event: Event) {
@@ -201,7 +195,7 @@ impl Driver {
                 self.feeding = false;
                 self.awaited_sync = None;
                 let text = format!("the transcriber is lost: {reason}");
-                self.inputs.push_back(Input::Notice { code: "stt_lost", text });
+                self.inputs.push_back(Input::Notice { code: "stt_lost", text, fault: Some(Fault::Provider) });
                 self.inputs.push_back(Input::EarsLost);
             }
             Event::Ears(Ears::Progress) => {}
@@ -213,14 +207,21 @@ impl Driver {
             Event::Mused(Mused::Thought { ask, thought }) => {
                 self.inputs.push_back(Input::Thought { ask, thought });
             }
-            Event::Mused(Mused::Done { ask }) => self.inputs.push_back(Input::MindDone { ask }),
+            Event::Mused(Mused::Done { ask }) => {
+                self.publish_mind();
+                self.inputs.push_back(Input::MindDone { ask });
+            }
             Event::Mused(Mused::Lost) => self.inputs.push_back(Input::MindLost),
             Event::Notice(ProviderNotice { code, text }) => {
-                self.inputs.push_back(Input::Notice { code, text });
+                self.inputs.push_back(Input::Notice { code, text, fault: Some(Fault::Provider) });
             }
             Event::Drain => {
                 self.drained = true;
                 self.inputs.push_back(Input::Drain);
+            }
+            Event::HandOver => {
+                self.hands_over_by = Some(Instant::now() + QUIET_MOMENT_WITHIN);
+                self.inputs.push_back(Input::HandOver { at_once: false });
             }
             Event::Woken => self.woken(),
         }
@@ -246,7 +247,7 @@ impl Driver {
     /// Feeds the transcriber; in lockstep time waits until it has heard this.
     fn feed_frame(&mut self, samples: Vec<i16>) {
         self.listening.feed(SttInput::Audio(samples));
-        if self.pace == Pace::Lockstep {
+        if self.line.pace == Pace::Lockstep {
             self.syncs = self.syncs.wrapping_add(1);
             self.awaited_sync = Some(self.syncs);
             self.listening.feed(SttInput::Sync { id: self.syncs });
@@ -255,28 +256,32 @@ impl Driver {
 
     fn woken(&mut self) {
         let now = Instant::now();
-        let patience = if self.pace == Pace::RealTime { LOST_AFTER } else { LOST_AFTER_IN_LOCKSTEP };
-        if now >= self.last_message + patience && self.unacknowledged.is_none() {
+        let patience = if self.line.pace == Pace::RealTime { LOST_AFTER } else { LOST_AFTER_IN_LOCKSTEP };
+        if now >= self.line.last_message + patience && self.unacknowledged.is_none() {
             self.inputs.push_back(Input::Lost);
         }
         if self.ends_by.is_some_and(|by| now >= by) {
             self.inputs.push_back(Input::GiveUpWaiting);
         }
+        if self.hands_over_by.is_some_and(|by| now >= by) {
+            self.hands_over_by = None;
+            self.inputs.push_back(Input::HandOver { at_once: true });
+        }
         if let Some((sequence, since)) = self.unacknowledged
             && now >= since + WORK_WITHIN
         {
             let text = format!("work was outstanding for {} s; time goes on", WORK_WITHIN.as_secs());
-            self.inputs.push_back(Input::Notice { code: "lockstep_overdue", text });
+            self.inputs.push_back(Input::Notice { code: "lockstep_overdue", text, fault: Some(Fault::Us) });
             self.acknowledge(sequence);
         }
-        if self.pace == Pace::RealTime {
+        if self.line.pace == Pace::RealTime {
             self.last_tick = now;
             self.inputs.push_back(Input::Tick);
         }
     }
 
     fn message(&mut self, message: PhoneIn) {
-        self.last_message = Instant::now();
+        self.line.last_message = Instant::now();
         match message {
             PhoneIn::Media { sequence, timestamp_ms, payload } => {
                 self.media(sequence, timestamp_ms, &payload);
@@ -290,39 +295,17 @@ impl Driver {
             PhoneIn::Dtmf { digit } => self.inputs.push_back(Input::Dtmf { digit }),
             PhoneIn::Stop => self.inputs.push_back(Input::Stop),
             PhoneIn::Closed => self.inputs.push_back(Input::Lost),
-            PhoneIn::Malformed { reason } => {
-                self.malformed += 1;
-                if self.malformed <= ODDITIES_LOGGED {
-                    let text = format!("a message of the carrier made no sense: {reason}");
-                    self.inputs.push_back(Input::Notice { code: "malformed_message", text });
-                }
-            }
+            PhoneIn::Malformed { reason } => self.line.malformed(reason),
         }
     }
 
     fn media(&mut self, sequence: u64, timestamp_ms: u64, payload: &Bytes) {
         let mut pieces = std::mem::take(&mut self.pieces);
-        let payload = &payload[..payload.len().min(crate::phone::MAX_PAYLOAD_BYTES)];
-        let is_first = !self.clock.has_begun();
-        if is_first {
-            // The session may have begun before the first frame; its time must not stand still until the
-            // carrier's has caught up.
-            let now_ms = self.media_now();
-            self.clock.begin(timestamp_ms, now_ms);
-        }
-        let oddity = self.clock.take(timestamp_ms, payload, &mut pieces);
-        if is_first {
-            // From here on the wall clock runs along with the caller's.
-            let heard_to = Duration::from_millis(self.clock.heard_to_ms());
-            self.media_began = Instant::now().checked_sub(heard_to).unwrap_or(self.media_began);
-        }
-        self.note(oddity);
+        self.line.hear(timestamp_ms, payload, &mut pieces);
         for piece in pieces.drain(..) {
             match piece {
                 Piece::Audio { end_ms, samples } => {
-                    if let Some(recorder) = &mut self.recorder {
-                        recorder.caller(end_ms, &samples);
-                    }
+                    self.line.record_caller(end_ms, &samples);
                     if self.feeding {
                         self.feed_frame(samples.to_vec());
                     }
@@ -341,61 +324,38 @@ impl Driver {
             }
         }
         self.pieces = pieces;
-        if self.pace == Pace::Lockstep {
+        if self.line.pace == Pace::Lockstep {
             self.unacknowledged = Some((sequence, Instant::now()));
         }
     }
 
     /// One frame through the machine, at its own media time.
     fn frame(&mut self, end_ms: u64, heard: HeardFrame) {
-        self.now_ms = self.now_ms.max(end_ms);
-        let now_ms = self.media_now();
+        self.line.not_before(end_ms);
+        let now_ms = self.line.now();
         self.machine.handle(now_ms, Input::Heard(heard), &mut self.outputs);
         self.carry_out();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.advance(now_ms);
-        }
-    }
-
-    fn note(&mut self, oddity: Option<Oddity>) {
-        let (count, code, text) = match oddity {
-            None => return,
-            Some(Oddity::Gap { missing_ms }) => {
-                (&mut self.gaps, "media_gap", format!("{missing_ms} ms of the caller's audio never came"))
-            }
-            Some(Oddity::Repeated) => {
-                (&mut self.repeated, "media_repeated", "the caller's audio came twice or too late".to_owned())
-            }
-            Some(Oddity::ClockJumped) => {
-                (&mut self.gaps, "media_clock_jumped", "the carrier's media clock jumped".to_owned())
-            }
-        };
-        *count += 1;
-        if *count <= ODDITIES_LOGGED {
-            self.inputs.push_back(Input::Notice { code, text });
-        }
+        self.line.advance_recording();
     }
 
     /// Everything that can be done without waiting.
     fn work_off(&mut self) {
         loop {
             while let Some(input) = self.inputs.pop_front() {
-                let now_ms = self.media_now();
+                let now_ms = self.line.now();
                 self.machine.handle(now_ms, input, &mut self.outputs);
                 self.carry_out();
             }
-            if self.sending.is_gone() && self.machine.end_reason().is_none() {
+            if self.line.sending.is_gone() && self.machine.end_reason().is_none() {
                 self.inputs.push_back(Input::Lost);
                 continue;
             }
             break;
         }
-        if self.pace == Pace::RealTime
-            && let Some(recorder) = &mut self.recorder
-        {
-            recorder.advance(self.now_ms);
+        if self.line.pace == Pace::RealTime {
+            self.line.advance_recording();
         }
-        self.log.flush();
+        self.line.flush_log();
         if !self.finished && self.machine.is_closing() && self.ends_by.is_none() {
             self.ends_by = Some(Instant::now() + LAST_TRANSCRIPT_WITHIN);
         }
@@ -414,12 +374,12 @@ impl Driver {
             && self.machine.transcripts_owed() == 0
             && self.listening.is_settled()
             && self.speaking.is_settled()
-            && !self.sending.has_waiting()
+            && !self.line.sending.has_waiting()
     }
 
     fn acknowledge(&mut self, sequence: u64) {
         self.unacknowledged = None;
-        self.sending.send(PhoneOut::Processed { sequence });
+        self.line.sending.send(PhoneOut::Processed { sequence });
     }
 
     fn carry_out(&mut self) {
@@ -451,23 +411,19 @@ impl Driver {
             Output::Forget { sentence } => self.speaking.forget(sentence),
             Output::Play { sentence, frame, frames, begins_ms, .. } => {
                 let audio = self.speaking.frames(sentence, frame, frames);
-                if let Some(recorder) = &mut self.recorder {
-                    recorder.agent(begins_ms, audio);
-                }
+                self.line.record_agent(begins_ms, audio);
                 for frame in audio.chunks(audio::frame::FRAME_SAMPLES) {
-                    self.sending.send(PhoneOut::Media { payload: Bytes::copy_from_slice(frame) });
+                    self.line.sending.send(PhoneOut::Media { payload: Bytes::copy_from_slice(frame) });
                 }
             }
             Output::Mark { generation, position_ms } => {
-                self.sending.send(PhoneOut::Mark { name: format!("g{generation}:{position_ms}") });
+                self.line.sending.send(PhoneOut::Mark { name: format!("g{generation}:{position_ms}") });
             }
             Output::Clear => {
-                self.sending.send(PhoneOut::Clear);
-                if let Some(recorder) = &mut self.recorder {
-                    recorder.cleared(self.now_ms);
-                }
+                self.line.clear();
             }
-            Output::Log(kind) => self.log.write(self.now_ms, kind),
+            Output::RanDry => self.line.ran_dry(),
+            Output::Log(kind) => self.line.log(kind),
             Output::Finish => self.finished = true,
         }
     }
@@ -480,16 +436,7 @@ impl Driver {
 
     /// The media part is over: the mind may finish what it is doing, then the last entry is written.
     async fn leave(mut self) -> Outcome {
-        // Closes the line: a carrier takes that as "go on".
-        self.incoming.close();
-        let Self { sending, .. } = &mut self;
-        let send_rest = async {
-            while sending.has_waiting() {
-                sending.send_waiting().await;
-            }
-        };
-        // A far end that does not read misses the last marks, nothing else.
-        let _late = tokio::time::timeout(Duration::from_millis(200), send_rest).await;
+        self.line.hang_up().await;
         let began = Instant::now();
         while self.thinking.is_out() {
             let elapsed = began.elapsed();
@@ -513,22 +460,22 @@ impl Driver {
         }
         self.inputs.push_back(Input::Leave);
         self.work_off();
-        let lost_blocks = match self.recorder.take() {
-            Some(recorder) => recorder.finish(self.now_ms).await,
-            None => 0,
-        };
-        if lost_blocks > 0 {
-            tracing::warn!(seconds = lost_blocks, "parts of a recording were lost: the disk did not keep up");
-        }
-        let lost_entries = self.log.finish().await;
-        if lost_entries > 0 {
-            tracing::error!(entries = lost_entries, "entries of a call's log were lost: nobody took them");
-        }
-        Outcome {
+        self.publish_mind();
+        let outcome = Outcome {
             reason: self.machine.end_reason().unwrap_or(domain::call_log::EndReason::InternalError),
             transfer_to: self.machine.transfer_to().map(str::to_owned),
             left_to_spoken_tail: self.machine.left_to_spoken_tail(),
-            snapshot: self.thinking.mind().map_or(serde_json::Value::Null, |mind| mind.snapshot()),
+            handed_over: self.machine.is_handed_over(),
+            state: self.line.state(),
+        };
+        self.line.finish().await;
+        outcome
+    }
+
+    fn publish_mind(&mut self) {
+        if let Some(mind) = self.thinking.mind() {
+            let snapshot = mind.snapshot();
+            self.line.publish(Some(snapshot));
         }
     }
 }

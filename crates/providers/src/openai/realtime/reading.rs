@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
-use provider_traits::realtime::{ErrorClass, RealtimeError, RealtimeOutput, RealtimeUsage, ResponseStatus};
+use domain::call_log::ModelTokens;
+use provider_traits::realtime::{ErrorClass, RealtimeError, RealtimeOutput, ResponseStatus};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -122,7 +123,7 @@ pub fn read(frame: &str, now_unix_s: i64) -> Result<Read, Garbage> {
             let response: Response<'_> = part(frame.response)?;
             RealtimeOutput::ResponseDone {
                 status: response.outcome(),
-                usage: response.usage.map(RealtimeUsage::from).unwrap_or_default(),
+                usage: response.usage.map(ModelTokens::from).unwrap_or_default(),
                 response: response.id.into_owned(),
             }
         }
@@ -237,7 +238,7 @@ struct OutputTokens {
     audio_tokens: Option<u64>,
 }
 
-impl From<Usage> for RealtimeUsage {
+impl From<Usage> for ModelTokens {
     fn from(usage: Usage) -> Self {
         let input = usage.input_token_details.unwrap_or_default();
         let cached = input.cached_tokens_details.unwrap_or_default();
@@ -376,7 +377,7 @@ mod tests {
             panic!("no answer");
         };
         assert_eq!(status, ResponseStatus::Completed);
-        let expect = RealtimeUsage {
+        let expect = ModelTokens {
             input_text: 100,
             input_audio: 27,
             cached_text: 64,

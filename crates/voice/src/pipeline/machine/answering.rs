@@ -66,7 +66,7 @@ impl Waiting {
     fn occasion(&self) -> Occasion {
         match self.prompt {
             Prompt::PickedUp => Occasion::PickedUp,
-            Prompt::CallerSaid { .. } | Prompt::CallerDialled { .. } => Occasion::Caller,
+            Prompt::CallerSaid { .. } | Prompt::CallerDialled { .. } | Prompt::GoOn(_) => Occasion::Caller,
             Prompt::Silence { stage } => Occasion::Silence(stage),
             Prompt::TimeIsUp => Occasion::TimeIsUp,
         }

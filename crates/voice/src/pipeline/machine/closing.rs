@@ -1,9 +1,9 @@
 //! The end of a call: last words, last transcripts, last entry.
 
-use domain::call_log::{EndReason, EventKind};
+use domain::call_log::{EndReason, EventKind, Fault};
 use provider_traits::brain::Thought;
 
-use super::{Input, Machine, Output, notice};
+use super::{Input, Machine, Output, notice, notice_of};
 
 /// How far the end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,40 @@ impl Closing {
     }
 }
 
+/// Another node is to go on with the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HandOver {
+    /// As soon as nobody speaks, waits or thinks.
+    WhenQuiet,
+    /// Now.
+    AtOnce,
+}
+
 impl Machine {
+    /// Leaves the call to another node when its time has come. There is no last entry: the call goes on.
+    pub(super) fn watch_the_hand_over(&mut self, out: &mut Vec<Output>) {
+        let Some(how) = self.hand_over else { return };
+        let is_quiet = self.turn.is_none()
+            && self.waiting.is_none()
+            && !self.mind_is_out()
+            && self.ear.owed.is_empty()
+            && self.ear.open.is_none();
+        if self.closing != Closing::No || !(is_quiet || how == HandOver::AtOnce) {
+            return;
+        }
+        self.hand_over = None;
+        self.handed_over = true;
+        notice_of(
+            out,
+            "handed_over",
+            "this node is stopping; another goes on with the call",
+            Some(Fault::Nobody),
+        );
+        self.close_turn(true, out);
+        self.closing = Closing::Left { reason: EndReason::ServerStopped };
+        out.push(Output::Finish);
+    }
+
     /// Ends the media part: words in the air are still transcribed, nothing more is said.
     pub(super) fn close(&mut self, reason: EndReason, out: &mut Vec<Output>) {
         if self.closing.is_final() {
@@ -95,7 +128,7 @@ impl Machine {
         }
         match input {
             Input::Thought { thought: Thought::Log(kind), .. } => out.push(Output::Log(kind)),
-            Input::Notice { code, text } => notice(out, code, text),
+            Input::Notice { code, text, fault } => notice_of(out, code, text, fault),
             Input::Partial { utterance, text } => self.partial(utterance, text, out),
             Input::Final { utterance, text, confidence } => {
                 self.transcript(utterance, &text, confidence, out);

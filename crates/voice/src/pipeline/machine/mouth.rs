@@ -37,6 +37,8 @@ pub(super) struct Mouth {
     /// Whether marks ever came back in this call.
     marks_work: bool,
     held: bool,
+    /// Whether the voice ran dry in mid-sentence and has not gone on yet.
+    is_dry: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl Mouth {
             acknowledged: None,
             marks_work: false,
             held: false,
+            is_dry: false,
         }
     }
 
@@ -317,8 +320,15 @@ impl Machine {
             let to_mark = (MARK_EVERY_MS - (self.mouth.sent_ms - self.mouth.marked_ms)) / FRAME_MS;
             let frames = due.min(sentence.ready_frames()).min(to_mark as usize);
             if frames == 0 {
+                let ran_dry =
+                    sentence.next_frame > 0 && !sentence.complete && !self.mouth.sounds(self.now_ms);
+                if ran_dry && !self.mouth.is_dry {
+                    out.push(Output::RanDry);
+                }
+                self.mouth.is_dry |= ran_dry;
                 return;
             }
+            self.mouth.is_dry = false;
             self.send_frames(frames, out);
         }
     }

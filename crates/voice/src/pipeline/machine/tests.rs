@@ -40,6 +40,8 @@ fn plan() -> CallPlan {
         agent: AgentProfile {
             id: AgentId(zero),
             name: "Ava".into(),
+            engine: "pipeline".into(),
+            persona_prompt: String::new(),
             language: "en-US".into(),
             voice: String::new(),
             greeting: String::new(),
@@ -167,7 +169,7 @@ impl World {
             finished: false,
             asked: 0,
         };
-        world.tell(Input::Began { providers: vec!["a".into()] });
+        world.tell(Input::Began { providers: vec!["a".into()], prompt: Some(Prompt::PickedUp) });
         world
     }
 
@@ -233,6 +235,7 @@ impl World {
                 self.marks.push_back((generation, position_ms));
             }
             Output::Clear => self.silenced = Some(self.generation),
+            Output::RanDry => {}
             Output::Log(kind) => {
                 if let EventKind::AgentTurn { generated, sent, heard, .. } = &kind {
                     assert!(generated.len() >= sent.len() && sent.starts_with(heard.as_str()), "{kind:?}");
@@ -369,7 +372,7 @@ impl World {
         assert!(matches!(self.log.first(), Some(EventKind::EngineReady { .. })));
         let entries = self.log.len();
         self.tell(Input::Leave);
-        self.tell(Input::Notice { code: "late", text: String::new() });
+        self.tell(Input::Notice { code: "late", text: String::new(), fault: None });
         assert_eq!(self.log.len(), entries, "nothing is written after the end");
     }
 

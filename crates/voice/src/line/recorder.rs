@@ -7,7 +7,7 @@ use audio::g711;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::StereoBlock;
+use crate::call::StereoBlock;
 
 const BLOCK_MS: u64 = 1_000;
 /// A block is closed so much later than its end, so that late frames still find their place.
@@ -15,7 +15,7 @@ const LATE_MS: u64 = 300;
 /// Blocks that wait for a slow disk: 32 kB each. Beyond it the oldest are lost, and the recording has a gap.
 const MOST_WAITING: usize = 8;
 
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     sender: mpsc::Sender<StereoBlock>,
     start_ms: u64,
     caller: Vec<i16>,
@@ -25,18 +25,19 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(sender: mpsc::Sender<StereoBlock>) -> Self {
-        Self { sender, start_ms: 0, caller: Vec::new(), agent: Vec::new(), waiting: VecDeque::new(), lost: 0 }
+    /// A recording that begins at a media time: 0, or later for a call that another stream began.
+    pub(crate) fn new(sender: mpsc::Sender<StereoBlock>, start_ms: u64) -> Self {
+        Self { sender, start_ms, caller: Vec::new(), agent: Vec::new(), waiting: VecDeque::new(), lost: 0 }
     }
 
     /// The caller's frame that ended at `end_ms`.
-    pub(super) fn caller(&mut self, end_ms: u64, samples: &Frame) {
+    pub(crate) fn caller(&mut self, end_ms: u64, samples: &Frame) {
         let at_ms = end_ms.saturating_sub(samples_to_ms(FRAME_SAMPLES));
         put(&mut self.caller, self.start_ms, at_ms, samples);
     }
 
     /// Audio of the agent that begins to sound at `at_ms`.
-    pub(super) fn agent(&mut self, at_ms: u64, codes: &[u8]) {
+    pub(crate) fn agent(&mut self, at_ms: u64, codes: &[u8]) {
         let mut samples = [0_i16; FRAME_SAMPLES];
         for (number, codes) in codes.chunks(FRAME_SAMPLES).enumerate() {
             g711::decode_slice(codes, &mut samples);
@@ -46,12 +47,12 @@ impl Recorder {
     }
 
     /// The far end threw away what it had not played at `now_ms`.
-    pub(super) fn cleared(&mut self, now_ms: u64) {
+    pub(crate) fn cleared(&mut self, now_ms: u64) {
         self.agent.truncate(ms_to_samples(now_ms.saturating_sub(self.start_ms)));
     }
 
     /// Hands over the blocks that are complete at `now_ms`.
-    pub(super) fn advance(&mut self, now_ms: u64) {
+    pub(crate) fn advance(&mut self, now_ms: u64) {
         while now_ms >= self.start_ms + BLOCK_MS + LATE_MS {
             self.close_block(ms_to_samples(BLOCK_MS));
         }
@@ -83,7 +84,7 @@ impl Recorder {
     }
 
     /// Hands over everything up to `now_ms`; returns the blocks that were lost.
-    pub(super) async fn finish(mut self, now_ms: u64) -> u64 {
+    pub(crate) async fn finish(mut self, now_ms: u64) -> u64 {
         self.advance(now_ms);
         while self.start_ms < now_ms {
             let rest_ms = (now_ms - self.start_ms).min(BLOCK_MS);
@@ -128,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn both_voices_lie_at_their_media_time_and_gaps_are_silence() {
         let (sender, mut blocks) = mpsc::channel(16);
-        let mut recorder = Recorder::new(sender);
+        let mut recorder = Recorder::new(sender, 0);
         recorder.caller(120, &[7; FRAME_SAMPLES]);
         recorder.agent(980, &[0x80; 320]);
         recorder.agent(1_500, &[0x80; 160]);
@@ -156,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_disk_loses_blocks_rather_than_memory() {
         let (sender, _blocks) = mpsc::channel(1);
-        let mut recorder = Recorder::new(sender);
+        let mut recorder = Recorder::new(sender, 0);
         recorder.advance(60_000);
         assert!(recorder.waiting.len() <= MOST_WAITING);
         assert!(recorder.lost > 40);

@@ -10,18 +10,18 @@ use crate::phone::PhoneOut;
 /// Messages that wait for the far end. The lead is 8 frames and a few marks; far beyond that nobody reads.
 const MOST_WAITING: usize = 512;
 
-pub(super) struct Sending {
+pub(crate) struct Sending {
     line: mpsc::Sender<PhoneOut>,
     waiting: VecDeque<PhoneOut>,
     gone: bool,
 }
 
 impl Sending {
-    pub(super) fn new(line: mpsc::Sender<PhoneOut>) -> Self {
+    pub(crate) fn new(line: mpsc::Sender<PhoneOut>) -> Self {
         Self { line, waiting: VecDeque::new(), gone: false }
     }
 
-    pub(super) fn send(&mut self, out: PhoneOut) {
+    pub(crate) fn send(&mut self, out: PhoneOut) {
         if matches!(out, PhoneOut::Clear) {
             // What has not left yet never will.
             self.waiting.retain(|waiting| matches!(waiting, PhoneOut::Processed { .. }));
@@ -39,16 +39,16 @@ impl Sending {
     }
 
     /// Whether the far end is gone, or as good as.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.gone
     }
 
-    pub(super) fn has_waiting(&self) -> bool {
+    pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// Sends one message that waits; may be dropped and called again.
-    pub(super) async fn send_waiting(&mut self) {
+    pub(crate) async fn send_waiting(&mut self) {
         match self.line.reserve().await {
             Ok(permit) => {
                 if let Some(out) = self.waiting.pop_front() {

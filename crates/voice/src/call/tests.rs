@@ -48,6 +48,8 @@ fn plan() -> CallPlan {
         agent: AgentProfile {
             id: AgentId(zero),
             name: "Ava".into(),
+            engine: "pipeline".into(),
+            persona_prompt: String::new(),
             language: "en-US".into(),
             voice: String::new(),
             greeting: String::new(),
@@ -71,6 +73,7 @@ fn say(text: &str) -> Step {
 /// A mind that greets, answers each thing said, asks after silences, and says goodbye when thanked.
 fn polite(prompt: &Prompt) -> Vec<Step> {
     match prompt {
+        Prompt::GoOn(_) => vec![say("Sorry, we were cut off.")],
         Prompt::PickedUp => vec![say("Hello, this is Aurora.")],
         Prompt::CallerSaid { text, .. } if text.contains("goodbye") => {
             vec![say("Goodbye."), Step::Think(Thought::Then(NextStep::HangUp))]
@@ -132,7 +135,7 @@ impl Setup {
         let tts = self.tts.iter().map(|&fault| Arc::new(HummingTts::new(fault)) as Arc<dyn TextToSpeech>);
         let settings = ChainSettings { last_link: Duration::from_secs(2), ..ChainSettings::default() };
         let drain = CancellationToken::new();
-        let parts = SessionParts {
+        let parts = CallParts {
             plan: Arc::new(self.plan),
             stt: Arc::new(SttChain::new(stt.collect(), settings, tasks.clone())),
             tts: Arc::new(TtsChain::new(tts.collect(), settings, tasks.clone())),
@@ -141,7 +144,11 @@ impl Setup {
             log: log_to,
             recording: Some(recording),
             ambient: Ambient::system(),
+            realtime: None,
+            start: Start::default(),
+            state: watch::Sender::default(),
             drain: drain.clone(),
+            hand_over: CancellationToken::new(),
         };
         let line = PhoneLine { incoming, outgoing, pace: self.pace };
         let session = tasks.spawn(run(parts, line));
@@ -383,7 +390,7 @@ async fn a_caller_is_greeted_and_answered_and_the_call_ends_with_goodbye() {
         ended.agent_turns(),
         [("Hello, this is Aurora.", false), (answer, false), ("Goodbye.", false)]
     );
-    assert_eq!(ended.outcome.snapshot["asked"], 3);
+    assert_eq!(ended.outcome.state.mind.as_ref().expect("a snapshot")["asked"], 3);
     let latency = ended.kinds.iter().find_map(|kind| match kind {
         EventKind::Latency { parts, .. } => Some(*parts),
         _ => None,
@@ -494,6 +501,7 @@ async fn a_steady_noise_does_not_keep_the_agent_silent() {
 async fn uninterruptible_words_are_spoken_to_the_end_and_the_caller_is_still_heard() {
     let notice = "This call may be recorded for quality.";
     let answers = move |prompt: &Prompt| match prompt {
+        Prompt::GoOn(_) => vec![say("Sorry, we were cut off.")],
         Prompt::PickedUp => vec![Step::Think(Thought::Say {
             text: notice.into(),
             purpose: Purpose::Greeting,
@@ -704,7 +712,7 @@ async fn a_mind_that_dies_ends_its_call_politely() {
     let ended = call.end().await;
     assert_eq!(ended.outcome.reason, EndReason::InternalError);
     assert_eq!(ended.agent_turns().last(), Some(&(phrases::DEFECT, false)));
-    assert_eq!(ended.outcome.snapshot, serde_json::Value::Null);
+    assert!(ended.outcome.state.mind.is_some(), "what it knew before it died");
 }
 
 #[tokio::test(start_paused = true)]

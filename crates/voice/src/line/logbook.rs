@@ -13,19 +13,25 @@ const MOST_WAITING: usize = 4_096;
 /// How long the end of a call waits for the reader.
 const LAST_ENTRIES_WITHIN: Duration = Duration::from_secs(5);
 
-pub(super) struct Logbook {
+pub(crate) struct Logbook {
     sender: mpsc::Sender<CallEvent>,
     next: u32,
     waiting: VecDeque<CallEvent>,
 }
 
 impl Logbook {
-    pub(super) fn new(sender: mpsc::Sender<CallEvent>) -> Self {
-        Self { sender, next: 0, waiting: VecDeque::new() }
+    /// A log whose first entry has the number `next`.
+    pub(crate) fn new(sender: mpsc::Sender<CallEvent>, next: u32) -> Self {
+        Self { sender, next, waiting: VecDeque::new() }
+    }
+
+    /// The number of the next entry.
+    pub(crate) fn next(&self) -> u32 {
+        self.next
     }
 
     /// Writes an entry, or decides that it can be done without, before it has a number: numbers have no gaps.
-    pub(super) fn write(&mut self, at_ms: u64, kind: EventKind) {
+    pub(crate) fn write(&mut self, at_ms: u64, kind: EventKind) {
         self.flush();
         let is_full = self.waiting.len() >= MOST_WAITING;
         let superseded = matches!(kind, EventKind::CallerPartial { .. }) && !self.waiting.is_empty();
@@ -40,7 +46,7 @@ impl Logbook {
     }
 
     /// Hands over what waits, as far as there is room.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         while let Some(event) = self.waiting.pop_front() {
             match self.sender.try_send(event) {
                 Ok(()) => {}
@@ -52,7 +58,7 @@ impl Logbook {
     }
 
     /// Hands over the rest; returns how many entries were lost.
-    pub(super) async fn finish(mut self) -> usize {
+    pub(crate) async fn finish(mut self) -> usize {
         let hand_over = async {
             while let Some(event) = self.waiting.pop_front() {
                 if self.sender.send(event).await.is_err() {
@@ -75,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_reader_gets_every_entry_in_order_without_gaps() {
         let (sender, mut reader) = mpsc::channel(1);
-        let mut log = Logbook::new(sender);
+        let mut log = Logbook::new(sender, 0);
         for _ in 0..5 {
             log.write(0, EventKind::SpeechStarted);
             let turn = TurnId(uuid::Uuid::nil());
@@ -100,7 +106,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stands_still_costs_memory_up_to_the_bound() {
         let (sender, _reader) = mpsc::channel(1);
-        let mut log = Logbook::new(sender);
+        let mut log = Logbook::new(sender, 0);
         for _ in 0..3 * MOST_WAITING {
             log.write(0, EventKind::SpeechStarted);
         }
