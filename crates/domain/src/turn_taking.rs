@@ -23,6 +23,10 @@ pub struct TurnTaking {
     pub min_speech_ms: u32,
     /// Sustained speech that confirms an interruption of the agent.
     pub interruption_ms: u32,
+    /// With a speech-to-speech model: whether our own voice activity and phantom filter decide that the caller
+    /// interrupts, after [`Self::interruption_ms`] of sustained speech. False: the model's own detection does, at
+    /// once.
+    pub semantic_interruption: bool,
     /// The longest caller utterance before it is taken as it stands (a boundary may never come).
     pub max_utterance_ms: u32,
     /// Longest time a caller is left without sound after their turn before a filler is spoken.
@@ -46,6 +50,7 @@ impl Default for TurnTaking {
             silence_max_ms: 2_500,
             min_speech_ms: 120,
             interruption_ms: 300,
+            semantic_interruption: false,
             max_utterance_ms: 60_000,
             filler_after_ms: 1_200,
             first_prompt_ms: 7_000,

@@ -242,6 +242,9 @@ pub trait RealtimeProvider: Send + Sync {
     /// Its name and nature.
     fn descriptor(&self) -> &'static Descriptor;
 
+    /// The model's id, for the records.
+    fn model(&self) -> &str;
+
     /// Whether it can work here now (a key is there).
     fn readiness(&self) -> Readiness {
         Readiness::Ready

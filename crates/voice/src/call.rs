@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::call_log::{CallEvent, ContinueCause, EndReason};
+use domain::call_log::{CallEvent, ContinueCause, EndReason, EventKind};
 use domain::call_plan::CallPlan;
 use domain::history::History;
 use provider_traits::ambient::Ambient;
@@ -20,7 +20,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::line::Line;
-use crate::phone::PhoneLine;
+use crate::phone::{Pace, PhoneLine};
+use crate::realtime::driver::{self, End, GaveUp};
 use crate::session;
 
 /// What a call is made of.
@@ -132,6 +133,7 @@ pub struct Outcome {
 /// (80 kB for 10 s and the longest sentence of 240 kB); about 60 kB in an ordinary call.
 pub async fn run(parts: CallParts, wire: PhoneLine) -> Outcome {
     let start = parts.start;
+    let realtime = parts.realtime;
     let line = Line::new(wire, parts.log, parts.recording, start.clone(), parts.state);
     let mut parts = session::SessionParts {
         plan: parts.plan,
@@ -150,7 +152,20 @@ pub async fn run(parts: CallParts, wire: PhoneLine) -> Outcome {
         None => session::Begin::PickedUp,
         Some(cause) => session::Begin::Continued(cause),
     };
-    session::run(parts, line, begin).await
+    // A model knows only real time.
+    let Some(realtime) = realtime.filter(|_| line.pace == Pace::RealTime) else {
+        return session::run(parts, line, begin).await;
+    };
+    match driver::run(realtime, parts, line, begin).await {
+        End::Over(outcome) => outcome,
+        End::GaveUp(gave_up) => {
+            let GaveUp { mut line, parts, cause, fault, begin } = *gave_up;
+            line.now();
+            let (from, to) = ("realtime".to_owned(), "pipeline".to_owned());
+            line.log(EventKind::EngineChanged { from, to, cause, fault });
+            session::run(parts, line, begin).await
+        }
+    }
 }
 
 #[cfg(test)]

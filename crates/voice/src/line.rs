@@ -92,11 +92,6 @@ impl Line {
         self.now_ms
     }
 
-    /// Media time as it was when it was last asked for.
-    pub(crate) fn last_now(&self) -> u64 {
-        self.now_ms
-    }
-
     /// Media time is at least this.
     pub(crate) fn not_before(&mut self, at_ms: u64) {
         self.now_ms = self.now_ms.max(at_ms);
@@ -105,6 +100,27 @@ impl Line {
     /// Takes a message of the caller's audio; appends what it came to.
     pub(crate) fn hear(&mut self, timestamp_ms: u64, payload: &[u8], pieces: &mut Vec<Piece>) {
         let payload = &payload[..payload.len().min(crate::phone::MAX_PAYLOAD_BYTES)];
+        let is_first = self.begin_clock(timestamp_ms);
+        let oddity = self.clock.take(timestamp_ms, payload, pieces);
+        self.follow_clock(is_first);
+        self.note(oddity);
+    }
+
+    /// Takes a message of the caller's audio that is passed on as it is. Returns the milliseconds that are missing
+    /// before it; `None` when it came twice or too late and is not to be passed on.
+    pub(crate) fn pass(&mut self, timestamp_ms: u64, payload: &[u8]) -> Option<u64> {
+        let is_first = self.begin_clock(timestamp_ms);
+        let length_ms = audio::frame::samples_to_ms(payload.len());
+        let passed = self.clock.pass(timestamp_ms, length_ms);
+        self.follow_clock(is_first);
+        self.note(passed.unwrap_or(Some(Oddity::Repeated)));
+        passed.map(|oddity| match oddity {
+            Some(Oddity::Gap { missing_ms }) => missing_ms,
+            _ => 0,
+        })
+    }
+
+    fn begin_clock(&mut self, timestamp_ms: u64) -> bool {
         self.quality.packets += 1;
         self.measure_jitter(timestamp_ms);
         let is_first = !self.clock.has_begun();
@@ -114,13 +130,20 @@ impl Line {
             let now_ms = self.now();
             self.clock.begin(timestamp_ms, now_ms);
         }
-        let oddity = self.clock.take(timestamp_ms, payload, pieces);
+        is_first
+    }
+
+    fn follow_clock(&mut self, is_first: bool) {
         if is_first {
             // From here on the wall clock runs along with the caller's.
             let heard_to = Duration::from_millis(self.clock.heard_to_ms());
             self.began = Instant::now().checked_sub(heard_to).unwrap_or(self.began);
         }
-        self.note(oddity);
+    }
+
+    /// Whether the audio is kept.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
     }
 
     /// RFC 3550, section 6.4.1: a sixteenth of each deviation.

@@ -1,7 +1,10 @@
-//! The engine `realtime`: the caller's line and a speech-to-speech model, joined.
+//! The realtime engine: a bridge to a speech-to-speech model.
 //!
-//! Audio passes through untouched. What is kept here is what neither side knows alone: how much of the model's
-//! audio the caller has really heard ([`ledger`]), and who may ask for the next answer ([`answers`]).
+//! The caller's audio goes to the model and the model's to the caller as it is, mu-law on both sides. Everything that
+//! decides is pure: [`ledger`] knows what the caller has heard, [`answers`] owns the model's answers, [`machine`]
+//! takes what happened and says what to do. [`driver`] does it, and hands the line on when the model is given up.
 
 pub mod answers;
+pub(crate) mod driver;
 pub mod ledger;
+pub mod machine;

@@ -15,9 +15,9 @@ use crate::call::Outcome;
 use crate::line::Line;
 
 mod driver;
-mod hearing;
+pub(crate) mod hearing;
 mod listening;
-mod speaking;
+pub(crate) mod speaking;
 mod thinking;
 
 /// What the pipeline is made of.

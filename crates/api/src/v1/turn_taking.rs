@@ -44,6 +44,12 @@ pub struct TurnTakingView {
     #[garde(range(min = 100, max = 3_000))]
     #[schema(minimum = 100, maximum = 3_000, example = 300)]
     interruption_ms: u32,
+    /// With the engine `realtime`: whether our own voice detection and phantom filter decide that the caller
+    /// interrupts; otherwise the model's own detection does, at once.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = false)]
+    semantic_interruption: bool,
     /// The longest utterance before it is taken as it stands.
     #[garde(range(min = 5_000, max = 180_000))]
     #[schema(minimum = 5_000, maximum = 180_000, example = 60_000)]
@@ -99,6 +105,7 @@ impl From<TurnTaking> for TurnTakingView {
             silence_max_ms: t.silence_max_ms,
             min_speech_ms: t.min_speech_ms,
             interruption_ms: t.interruption_ms,
+            semantic_interruption: t.semantic_interruption,
             max_utterance_ms: t.max_utterance_ms,
             filler_after_ms: t.filler_after_ms,
             first_prompt_ms: t.first_prompt_ms,
@@ -119,6 +126,7 @@ impl From<TurnTakingView> for TurnTaking {
             silence_max_ms: t.silence_max_ms,
             min_speech_ms: t.min_speech_ms,
             interruption_ms: t.interruption_ms,
+            semantic_interruption: t.semantic_interruption,
             max_utterance_ms: t.max_utterance_ms,
             filler_after_ms: t.filler_after_ms,
             first_prompt_ms: t.first_prompt_ms,

@@ -42,6 +42,14 @@ pub(crate) enum Oddity {
     ClockJumped,
 }
 
+/// What becomes of a message.
+enum Place {
+    /// It is not taken: seen before, or too late.
+    Dropped,
+    /// It comes next.
+    Taken { oddity: Option<Oddity> },
+}
+
 /// Orders the caller's messages on the media clock.
 #[derive(Debug, Default)]
 pub(crate) struct MediaClock {
@@ -81,6 +89,31 @@ impl MediaClock {
         pieces: &mut Vec<Piece>,
     ) -> Option<Oddity> {
         let length_ms = samples_to_ms(payload.len());
+        let oddity = match self.place(timestamp_ms, length_ms) {
+            Place::Dropped => return Some(Oddity::Repeated),
+            Place::Taken { oddity } => oddity,
+        };
+        if let Some(Oddity::Gap { missing_ms }) = oddity {
+            self.fill(missing_ms, pieces);
+        }
+        self.expected_ms = Some(self.expected_ms.unwrap_or(0) + length_ms);
+        self.cut(payload, pieces);
+        oddity
+    }
+
+    /// Takes a message whose audio nobody here looks into. `None`: it came twice or too late, and is not passed on.
+    pub(crate) fn pass(&mut self, timestamp_ms: u64, length_ms: u64) -> Option<Option<Oddity>> {
+        let oddity = match self.place(timestamp_ms, length_ms) {
+            Place::Dropped => return None,
+            Place::Taken { oddity } => oddity,
+        };
+        let gap_ms = if let Some(Oddity::Gap { missing_ms }) = oddity { missing_ms } else { 0 };
+        self.expected_ms = Some(self.expected_ms.unwrap_or(0) + gap_ms + length_ms);
+        Some(oddity)
+    }
+
+    /// Where a message belongs.
+    fn place(&mut self, timestamp_ms: u64, length_ms: u64) -> Place {
         let mut oddity = None;
         if self.expected_ms.is_none() {
             self.begin(timestamp_ms, 0);
@@ -90,7 +123,7 @@ impl MediaClock {
         if begins_ms + TOLERANCE_MS < expected_ms && begins_ms + length_ms <= expected_ms {
             self.past_in_a_row += 1;
             if self.past_in_a_row < SET_BACK_AFTER {
-                return Some(Oddity::Repeated);
+                return Place::Dropped;
             }
             self.anchor(timestamp_ms, expected_ms);
             begins_ms = expected_ms;
@@ -104,12 +137,9 @@ impl MediaClock {
                 oddity = Some(Oddity::ClockJumped);
             } else {
                 oddity = Some(Oddity::Gap { missing_ms: gap_ms });
-                self.fill(gap_ms, pieces);
             }
         }
-        self.expected_ms = Some(self.expected_ms.unwrap_or(0) + length_ms);
-        self.cut(payload, pieces);
-        oddity
+        Place::Taken { oddity }
     }
 
     fn anchor(&mut self, timestamp_ms: u64, media_ms: u64) {

@@ -7,8 +7,9 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::phone::PhoneOut;
 
-/// Messages that wait for the far end. The lead is 8 frames and a few marks; far beyond that nobody reads.
-const MOST_WAITING: usize = 512;
+/// Messages that wait for the far end: the longest answer that a model may be ahead with, in pieces of 200 ms with a
+/// mark each. Far beyond that nobody reads.
+const MOST_WAITING: usize = 2_048;
 
 pub(crate) struct Sending {
     line: mpsc::Sender<PhoneOut>,

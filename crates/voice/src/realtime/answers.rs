@@ -54,11 +54,20 @@ pub struct Answers {
     running: BTreeMap<String, String>,
     /// Results were given that no answer has used yet.
     results: bool,
+    /// The answer that called a function last.
+    called: Option<String>,
 }
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { floor: Floor::Idle, owed_since_ms: None, told: None, running: BTreeMap::new(), results: false }
+        Self {
+            floor: Floor::Idle,
+            owed_since_ms: None,
+            told: None,
+            running: BTreeMap::new(),
+            results: false,
+            called: None,
+        }
     }
 }
 
@@ -147,6 +156,7 @@ impl Answers {
 
     /// The model calls a function. False: the same call was seen before and must not run twice.
     pub fn function_called(&mut self, call_id: &str, response: &str) -> bool {
+        self.called = Some(response.to_owned());
         self.running.insert(call_id.to_owned(), response.to_owned()).is_none()
     }
 
@@ -157,9 +167,31 @@ impl Answers {
         waited_for
     }
 
+    /// Whether an answer called a function.
+    #[must_use]
+    pub fn called_by(&self, response: &str) -> bool {
+        self.called.as_deref() == Some(response)
+    }
+
     /// Functions without a result.
     pub fn running_functions(&self) -> impl Iterator<Item = &str> {
         self.running.keys().map(String::as_str)
+    }
+
+    /// Results that were given need no answer: the agent has said its last words already.
+    pub fn forgo_results(&mut self) {
+        self.results = false;
+    }
+
+    /// The session with the model is gone, and with it whatever was asked of it. Returns whether the caller still
+    /// waits for something. Functions that run go on, but nobody waits for their results any more.
+    pub fn session_lost(&mut self) -> bool {
+        let waits = self.owed_since_ms.is_some()
+            || matches!(self.floor, Floor::Asked { .. })
+            || self.results
+            || !self.running.is_empty();
+        *self = Self::default();
+        waits
     }
 
     /// Since when the caller has been waiting for the first sound of an answer.
@@ -172,6 +204,12 @@ impl Answers {
     #[must_use]
     pub fn is_answering(&self) -> bool {
         self.floor != Floor::Idle
+    }
+
+    /// Whether an answer is being made.
+    #[must_use]
+    pub fn is_making(&self) -> bool {
+        matches!(self.floor, Floor::Active { .. })
     }
 
     /// Whether nothing is said, owed or running: a moment to change sessions.

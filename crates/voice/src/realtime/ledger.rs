@@ -13,9 +13,11 @@ use bytes::Bytes;
 pub const PIECE_MS: u64 = 200;
 /// mu-law bytes in a millisecond.
 const BYTES_PER_MS: usize = 8;
-/// Pieces that are remembered: ten minutes of audio that nobody played. A model that sends more than that ahead
-/// of the caller is out of its mind.
-const MOST_PIECES: usize = 3_000;
+/// Pieces that wait to be played: three minutes of audio. A model that is further ahead of the caller is out of its
+/// mind.
+const MOST_PIECES: usize = 900;
+/// So much later than it should be played to its end, audio whose marks don't come back counts as played.
+const MARKS_WITHIN_MS: u64 = 1_500;
 
 /// Where audio comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub struct Ledger {
     sources: Vec<SourceState>,
     /// Not yet known to be played, oldest first.
     waiting: VecDeque<Sent>,
+    /// Milliseconds of them.
+    waiting_ms: u64,
     /// Marks are numbered within a generation.
     next_mark: u64,
     /// The mark that will come back next.
@@ -96,6 +100,7 @@ impl Ledger {
             state.sent_bytes += to - from;
             let len_ms = (state.sent_bytes / BYTES_PER_MS - before_ms) as u64;
             self.waiting.push_back(Sent { source: number, len_ms });
+            self.waiting_ms += len_ms;
             let mark = format!("r{}:{}", self.generation, self.next_mark);
             self.next_mark += 1;
             pieces.push(Piece { audio: audio.slice(from..to), mark });
@@ -114,6 +119,7 @@ impl Ledger {
         while self.first_waiting_mark <= number {
             let Some(piece) = self.waiting.pop_front() else { break };
             self.first_waiting_mark += 1;
+            self.waiting_ms -= piece.len_ms;
             self.sources[piece.source].played_ms += piece.len_ms;
         }
         self.playing_since_ms = now_ms;
@@ -126,10 +132,30 @@ impl Ledger {
         !self.waiting.is_empty()
     }
 
+    /// Whether something sounds at `now_ms`: like [`Self::is_sounding`], but a far end that sends no marks back is not
+    /// believed to play for ever.
+    #[must_use]
+    pub fn sounds(&self, now_ms: u64) -> bool {
+        self.is_sounding() && now_ms < self.playing_since_ms + self.waiting_ms() + MARKS_WITHIN_MS
+    }
+
+    /// Whether no more audio is taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST_PIECES
+    }
+
     /// Milliseconds of audio sent and not known to be played.
     #[must_use]
     pub fn waiting_ms(&self) -> u64 {
-        self.waiting.iter().map(|piece| piece.len_ms).sum()
+        self.waiting_ms
+    }
+
+    /// Milliseconds until everything sent will have been played, reckoned by the clock.
+    #[must_use]
+    pub fn left_ms(&self, now_ms: u64) -> u64 {
+        let playing = self.waiting.front().map_or(0, |piece| self.heard_of_first(piece, now_ms));
+        self.waiting_ms() - playing
     }
 
     /// Milliseconds of an item that were heard by now.
@@ -170,6 +196,7 @@ impl Ledger {
             })
             .collect();
         self.waiting.clear();
+        self.waiting_ms = 0;
         self.sources.clear();
         self.generation += 1;
         self.next_mark = 0;

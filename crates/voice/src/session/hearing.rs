@@ -15,7 +15,7 @@ use crate::pipeline::speech::FRAME_MS;
 const KEPT_FRAMES: usize = 58;
 
 /// Scores frames for voice and remembers the last ones.
-pub(super) struct Hearing {
+pub(crate) struct Hearing {
     scorer: Box<dyn VoiceScorer>,
     gate: SpeechGate,
     recent: VecDeque<Frame>,
@@ -23,7 +23,7 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    pub(super) fn new(scorer: Box<dyn VoiceScorer>, settings: &TurnTaking) -> Self {
+    pub(crate) fn new(scorer: Box<dyn VoiceScorer>, settings: &TurnTaking) -> Self {
         let gate =
             SpeechGate::new(GateSettings { threshold: settings.vad_threshold, ..GateSettings::default() });
         let prefix_frames = (settings.prefix_ms.min(1_000) / FRAME_MS as u32) as usize;
@@ -31,14 +31,14 @@ impl Hearing {
     }
 
     /// Scores a frame that came.
-    pub(super) fn hear(&mut self, samples: &Frame) -> HeardFrame {
+    pub(crate) fn hear(&mut self, samples: &Frame) -> HeardFrame {
         let score = self.scorer.score(samples);
         let level_dbfs = energy::rms_dbfs(samples);
         self.judge(samples, score, level_dbfs)
     }
 
     /// A frame that never came: no voice, and nothing to be learned about the line's noise.
-    pub(super) fn miss(&mut self) -> HeardFrame {
+    pub(crate) fn miss(&mut self) -> HeardFrame {
         let level_dbfs = self.gate.noise_dbfs();
         self.judge(&[0; FRAME_SAMPLES], 0.0, level_dbfs)
     }
@@ -60,14 +60,14 @@ impl Hearing {
     }
 
     /// The audio that an utterance begins with: the last `frames_ago + 1` frames and the prefix before them.
-    pub(super) fn beginning(&self, frames_ago: u32) -> Vec<i16> {
+    pub(crate) fn beginning(&self, frames_ago: u32) -> Vec<i16> {
         let wanted = self.prefix_frames + frames_ago as usize + 1;
         let skip = self.recent.len().saturating_sub(wanted);
         self.recent.iter().skip(skip).flatten().copied().collect()
     }
 
     /// An utterance has ended: its audio is no prefix of the next one.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.recent.clear();
     }
 }

@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 1_500 * FRAME_SAMPLES;
 
 /// What came of a sentence.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Made {
+pub(crate) enum Made {
     /// More audio; the level of each new frame.
     Audio { sentence: u32, levels: Vec<u8> },
     /// All of it is there.
@@ -36,7 +36,7 @@ struct InTheMaking {
     work: Work,
 }
 
-pub(super) struct Speaking {
+pub(crate) struct Speaking {
     tts: Arc<dyn TextToSpeech>,
     voice: String,
     language: String,
@@ -46,12 +46,12 @@ pub(super) struct Speaking {
 }
 
 impl Speaking {
-    pub(super) fn new(tts: Arc<dyn TextToSpeech>, voice: String, language: String) -> Self {
+    pub(crate) fn new(tts: Arc<dyn TextToSpeech>, voice: String, language: String) -> Self {
         Self { tts, voice, language, making: Vec::new(), audio: BTreeMap::new() }
     }
 
     /// Begins to make a sentence.
-    pub(super) fn make(&mut self, sentence: u32, text: String) {
+    pub(crate) fn make(&mut self, sentence: u32, text: String) {
         let tts = Arc::clone(&self.tts);
         let request = TtsRequest { text, voice: self.voice.clone(), language: self.language.clone() };
         // A provider's panic must not take the call along.
@@ -62,13 +62,13 @@ impl Speaking {
     }
 
     /// Stops making a sentence and drops its audio.
-    pub(super) fn forget(&mut self, sentence: u32) {
+    pub(crate) fn forget(&mut self, sentence: u32) {
         self.making.retain(|making| making.sentence != sentence);
         self.audio.remove(&sentence);
     }
 
     /// Frames of a sentence, to be sent.
-    pub(super) fn frames(&self, sentence: u32, frame: usize, frames: usize) -> &[u8] {
+    pub(crate) fn frames(&self, sentence: u32, frame: usize, frames: usize) -> &[u8] {
         let audio = self.audio.get(&sentence).map_or(&[][..], Vec::as_slice);
         let from = (frame * FRAME_SAMPLES).min(audio.len());
         let to = ((frame + frames) * FRAME_SAMPLES).min(audio.len());
@@ -76,12 +76,12 @@ impl Speaking {
     }
 
     /// Whether nothing is being made.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.making.is_empty()
     }
 
     /// The next thing that happens; may be dropped and called again. Never returns while nothing is made.
-    pub(super) async fn next(&mut self) -> Made {
+    pub(crate) async fn next(&mut self) -> Made {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 

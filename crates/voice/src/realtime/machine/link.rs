@@ -1,0 +1,252 @@
+//! The session with the model: opened in time, opened again when lost, changed before it runs out.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use domain::call_log::{EventKind, Fault};
+use provider_traits::realtime::RealtimeInput;
+
+use super::{Machine, Output, notice};
+use crate::realtime::answers::Reason;
+
+/// The first session must be ready within this time of the first frame, in milliseconds. It is usually opened while
+/// the telephone still rings. The engine that goes on needs 200 ms for its first words.
+const FIRST_WITHIN_MS: u64 = 900;
+/// A lost session must be replaced within this time.
+const AGAIN_WITHIN_MS: u64 = 1_500;
+/// A session that is to replace one that runs out must be ready within this time.
+const ROLL_OVER_WITHIN_MS: u64 = 10_000;
+/// So long before a session runs out its replacement is opened, at a quiet moment.
+const ROLL_OVER_BEFORE_MS: u64 = 180_000;
+/// So long before it runs out the change is made even in mid-conversation, as soon as the caller does not speak.
+const ROLL_OVER_AT_ONCE_MS: u64 = 20_000;
+/// After a roll-over that failed the next is tried this much later.
+const ROLL_OVER_AGAIN_MS: u64 = 20_000;
+/// A session lost so soon after it was replaced is not replaced again.
+const LOST_AGAIN_WITHIN_MS: u64 = 60_000;
+/// The caller's audio that waits for a session: two seconds.
+const MOST_BUFFERED: usize = 16_000;
+
+/// Why a session is being opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    First,
+    Lost,
+    RunsOut,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Opening {
+    why: Why,
+    since_ms: u64,
+    /// It is ready and waits for the moment: the media time at which it will run out.
+    ready: Option<Option<u64>>,
+}
+
+/// The sessions of one call.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    is_up: bool,
+    was_up: bool,
+    expires_ms: Option<u64>,
+    opening: Option<Opening>,
+    replaced_ms: Option<u64>,
+    not_before_ms: u64,
+    buffer: VecDeque<Bytes>,
+    buffered: usize,
+    /// Functions whose session is gone.
+    pub(super) lost_functions: BTreeSet<String>,
+}
+
+impl Link {
+    pub(super) fn is_up(&self) -> bool {
+        self.is_up
+    }
+
+    /// Whether there ever was a session.
+    pub(super) fn was_up(&self) -> bool {
+        self.was_up
+    }
+
+    fn keep(&mut self, audio: Bytes) {
+        self.buffered += audio.len();
+        self.buffer.push_back(audio);
+        while self.buffered > MOST_BUFFERED {
+            let Some(oldest) = self.buffer.pop_front() else { break };
+            self.buffered -= oldest.len();
+        }
+    }
+}
+
+impl Machine {
+    pub(super) fn open_first(&mut self, out: &mut Vec<Output>) {
+        self.link.opening = Some(Opening { why: Why::First, since_ms: self.now_ms, ready: None });
+        out.push(Output::Open);
+    }
+
+    /// Passes the caller's audio on, or keeps it for the session that is being opened: before it is ready the model
+    /// would take it for another format.
+    pub(super) fn pass_on(&mut self, audio: Bytes, out: &mut Vec<Output>) {
+        if self.link.is_up {
+            out.push(Output::ToModel(RealtimeInput::Audio(audio)));
+        } else {
+            self.link.keep(audio);
+        }
+    }
+
+    pub(super) fn link_ready(&mut self, expires_in_ms: Option<u64>, out: &mut Vec<Output>) {
+        let Some(opening) = &mut self.link.opening else { return };
+        opening.ready = Some(expires_in_ms.map(|left_ms| self.now_ms + left_ms));
+        if opening.why != Why::RunsOut {
+            self.change(out);
+        }
+    }
+
+    /// Uses the session that is ready.
+    fn change(&mut self, out: &mut Vec<Output>) {
+        let Some(Opening { why, since_ms, ready: Some(expires_ms) }) = self.link.opening.take() else {
+            return;
+        };
+        out.push(Output::Change);
+        (self.link.is_up, self.link.was_up) = (true, true);
+        self.link.expires_ms = expires_ms;
+        self.last_model_ms = self.now_ms;
+        let took_ms = self.now_ms - since_ms;
+        match why {
+            Why::First => {
+                let providers = vec![self.settings.provider.clone()];
+                out.push(Output::Log(EventKind::EngineReady { engine: "realtime".to_owned(), providers }));
+            }
+            Why::Lost => {
+                self.link.replaced_ms = Some(self.now_ms);
+                let text = format!("a new session with the model was ready after {took_ms} ms");
+                notice(out, "engine_reconnected", text, Some(Fault::Nobody));
+            }
+            Why::RunsOut => {
+                let text = "the session with the model was changed before it ran out".to_owned();
+                notice(out, "engine_rolled_over", text, Some(Fault::Nobody));
+                self.ear.session_changed();
+            }
+        }
+        self.link.buffered = 0;
+        for audio in std::mem::take(&mut self.link.buffer) {
+            out.push(Output::ToModel(RealtimeInput::Audio(audio)));
+        }
+    }
+
+    pub(super) fn link_failed(&mut self, reason: &str, refused: bool, out: &mut Vec<Output>) {
+        let Some(opening) = self.link.opening.take() else { return };
+        match opening.why {
+            Why::First => {
+                let cause = if refused {
+                    format!("the model's provider refused the session: {reason}")
+                } else {
+                    format!("no session with the model could be had: {reason}")
+                };
+                self.give_up(cause, Fault::Provider, out);
+            }
+            Why::Lost => {
+                let cause =
+                    format!("the session with the model was lost and could not be replaced: {reason}");
+                self.give_up(cause, Fault::Provider, out);
+            }
+            // The one in use still works; when it ends it is replaced.
+            Why::RunsOut => {
+                self.link.not_before_ms = self.now_ms + ROLL_OVER_AGAIN_MS;
+                let text = format!("the session with the model could not be changed yet: {reason}");
+                notice(out, "engine_roll_over_failed", text, Some(Fault::Provider));
+            }
+        }
+    }
+
+    pub(super) fn link_gone(&mut self, reason: &str, out: &mut Vec<Output>) {
+        if !self.link.is_up || !self.closing.is_open() {
+            return;
+        }
+        self.link.is_up = false;
+        notice(
+            out,
+            "engine_lost",
+            format!("the session with the model is gone: {reason}"),
+            Some(Fault::Provider),
+        );
+        let was_answering = self.answers.is_answering();
+        self.link.lost_functions.extend(self.functions.keys().cloned());
+        let waits = self.answers.session_lost() || self.waiting_since_ms.is_some();
+        let cut_in_mid_answer = was_answering && self.turn.as_ref().is_some_and(|turn| !turn.is_complete());
+        self.ear.session_lost(self.now_ms);
+        let lost_again =
+            self.link.replaced_ms.is_some_and(|then_ms| self.now_ms < then_ms + LOST_AGAIN_WITHIN_MS);
+        if lost_again {
+            if waits || cut_in_mid_answer {
+                self.waiting_since_ms.get_or_insert(self.now_ms);
+            }
+            let cause = format!("the session with the model was lost twice within a minute: {reason}");
+            return self.give_up(cause, Fault::Provider, out);
+        }
+        if cut_in_mid_answer {
+            let said = self.turn.as_ref().map(super::speaking::Turn::words).unwrap_or_default();
+            self.tell(format!(
+                "Your answer broke off. The caller heard only its beginning: {said:?}. Go on from there in one or \
+                 two short sentences, without repeating it."
+            ));
+        } else if waits {
+            self.owe(Reason::CallerSpoke);
+        }
+        match self.link.opening {
+            // The one that was to replace it is there already, or on its way.
+            Some(opening) if opening.ready.is_some() => self.change(out),
+            Some(_) => {
+                self.link.opening = Some(Opening { why: Why::Lost, since_ms: self.now_ms, ready: None });
+            }
+            None => {
+                self.link.opening = Some(Opening { why: Why::Lost, since_ms: self.now_ms, ready: None });
+                out.push(Output::Open);
+            }
+        }
+    }
+
+    pub(super) fn watch_the_link(&mut self, out: &mut Vec<Output>) {
+        if let Some(opening) = self.link.opening
+            && opening.ready.is_none()
+        {
+            let (limit_ms, what) = match opening.why {
+                Why::First => (FIRST_WITHIN_MS, "the model's provider did not answer in time"),
+                Why::Lost => (AGAIN_WITHIN_MS, "the model's provider did not answer in time"),
+                Why::RunsOut => (ROLL_OVER_WITHIN_MS, "no answer in time"),
+            };
+            if self.now_ms >= opening.since_ms + limit_ms {
+                out.push(Output::AbandonOpening);
+                let waited_ms = self.now_ms - opening.since_ms;
+                self.link_failed(&format!("{what} ({waited_ms} ms)"), false, out);
+            }
+            return;
+        }
+        let Some(expires_ms) = self.link.expires_ms.filter(|_| self.link.is_up) else { return };
+        let left_ms = expires_ms.saturating_sub(self.now_ms);
+        let may_change =
+            if left_ms <= ROLL_OVER_AT_ONCE_MS { !self.ear.is_speaking() } else { self.is_quiet() };
+        if self.link.opening.is_some() {
+            if may_change && (self.is_quiet() || left_ms <= ROLL_OVER_AT_ONCE_MS) {
+                if !self.answers.is_quiet() && self.answers.session_lost() {
+                    self.owe(Reason::CallerSpoke);
+                }
+                self.change(out);
+            }
+        } else if left_ms <= ROLL_OVER_BEFORE_MS && may_change && self.now_ms >= self.link.not_before_ms {
+            self.link.opening = Some(Opening { why: Why::RunsOut, since_ms: self.now_ms, ready: None });
+            out.push(Output::Open);
+        }
+    }
+
+    /// Whether nobody speaks, waits or works.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.answers.is_quiet()
+            && !self.ear.is_speaking()
+            && self.ear.judging.is_none()
+            && self.turn.is_none()
+            && self.waiting_since_ms.is_none()
+            && self.functions.is_empty()
+            && !self.ledger.sounds(self.now_ms)
+    }
+}
