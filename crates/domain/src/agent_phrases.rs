@@ -169,6 +169,16 @@ phrases! {
     YesOrNo = "yes_or_no",
     /// The call was cut off and goes on.
     CutOff = "cut_off",
+    /// The call goes on, and nothing was open.
+    WhereWereWe = "where_were_we",
+    /// The caller's last words were lost.
+    WordsLost = "words_lost",
+    /// While something is looked up.
+    WaitingToLook = "waiting_to_look",
+    /// While something is written down.
+    WaitingToNote = "waiting_to_note",
+    /// While the call is connected or ended.
+    WaitingToConnect = "waiting_to_connect",
 }
 
 /// One variant of a phrase; `turn` counts how often it was said.

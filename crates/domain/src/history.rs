@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call_log::EventKind;
-use crate::ids::TurnId;
+use crate::ids::{QuestionId, TurnId};
 use crate::leads::LeadAnswer;
 
 /// Lines that are kept; the oldest go first.
@@ -65,8 +65,22 @@ pub struct History {
     pub unanswered: Option<Unanswered>,
     /// The answers of the lead flow, the latest of each question.
     pub answers: Vec<LeadAnswer>,
+    /// Questions of the lead flow that were asked and stay open.
+    pub left_open: Vec<QuestionId>,
     /// Where the lead flow stands.
     pub lead: LeadState,
+    /// Whether somebody was alerted.
+    pub flagged_urgent: bool,
+}
+
+/// How a log says that a question of the lead flow stays open: the arguments of `save_lead_answer` then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOpen {
+    /// The question.
+    pub question: QuestionId,
+    /// Always true.
+    pub left_open: bool,
 }
 
 impl History {
@@ -107,7 +121,13 @@ impl History {
     fn note_tool(&mut self, name: &str, arguments: &serde_json::Value) -> bool {
         match name {
             "save_lead_answer" => {
+                if let Ok(LeftOpen { question, left_open: true }) = LeftOpen::deserialize(arguments) {
+                    self.left_open.retain(|known| *known != question);
+                    self.left_open.push(question);
+                    return true;
+                }
                 let Ok(answer) = LeadAnswer::deserialize(arguments) else { return false };
+                self.left_open.retain(|known| *known != answer.question);
                 self.answers.retain(|known| known.question != answer.question);
                 self.answers.push(answer);
                 if self.lead == LeadState::NotBegun {
@@ -117,6 +137,10 @@ impl History {
             }
             "finish_lead" => {
                 self.lead = LeadState::Closed;
+                true
+            }
+            "flag_urgent" => {
+                self.flagged_urgent = true;
                 true
             }
             _ => false,
@@ -185,6 +209,22 @@ mod tests {
         assert_eq!(history.answers.len(), 1, "the later answer replaces the earlier");
         assert_eq!(history.answers[0].value, "Mary");
         assert_eq!(history.lead, LeadState::UnderWay);
+    }
+
+    #[test]
+    fn a_question_that_was_left_open_is_known_until_it_is_answered() {
+        let open = LeftOpen { question: QuestionId(uuid::Uuid::nil()), left_open: true };
+        let left = EventKind::ToolCall {
+            id: ToolCallId(uuid::Uuid::nil()),
+            name: "save_lead_answer".to_owned(),
+            arguments: serde_json::to_value(open).expect("JSON"),
+            result: serde_json::Value::Null,
+            ok: true,
+            duration_ms: 1,
+        };
+        assert_eq!(History::of([&left]).left_open, [open.question]);
+        let answered = History::of([&left, &saved("Maria")]);
+        assert!(answered.left_open.is_empty() && answered.answers.len() == 1);
     }
 
     #[test]

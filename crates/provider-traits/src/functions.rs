@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::call_log::EventKind;
+use domain::history::History;
 use serde_json::Value;
 
 use crate::brain::NextStep;
@@ -42,4 +43,8 @@ pub trait Functions: Send + Sync {
     /// Runs one, validating its arguments. Never fails and never takes longer than its limit: what goes wrong is a
     /// sentence in the outcome, also for an unknown name and for arguments that are no JSON.
     async fn call(&self, name: &str, arguments: &Value) -> FunctionOutcome;
+
+    /// Goes on with a conversation that something else had until now: which answers of the lead flow are saved. Called
+    /// before the first [`Self::call`] when there was anything before.
+    fn take_over(&self, _history: &History) {}
 }

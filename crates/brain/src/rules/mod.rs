@@ -110,4 +110,4 @@ impl Mind for RulesMind {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

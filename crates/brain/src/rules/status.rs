@@ -10,9 +10,7 @@ use provider_traits::tools::{SpokenProject, ToolError};
 
 use super::dialogue::Talk;
 use super::memory::Pending;
-
-/// Data younger than this is told without its age; project tools are synchronised at least daily.
-const SYNC_HOURS: u32 = 24;
+use crate::SYNC_HOURS;
 
 impl Talk<'_> {
     /// Answers "how is my project".

@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::RulesBrain;
-pub(super) use fake_tools::FakeTools;
+pub(crate) use fake_tools::FakeTools;
 
 /// Who calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(crate) enum Who {
     Stranger,
     Withheld,
     /// One project.
@@ -33,7 +33,7 @@ pub(super) enum Who {
     Tom,
 }
 
-pub(super) fn plan(who: Who) -> CallPlan {
+pub(crate) fn plan(who: Who) -> CallPlan {
     let number = |text: &str| PhoneNumber::parse(text, None).expect("a number");
     let client = |id: u128, name: &str, person: &str| {
         Some(KnownClient {

@@ -4,14 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use domain::call_log::EventKind;
-use domain::ids::ToolCallId;
 use domain::leads::{LeadAnswer, Priority};
 use provider_traits::tools::{KnowledgeHit, SpokenProject, TakenMessage, ToolError};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::dialogue::Talk;
+use crate::carrying_out::Order;
 
 /// Longest wait for a tool; a caller does not wait longer than this in silence and filler.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -24,27 +23,9 @@ impl Talk<'_> {
         arguments: Value,
         work: impl Future<Output = Result<T, ToolError>>,
     ) -> Result<T, ToolError> {
-        let started = Instant::now();
-        let cancel = self.out.cancel();
-        let outcome = tokio::select! {
-            biased;
-            done = work => done,
-            () = cancel.cancelled() => Err(ToolError::Failed("the caller went on speaking".to_owned())),
-            () = tokio::time::sleep(PATIENCE) => Err(ToolError::Failed("it took too long".to_owned())),
-        };
-        let result = match &outcome {
-            Ok(value) => serde_json::to_value(value).unwrap_or(Value::Null),
-            Err(error) => Value::String(error.to_string()),
-        };
-        let event = EventKind::ToolCall {
-            id: ToolCallId(self.ambient.new_id()),
-            name: name.to_owned(),
-            arguments,
-            result,
-            ok: outcome.is_ok(),
-            duration_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
-        };
-        self.out.log(event).await;
+        let order = Order { name, arguments, limit: PATIENCE };
+        let (outcome, entry) = order.carry_out(self.ambient, self.out.cancel().cancelled(), work).await;
+        self.out.log(entry).await;
         outcome
     }
 

@@ -90,7 +90,7 @@ fn read(
 }
 
 /// Whether the words name what the question is about.
-fn is_named(question: &LeadQuestion, said: &[String]) -> bool {
+pub(super) fn is_named(question: &LeadQuestion, said: &[String]) -> bool {
     let list = match question.field {
         LeadField::Name => "field_name",
         LeadField::Email => "field_email",

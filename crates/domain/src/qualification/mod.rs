@@ -6,6 +6,7 @@
 
 mod answers;
 mod corrections;
+mod led_elsewhere;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::spoken_forms::{email, yes_no};
 use crate::words::words;
 
 pub use answers::{Parsed, parse};
+pub use led_elsewhere::Given;
 
 /// Retries before a question is left open.
 const RETRIES: u8 = 2;
@@ -238,11 +240,7 @@ impl<'a> LeadQualifier<'a> {
                     step.say.push(self.transition(at));
                     return self.ask_next(step);
                 }
-                let said = words(text);
-                let declines = has_phrase_of("refusals", &said)
-                    || (has_phrase_of("unknown_answers", &said) && said.len() <= 8)
-                    || (said.len() <= 3 && yes_no::read(text) == Some(false));
-                self.not_understood(at, declines, problem, step)
+                self.not_understood(at, declines(text), problem, step)
             }
         }
     }
@@ -399,6 +397,14 @@ impl<'a> LeadQualifier<'a> {
         let spoken = answers::spoken(&self.questions[at], value);
         fill(variant(phrase, self.progress.said + usize::from(self.progress.failures)), &[("value", &spoken)])
     }
+}
+
+/// Whether the caller does not want to answer, or can't.
+fn declines(text: &str) -> bool {
+    let said = words(text);
+    has_phrase_of("refusals", &said)
+        || (has_phrase_of("unknown_answers", &said) && said.len() <= 8)
+        || (said.len() <= 3 && yes_no::read(text) == Some(false))
 }
 
 fn read_back_phrase(question: &LeadQuestion) -> Phrase {

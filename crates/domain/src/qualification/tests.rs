@@ -1,7 +1,7 @@
 use super::*;
 use crate::ids::QuestionId;
 
-fn questions() -> Vec<LeadQuestion> {
+pub(super) fn questions() -> Vec<LeadQuestion> {
     use AnswerType as T;
     use LeadField as F;
     [
@@ -38,7 +38,7 @@ fn questions() -> Vec<LeadQuestion> {
     .collect()
 }
 
-fn context(number: Option<&PhoneNumber>) -> Context<'_> {
+pub(super) fn context(number: Option<&PhoneNumber>) -> Context<'_> {
     Context {
         today: NaiveDate::from_ymd_opt(2026, 11, 21).expect("a date"),
         default_country: "US",

@@ -65,31 +65,40 @@ const KNOWLEDGE: &[(&str, &[&str], &str)] = &[
 
 /// Everything the tools were asked to keep.
 #[derive(Default)]
-pub(in super::super) struct Kept {
-    pub(in super::super) answers: Vec<LeadAnswer>,
-    pub(in super::super) finished: Vec<(bool, Priority)>,
-    pub(in super::super) urgent: Vec<(u8, String)>,
-    pub(in super::super) messages: Vec<TakenMessage>,
+pub(crate) struct Kept {
+    pub(crate) answers: Vec<LeadAnswer>,
+    pub(crate) finished: Vec<(bool, Priority)>,
+    pub(crate) urgent: Vec<(u8, String)>,
+    pub(crate) messages: Vec<TakenMessage>,
 }
 
-pub(in super::super) struct FakeTools {
+pub(crate) struct FakeTools {
     who: Who,
-    pub(in super::super) kept: Mutex<Kept>,
-    pub(in super::super) broken: AtomicBool,
-    pub(in super::super) stuck: AtomicBool,
+    pub(crate) kept: Mutex<Kept>,
+    pub(crate) broken: AtomicBool,
+    pub(crate) stuck: AtomicBool,
+    /// A defect: the tool panics.
+    pub(crate) panics: AtomicBool,
 }
 
 impl FakeTools {
-    pub(super) fn new(who: Who) -> Self {
-        Self { who, kept: Mutex::default(), broken: AtomicBool::new(false), stuck: AtomicBool::new(false) }
+    pub(crate) fn new(who: Who) -> Self {
+        Self {
+            who,
+            kept: Mutex::default(),
+            broken: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
+        }
     }
 
     /// The last value of a lead field.
-    pub(super) fn lead(&self, field: LeadField) -> Option<String> {
+    pub(crate) fn lead(&self, field: LeadField) -> Option<String> {
         self.kept.lock().unwrap().answers.iter().rev().find(|a| a.field == field).map(|a| a.value.clone())
     }
 
     async fn works(&self) -> Result<(), ToolError> {
+        assert!(!self.panics.load(Ordering::Relaxed), "a defect in a tool");
         if self.stuck.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -152,8 +161,14 @@ impl FakeTools {
 
 #[async_trait]
 impl Tools for FakeTools {
-    async fn identify_client(&self, _: ClientKey) -> Result<Option<KnownClient>, ToolError> {
-        Ok(None)
+    async fn identify_client(&self, key: ClientKey) -> Result<Option<KnownClient>, ToolError> {
+        self.works().await?;
+        let known = key == ClientKey::Phone("+15135550111".into());
+        Ok(known.then(|| KnownClient {
+            id: ClientId(Uuid::from_u128(1)),
+            name: "Bright Bakery".into(),
+            person: Some("Maria Lopez".into()),
+        }))
     }
 
     async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError> {
