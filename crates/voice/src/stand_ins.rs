@@ -4,6 +4,8 @@
 //! What the caller says is encoded in the loudness of the audio: phrase number `n` sounds at
 //! [`loudness`]`(n)`, 300 ms for each word. The transcriber hears exactly what reached it.
 
+pub mod model;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

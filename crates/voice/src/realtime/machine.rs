@@ -325,7 +325,9 @@ impl Machine {
             Input::LinkReady { expires_in_ms } => self.link_ready(expires_in_ms, out),
             Input::LinkFailed { reason, refused } => self.link_failed(&reason, refused, out),
             Input::LinkGone { reason } => self.link_gone(&reason, out),
-            Input::Model(event) => self.model(event, out),
+            // What a session that is given up still says is nobody's.
+            Input::Model(event) if self.link.is_up() => self.model(event, out),
+            Input::Model(_) => {}
             Input::FunctionDone { call_id, outcome } => self.function_done(&call_id, outcome, out),
             Input::OwnAudio { sentence, audio } => self.own_audio(sentence, &audio, out),
             Input::OwnEnd { sentence } => self.own.ended(sentence),
@@ -588,3 +590,6 @@ fn greet(greeting: &str) -> String {
 fn notice(out: &mut Vec<Output>, code: &str, text: impl Into<String>, fault: Option<Fault>) {
     out.push(Output::Log(EventKind::Notice { code: code.to_owned(), text: text.into(), fault }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! What holds whatever the model, the caller and the carrier do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::call_plan::{AgentProfile, BusinessProfile, Caller, Vocabulary};
+use domain::ids::{AgentId, CallId, OrgId};
+use proptest::prelude::*;
+use provider_traits::ambient::RandomIds;
+use provider_traits::realtime::RealtimeError;
+
+use super::*;
+
+fn machine() -> Machine {
+    let zero = uuid::Uuid::nil();
+    let plan = CallPlan {
+        call_id: CallId(zero),
+        org_id: OrgId(zero),
+        started_at: chrono::DateTime::UNIX_EPOCH,
+        business: BusinessProfile {
+            name: "Aurora".into(),
+            timezone: "UTC".parse().expect("a time zone"),
+            default_country: "US".into(),
+            currency: "USD".into(),
+            transfer_to: None,
+            contact_name: None,
+        },
+        agent: AgentProfile {
+            id: AgentId(zero),
+            name: "Ava".into(),
+            engine: "realtime".into(),
+            persona_prompt: String::new(),
+            language: "en-US".into(),
+            voice: String::new(),
+            greeting: String::new(),
+            client_greeting: String::new(),
+            notice: String::new(),
+            greeting_interruptible: true,
+            turn_taking: TurnTaking::default(),
+        },
+        caller: Caller::default(),
+        lead_questions: Vec::new(),
+        vocabulary: Arc::new(Vocabulary::default()),
+        recording: false,
+        max_call_minutes: 30,
+    };
+    let settings = Settings {
+        provider: "test".into(),
+        model: "test-1".into(),
+        greeting: "Hello.".into(),
+        waiting_lines: BTreeMap::new(),
+    };
+    Machine::new(&plan, settings, Arc::new(RandomIds))
+}
+
+fn error(class: ErrorClass) -> RealtimeOutput {
+    RealtimeOutput::Error(RealtimeError { class, code: "code".into(), message: "words".into() })
+}
+
+/// What a carrier, a caller and a model may do, in any order.
+fn input(kind: u8, id: u8, ms: u64, session: u32) -> Input {
+    let response = format!("r{}", id % 3);
+    let item = format!("i{}", id % 4);
+    Input::Model(match kind {
+        0 => return Input::LinkReady { expires_in_ms: Some(ms * 100) },
+        1 => return Input::LinkFailed { reason: "no".into(), refused: id == 0 },
+        2 => return Input::LinkGone { reason: "gone".into() },
+        3 => return Input::Audio { audio: Bytes::from_static(&[0xFF; 160]), missing_ms: ms % 50 },
+        4 => return Input::Mark { name: format!("r{}:{}", id % 3, ms % 7) },
+        5 => return Input::Dtmf { digit: if id == 0 { '#' } else { '1' } },
+        6 => {
+            let outcome = FunctionOutcome { output: "done".into(), log: Vec::new(), then: None };
+            return Input::FunctionDone { call_id: format!("f{session}:{}", id % 3), outcome };
+        }
+        7 => return Input::OwnAudio { sentence: u32::from(id % 3), audio: Bytes::from_static(&[0x90; 800]) },
+        8 => return Input::OwnEnd { sentence: u32::from(id % 3) },
+        9 => RealtimeOutput::SpeechStarted { item },
+        10 => RealtimeOutput::SpeechStopped { item },
+        11 => RealtimeOutput::Committed { item },
+        12 => RealtimeOutput::CallerWords { item, text: if id == 0 { "" } else { "words" }.into() },
+        13 => RealtimeOutput::ResponseStarted { response },
+        14 => RealtimeOutput::Audio {
+            response,
+            item,
+            content_index: 0,
+            audio: Bytes::from(vec![0x90; ms as usize * 8]),
+        },
+        15 => RealtimeOutput::AgentWords { item, text: "some words. ".into() },
+        16 => RealtimeOutput::FunctionCall {
+            response,
+            call_id: format!("f{session}:{}", id % 3),
+            name: "look".into(),
+            arguments: "{}".into(),
+        },
+        17 => RealtimeOutput::ResponseDone {
+            response,
+            status: if id == 0 { ResponseStatus::Cancelled } else { ResponseStatus::Completed },
+            usage: ModelTokens::default(),
+        },
+        18 => error(ErrorClass::Benign),
+        19 => error(ErrorClass::Unknown),
+        _ => return Input::Tick,
+    })
+}
+
+#[derive(Default)]
+struct World {
+    asked: bool,
+    asked_ms: u64,
+    functions: BTreeSet<String>,
+    made_ms: BTreeMap<String, u64>,
+    is_over: bool,
+    /// A model never gives the same id twice.
+    session: u32,
+}
+
+impl World {
+    fn check(&mut self, now_ms: u64, output: &Output) {
+        assert!(
+            !self.is_over || matches!(output, Output::Log(_)),
+            "nothing is done after the end: {output:?}"
+        );
+        match output {
+            Output::ToModel(RealtimeInput::Respond { .. }) => {
+                assert!(!self.asked || now_ms >= self.asked_ms + 1_000, "a second answer while one is made");
+                (self.asked, self.asked_ms) = (true, now_ms);
+            }
+            Output::ToModel(RealtimeInput::FunctionOutput { call_id, .. }) => {
+                assert!(self.functions.remove(call_id), "a result for a call that is not open: {call_id}");
+            }
+            Output::ToModel(RealtimeInput::Truncate { item, audio_end_ms, .. }) => {
+                let made_ms = self.made_ms.get(item).copied().unwrap_or(0);
+                assert!(u64::from(*audio_end_ms) <= made_ms, "{audio_end_ms} of {made_ms} ms of {item}");
+                assert!(*audio_end_ms > 0);
+            }
+            Output::RunFunction { call_id, .. } => {
+                assert!(self.functions.insert(call_id.clone()), "{call_id} runs already");
+            }
+            Output::Change => {
+                self.asked = false;
+                self.functions.clear();
+                self.session += 1;
+            }
+            Output::GiveUp { .. } | Output::Finish => self.is_over = true,
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn one_answer_at_a_time_one_result_a_call_and_no_more_heard_than_made(
+        steps in proptest::collection::vec((0u8..24, 0u8..6, 1u64..400), 1..160)
+    ) {
+        let mut machine = machine();
+        let mut world = World::default();
+        let (mut now_ms, mut out) = (0, Vec::new());
+        machine.handle(0, Input::Began { begin: Begin::PickedUp }, &mut out);
+        for (kind, id, ms) in steps {
+            now_ms += ms / 4;
+            let input = input(kind, id, ms, world.session);
+            match &input {
+                Input::Model(RealtimeOutput::Audio { item, audio, .. }) => {
+                    *world.made_ms.entry(item.clone()).or_default() += audio.len() as u64 / 8;
+                }
+                Input::Model(RealtimeOutput::ResponseDone { .. }) | Input::LinkGone { .. } => world.asked = false,
+                _ => {}
+            }
+            // A model that starts an answer of its own has one, whoever asked.
+            if matches!(input, Input::FunctionDone { .. }) && !machine.functions.keys().any(|known| match &input {
+                Input::FunctionDone { call_id, .. } => known == call_id,
+                _ => false,
+            }) {
+                continue;
+            }
+            out.clear();
+            machine.handle(now_ms, input, &mut out);
+            for output in &out {
+                world.check(now_ms, output);
+            }
+        }
+        // Whatever came: time alone brings the caller something, or the call to another engine or its end.
+        for _ in 0..4_000 {
+            now_ms += 20;
+            out.clear();
+            machine.handle(now_ms, Input::Tick, &mut out);
+            for output in &out {
+                world.check(now_ms, output);
+            }
+        }
+        let hears_or_is_elsewhere = machine.is_closing() || !machine.waits_unheard();
+        prop_assert!(hears_or_is_elsewhere, "a caller waits in silence");
+    }
+}
+
+impl Machine {
+    /// Whether the caller waits and hears nothing.
+    fn waits_unheard(&self) -> bool {
+        self.waiting_since_ms.is_some() && !self.ledger.sounds(self.now_ms)
+    }
+}
+
+#[test]
+fn a_late_answer_to_an_interrupted_turn_is_not_played() {
+    let mut machine = machine();
+    let mut out = Vec::new();
+    let mut tell = |now_ms, input| {
+        out.clear();
+        machine.handle(now_ms, input, &mut out);
+        out.clone()
+    };
+    let audio = |response: &str| {
+        Input::Model(RealtimeOutput::Audio {
+            response: response.into(),
+            item: "i".into(),
+            content_index: 0,
+            audio: Bytes::from_static(&[0x90; 1_600]),
+        })
+    };
+    tell(0, Input::Began { begin: Begin::PickedUp });
+    tell(10, Input::LinkReady { expires_in_ms: None });
+    tell(20, Input::Model(RealtimeOutput::ResponseStarted { response: "r".into() }));
+    assert!(tell(30, audio("r")).iter().any(|output| matches!(output, Output::Play { .. })));
+    let stopped = tell(90, Input::Model(RealtimeOutput::SpeechStarted { item: "c".into() }));
+    assert!(stopped.contains(&Output::Clear));
+    assert!(stopped.contains(&Output::ToModel(RealtimeInput::Cancel { response: "r".into() })));
+    let truncated = RealtimeInput::Truncate { item: "i".into(), content_index: 0, audio_end_ms: 60 };
+    assert!(stopped.contains(&Output::ToModel(truncated)), "{stopped:?}");
+    assert_eq!(tell(100, audio("r")), []);
+}
