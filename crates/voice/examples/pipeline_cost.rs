@@ -45,6 +45,8 @@ fn plan(ids: &Ambient) -> CallPlan {
         agent: AgentProfile {
             id: AgentId(ids.new_id()),
             name: "Ava".into(),
+            engine: "pipeline".into(),
+            persona_prompt: String::new(),
             language: "en-US".into(),
             voice: String::new(),
             greeting: String::new(),

@@ -157,7 +157,7 @@ pub async fn run(parts: CallParts, wire: PhoneLine) -> Outcome {
         return session::run(parts, line, begin).await;
     };
     match driver::run(realtime, parts, line, begin).await {
-        End::Over(outcome) => outcome,
+        End::Over(outcome) => *outcome,
         End::GaveUp(gave_up) => {
             let GaveUp { mut line, parts, cause, fault, begin } = *gave_up;
             line.now();

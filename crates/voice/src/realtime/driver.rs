@@ -48,7 +48,7 @@ const WAITING_NOTICES: usize = 16;
 /// How the engine left a call.
 pub(crate) enum End {
     /// The media part is over.
-    Over(Outcome),
+    Over(Box<Outcome>),
     /// The model was given up; the line goes to the next engine.
     GaveUp(Box<GaveUp>),
 }
@@ -227,7 +227,7 @@ impl Driver {
                 return self.hand_on().await;
             }
             if self.finished {
-                return End::Over(self.leave().await);
+                return End::Over(Box::new(self.leave().await));
             }
             let event = self.next().await;
             self.take(event);
