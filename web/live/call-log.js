@@ -53,6 +53,12 @@ function remove(call, key) {
   call.changed.add(key);
 }
 
+const FAULTS = { provider: 'the provider’s fault', carrier: 'the carrier’s fault', us: 'our own fault' };
+
+function withFault(text, fault) {
+  return FAULTS[fault] ? `${text} (${FAULTS[fault]})` : text;
+}
+
 const handlers = {
   engine_ready(call, e) {
     call.engine = e.engine;
@@ -141,7 +147,19 @@ const handlers = {
     item(call, `dtmf-${e.seq}`, { kind: 'note', atMs: e.at_ms, text: `Key ${e.digit} pressed` });
   },
   notice(call, e) {
-    item(call, `notice-${e.seq}`, { kind: 'note', atMs: e.at_ms, text: e.text });
+    item(call, `notice-${e.seq}`, { kind: 'note', atMs: e.at_ms, text: withFault(e.text, e.fault) });
+  },
+  engine_changed(call, e) {
+    call.engine = e.to;
+    const text = `The ${e.to} engine goes on instead of ${e.from}: ${e.cause}`;
+    item(call, `engine-${e.seq}`, { kind: 'note', atMs: e.at_ms, text: withFault(text, e.fault) });
+  },
+  continued(call, e) {
+    call.agentSpeaking = false;
+    call.callerSpeaking = false;
+    const why = e.cause === 'handed_over' ? 'another node took the call over' : 'the stream was cut off';
+    const text = `The call goes on on ${e.node} after ${e.gap_ms} ms: ${why}`;
+    item(call, `continued-${e.seq}`, { kind: 'note', atMs: e.at_ms, text });
   },
   ended(call, e) {
     call.callerSpeaking = false;

@@ -70,3 +70,16 @@ test('percentiles are values that occurred', () => {
   assert.equal(percentile([300, 100, 200], 0.5), 200);
   assert.equal(percentile([300, 100, 200], 0.95), 300);
 });
+
+test('a change of engine and a new stream are told in plain words, with whose fault it was', () => {
+  const call = emptyCall();
+  apply(call, { seq: 0, at_ms: 0, type: 'engine_ready', engine: 'realtime', providers: ['openai'] });
+  apply(call, {
+    seq: 1, at_ms: 900, type: 'engine_changed', from: 'realtime', to: 'pipeline', cause: 'it was closed', fault: 'provider',
+  });
+  apply(call, { seq: 2, at_ms: 2000, type: 'continued', node: 'node-b', gap_ms: 700, cause: 'cut_off' });
+  assert.equal(call.engine, 'pipeline');
+  const texts = call.items.map((one) => one.text);
+  assert.match(texts[0], /pipeline engine goes on.*it was closed.*provider’s fault/);
+  assert.match(texts[1], /node-b after 700 ms/);
+});
