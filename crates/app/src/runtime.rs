@@ -14,6 +14,7 @@ use provider_traits::email::Email;
 use provider_traits::http_sender::HttpSender;
 use provider_traits::identity_provider::IdentityProvider;
 use provider_traits::objects::Objects;
+use provider_traits::realtime::RealtimeProvider;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
 use provider_traits::vad::VoiceScorerFactory;
@@ -84,6 +85,8 @@ pub struct AppParts {
     pub vad: Arc<dyn VoiceScorerFactory>,
     /// What decides the words.
     pub brain: Arc<dyn Brain>,
+    /// The speech-to-speech model of agents with the engine `realtime`.
+    pub realtime: Option<Arc<dyn RealtimeProvider>>,
     /// Settings.
     pub settings: AppSettings,
     /// Fires when the process is to stop: calls say goodbye.
@@ -123,6 +126,7 @@ pub struct App {
     pub(crate) tts: Arc<dyn TextToSpeech>,
     pub(crate) vad: Arc<dyn VoiceScorerFactory>,
     pub(crate) brain: Arc<dyn Brain>,
+    pub(crate) realtime: Option<Arc<dyn RealtimeProvider>>,
     pub(crate) spool: Spool,
     /// Settings.
     pub settings: AppSettings,
@@ -165,6 +169,7 @@ impl App {
             tts: parts.tts,
             vad: parts.vad,
             brain: parts.brain,
+            realtime: parts.realtime,
             tasks: TaskTracker::new(),
             drain: parts.drain,
             auth_cache: AuthCache::default(),

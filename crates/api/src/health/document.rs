@@ -179,14 +179,14 @@ struct DiskFigures {
     free: f64,
 }
 
-/// A transcriber or a voice.
+/// A transcriber, a voice or a speech-to-speech model.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SpeechFigures {
     /// Its id.
     #[schema(example = "flite")]
     id: String,
-    /// `transcriber` or `voice`.
+    /// `transcriber`, `voice` or `realtime`.
     #[schema(example = "voice")]
     role: &'static str,
     /// Whether it can serve.
@@ -263,8 +263,10 @@ pub(super) fn reasons(state: &ApiState, database: Option<Duration>) -> Vec<Reaso
         note(HealthStatus::Degraded, "the server is stopping".to_owned());
     }
     let speech = machine.speech();
-    for provider in speech.iter().filter_map(|provider| provider.missing.as_ref()) {
-        note(HealthStatus::Degraded, provider.clone());
+    // A speech-to-speech model is an addition that an installation may do without.
+    let needed = speech.iter().filter(|provider| provider.role != "realtime");
+    for missing in needed.filter_map(|provider| provider.missing.as_ref()) {
+        note(HealthStatus::Degraded, missing.clone());
     }
     for role in ["transcriber", "voice"] {
         let mut of_role = speech.iter().filter(|provider| provider.role == role).peekable();

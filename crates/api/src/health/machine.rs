@@ -22,12 +22,12 @@ pub struct Disk {
     pub free: u64,
 }
 
-/// One transcriber or voice.
+/// One transcriber, voice or speech-to-speech model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpeechProvider {
     /// Its id (`flite`).
     pub id: String,
-    /// `transcriber` or `voice`.
+    /// `transcriber`, `voice` or `realtime`.
     pub role: &'static str,
     /// Why it can't serve, with the remedy; `None` when it can.
     pub missing: Option<String>,

@@ -18,8 +18,6 @@ pub(super) const LATER: &[Later] = &[
     later("REDIS_URL", "sessions, bus and limits shared between nodes"),
     later("REDIS_HEALTH_CHECK_INTERVAL", "seconds between checks of Redis"),
     later("SESSION_SECRET", "signs browser sessions; this version's sessions are random and need no secret"),
-    later("OPENAI_API_KEY", "OpenAI's brain, transcriber, voice and Realtime engine"),
-    later("OPENAI_REALTIME_MODEL", "the model of the Realtime engine"),
     later("ELEVENLABS_API_KEY", "ElevenLabs agents, voice and transcriber"),
     later("ELEVENLABS_AGENT_ID", "the ElevenLabs agent of a new installation"),
     later("MISTRAL_API_KEY", "Mistral's brain"),

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    DatabaseSsl, DatabaseUrl, HostName, LogFilter, LogFormat, Networks, SiteUrl, SiteUrls, StorageProvider,
-    SttOrder, TtsOrder, TwilioAccountSid,
+    DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, SiteUrl, SiteUrls,
+    SocketUrl, StorageProvider, SttOrder, TtsOrder, TwilioAccountSid,
 };
 use super::value::SettingValue;
 
@@ -147,6 +147,23 @@ settings! {
         prerender: bool = "true";
     }
 
+    /// OpenAI, and endpoints that speak its protocol: the engine `realtime` of agents.
+    OpenAi in "openai", prefix "openai." {
+        /// The key. Without it the engine `realtime` is not ready, unless `openai.realtime_url` leads elsewhere.
+        api_key: Option<SecretString> = "", env "OPENAI_API_KEY";
+        /// Where sessions are opened; the model is added as a query. `ws://` only on this machine.
+        realtime_url: SocketUrl = "wss://api.openai.com/v1/realtime", env "OPENAI_REALTIME_URL";
+        /// The model that hears callers and speaks for the agent. Vendors retire models: see the guide.
+        realtime_model: String = "gpt-realtime-2.1-mini", env "OPENAI_REALTIME_MODEL";
+        /// The voice of agents that have not chosen one of the model's.
+        realtime_voice: String = "marin", env "OPENAI_REALTIME_VOICE";
+        /// The model that writes down what callers say.
+        realtime_transcriber: String = "gpt-realtime-whisper", env "OPENAI_REALTIME_TRANSCRIBER";
+        /// Further headers of the handshake, each `Name: value`, such as `OpenAI-Project: proj_1` or `api-key: …`.
+        /// A value has no comma. They may hold keys, so they are never shown.
+        realtime_headers: ExtraHeaders = "", env "OPENAI_REALTIME_HEADERS";
+    }
+
     /// How long records of calls are kept. In this version the values are only checked: no job removes what
     /// is older yet, and `studioconnect config check` says so when one is set.
     Retention in "retention", prefix "retention." {
@@ -212,6 +229,8 @@ pub struct Config {
     pub storage: Storage,
     /// Speech on this machine.
     pub speech: Speech,
+    /// OpenAI.
+    pub openai: OpenAi,
     /// How long records are kept.
     pub retention: Retention,
     /// How much at once, and how long.
@@ -223,7 +242,7 @@ pub struct Config {
 impl Config {
     /// The sections in the order of the documents.
     #[must_use]
-    pub fn sections() -> [Section; 12] {
+    pub fn sections() -> [Section; 13] {
         [
             General::SECTION,
             Server::SECTION,
@@ -234,6 +253,7 @@ impl Config {
             Webhooks::SECTION,
             Storage::SECTION,
             Speech::SECTION,
+            OpenAi::SECTION,
             Retention::SECTION,
             Limits::SECTION,
             Log::SECTION,
@@ -267,6 +287,7 @@ impl Config {
         let webhooks = Webhooks::read(values, problems);
         let storage = Storage::read(values, problems);
         let speech = Speech::read(values, problems);
+        let openai = OpenAi::read(values, problems);
         let retention = Retention::read(values, problems);
         let limits = Limits::read(values, problems);
         let log = Log::read(values, problems);
@@ -280,6 +301,7 @@ impl Config {
             webhooks: webhooks?,
             storage: storage?,
             speech: speech?,
+            openai: openai?,
             retention: retention?,
             limits: limits?,
             log: log?,

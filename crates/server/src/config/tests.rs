@@ -192,6 +192,40 @@ fn older_spellings_of_database_ssl_are_understood() {
 }
 
 #[test]
+fn an_address_of_sockets_is_encrypted_or_on_this_machine() {
+    let check = |text: &str, allowed: bool| {
+        let layers = with_environment(&[("OPENAI_REALTIME_URL", text)]);
+        assert_eq!(Loaded::from_layers(&layers).is_ok(), allowed, "{text}");
+    };
+    check("wss://api.example.com/v1/realtime?api-version=1", true);
+    check("ws://127.0.0.1:9000/v1/realtime", true);
+    check("ws://[::1]:9000", true);
+    check("ws://localhost:9000", true);
+    check("ws://192.168.1.2:9000", false);
+    check("ws://localhost.example.com", false);
+    check("https://api.example.com", false);
+    check("wss://user:password@api.example.com", false);
+    check("api.example.com", false);
+}
+
+#[test]
+fn headers_of_a_handshake_are_read_and_never_shown() {
+    let good =
+        loaded(&with_environment(&[("OPENAI_REALTIME_HEADERS", "OpenAI-Project: proj_1, api-key:hunter2")]));
+    let headers = &good.config.openai.realtime_headers.0;
+    let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["openai-project", "api-key"]);
+    assert_eq!(headers[1].1, "hunter2");
+    assert!(!good.shown().contains("hunter2") && !format!("{:?}", good.config).contains("hunter2"));
+    let file = loaded(&with_file("[openai]\nrealtime_headers = [\"OpenAI-Project: proj_1\"]"));
+    assert_eq!(file.config.openai.realtime_headers.0.len(), 1);
+    for wrong in ["nonsense", "OpenAI-Beta: realtime=v1", "a b: c"] {
+        let said = refusal(&with_environment(&[("OPENAI_REALTIME_HEADERS", wrong)]));
+        assert!(said.contains("openai.realtime_headers"), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn values_of_the_file_and_of_the_environment_mean_the_same() {
     let file = loaded(&with_file("[speech]\ntts = [\"espeak-ng\", \"flite\"]\nprerender = false"));
     let environment = loaded(&with_environment(&[

@@ -2,6 +2,7 @@
 
 use domain::domain_names::DomainName;
 use ipnet::IpNet;
+use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 
 use super::value::{SettingValue, Shape};
@@ -127,6 +128,68 @@ impl SettingValue for DatabaseUrl {
         let known = text.starts_with("postgres://") || text.starts_with("postgresql://");
         let whole = reqwest::Url::parse(text).is_ok_and(|url| url.path().len() > 1);
         (known && whole).then(|| Self(SecretString::from(text)))
+    }
+}
+
+/// The address of a WebSocket: `wss://`, or `ws://` on this machine, where nobody is in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketUrl(pub reqwest::Url);
+
+impl SettingValue for SocketUrl {
+    const SHAPE: Shape = Shape::Text;
+
+    fn allowed() -> String {
+        "an address such as wss://api.example.com/v1/realtime, or ws://127.0.0.1:8080 on this machine"
+            .to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let parsed = reqwest::Url::parse(text).ok()?;
+        let host = parsed.host_str()?.trim_matches(['[', ']']);
+        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let safe = match parsed.scheme() {
+            "wss" => true,
+            "ws" => here,
+            _ => false,
+        };
+        // A password in an address ends up in logs.
+        let plain =
+            parsed.username().is_empty() && parsed.password().is_none() && parsed.fragment().is_none();
+        (safe && plain).then_some(Self(parsed))
+    }
+}
+
+/// Headers of a handshake, each `Name: value`; may be none. Values may be keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExtraHeaders(pub Vec<(HeaderName, HeaderValue)>);
+
+// By hand: the values may be keys.
+impl std::fmt::Debug for ExtraHeaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl SettingValue for ExtraHeaders {
+    const SHAPE: Shape = Shape::List;
+    const SECRET: bool = true;
+    const OPTIONAL: bool = true;
+
+    fn allowed() -> String {
+        "a list of headers such as OpenAI-Project: proj_1 (but not OpenAI-Beta, which ends every session), or nothing"
+            .to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let header = |word: &str| {
+            let (name, value) = word.split_once(':')?;
+            let name: HeaderName = name.trim().parse().ok().filter(|name| name != "openai-beta")?;
+            let mut value: HeaderValue = value.trim().parse().ok()?;
+            value.set_sensitive(true);
+            Some((name, value))
+        };
+        words.map(header).collect::<Option<_>>().map(Self)
     }
 }
 

@@ -7,12 +7,15 @@ use std::time::Duration;
 use api::health::machine::{Disk, Machine, Memory, SpeechProvider};
 use nix::sys::statvfs::statvfs;
 
-use super::speech::Speech;
+use provider_traits::realtime::RealtimeProvider;
+
+use super::speech::{Speech, known};
 
 /// This machine.
 pub struct ThisMachine {
     data_dir: PathBuf,
     speech: Arc<Speech>,
+    realtime: Arc<dyn RealtimeProvider>,
     started: tokio::time::Instant,
 }
 
@@ -26,8 +29,8 @@ impl std::fmt::Debug for ThisMachine {
 impl ThisMachine {
     /// The machine with this data folder, from now on.
     #[must_use]
-    pub fn new(data_dir: PathBuf, speech: Arc<Speech>) -> Self {
-        Self { data_dir, speech, started: tokio::time::Instant::now() }
+    pub fn new(data_dir: PathBuf, speech: Arc<Speech>, realtime: Arc<dyn RealtimeProvider>) -> Self {
+        Self { data_dir, speech, realtime, started: tokio::time::Instant::now() }
     }
 }
 
@@ -43,7 +46,8 @@ impl Machine for ThisMachine {
     }
 
     fn speech(&self) -> Vec<SpeechProvider> {
-        self.speech.providers().to_vec()
+        let model = known(self.realtime.descriptor().id, "realtime", self.realtime.readiness());
+        self.speech.providers().iter().cloned().chain([model]).collect()
     }
 
     fn uptime(&self) -> Duration {

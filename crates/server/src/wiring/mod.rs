@@ -3,6 +3,7 @@
 pub mod database;
 pub mod listener;
 pub mod machine;
+pub mod realtime;
 pub mod secrets;
 pub mod server;
 pub mod simulation;

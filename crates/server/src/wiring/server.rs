@@ -81,6 +81,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
     }
     let data_dir = &config.general.data_dir;
     let folder = config.storage.folder.clone().unwrap_or_else(|| data_dir.join("objects"));
+    let realtime = super::realtime::provider(&config.openai, &Ambient::system(), &tasks)?;
     let app = App::new(AppParts {
         db,
         ambient: Ambient::system(),
@@ -96,6 +97,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         tts: Arc::clone(&speech.tts),
         vad: Arc::clone(&speech.vad),
         brain: Arc::new(RulesBrain::new(Ambient::system())),
+        realtime: Some(Arc::clone(&realtime)),
         settings: AppSettings {
             public_url: public_url.clone(),
             hosts: hosts(config, &public_url),
@@ -124,7 +126,7 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
             per_address: config.limits.requests_per_minute,
             by_strangers: config.limits.sign_in_requests_per_minute,
         },
-        machine: Arc::new(ThisMachine::new(data_dir.clone(), Arc::clone(&speech))),
+        machine: Arc::new(ThisMachine::new(data_dir.clone(), Arc::clone(&speech), realtime)),
         ..ApiSettings::default()
     };
     let router = api::router(ApiState::new(Arc::clone(&app), settings), Arc::clone(&edge));

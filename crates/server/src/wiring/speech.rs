@@ -128,7 +128,7 @@ impl Speech {
     }
 }
 
-fn known(id: &str, role: &'static str, readiness: Readiness) -> SpeechProvider {
+pub(super) fn known(id: &str, role: &'static str, readiness: Readiness) -> SpeechProvider {
     SpeechProvider { id: id.to_owned(), role, missing: remedied(readiness) }
 }
 

@@ -9,6 +9,8 @@ use provider_traits::realtime::{ErrorClass, RealtimeError, RealtimeOutput, Respo
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::sending::SESSION_UPDATE;
+
 /// What came.
 #[derive(Debug, PartialEq)]
 pub enum Read {
@@ -269,6 +271,8 @@ struct VendorError<'a> {
     kind: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow, default)]
     message: Option<std::borrow::Cow<'a, str>>,
+    #[serde(borrow, default)]
+    event_id: Option<std::borrow::Cow<'a, str>>,
 }
 
 impl From<VendorError<'_>> for RealtimeError {
@@ -281,8 +285,10 @@ impl From<&VendorError<'_>> for RealtimeError {
     fn from(error: &VendorError<'_>) -> Self {
         let code = error.code.as_deref().or(error.kind.as_deref()).unwrap_or("unknown");
         let message = error.message.as_deref().unwrap_or("no message");
+        // A refused update is refused as a whole, and another one would be as well.
+        let refused_update = error.event_id.as_deref() == Some(SESSION_UPDATE);
         Self {
-            class: class_of(code, message),
+            class: if refused_update { ErrorClass::Refused } else { class_of(code, message) },
             code: code.to_owned(),
             message: message.chars().take(300).collect(),
         }

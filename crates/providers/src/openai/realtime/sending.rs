@@ -4,10 +4,13 @@ use base64_simd::STANDARD;
 use provider_traits::realtime::{Earlier, RealtimeConfig, RealtimeInput};
 use serde_json::{Value, json};
 
+/// The id of the update, by which its refusal is known: nothing works then.
+pub(super) const SESSION_UPDATE: &str = "session_update";
+
 /// Writes the first event: everything is said, so that a default which the vendor changes changes no call. An
 /// unknown field would have the whole update refused.
 #[must_use]
-pub fn session_update(event_id: &str, config: &RealtimeConfig, transcriber: &str) -> String {
+pub fn session_update(config: &RealtimeConfig, model: &str, transcriber: &str) -> String {
     let tools: Vec<Value> = config
         .tools
         .iter()
@@ -29,12 +32,16 @@ pub fn session_update(event_id: &str, config: &RealtimeConfig, transcriber: &str
     }
     let mut output = json!({ "format": { "type": "audio/pcmu" }, "speed": 1.0 });
     if !config.voice.is_empty() {
-        output["voice"] = json!(config.voice);
+        output["voice"] = match config.voice.strip_prefix("voice_") {
+            // One that a customer had made.
+            Some(_) => json!({ "id": config.voice }),
+            None => json!(config.voice),
+        };
     }
     let hearing = &config.hearing;
-    json!({
+    let mut update = json!({
         "type": "session.update",
-        "event_id": event_id,
+        "event_id": SESSION_UPDATE,
         "session": {
             "type": "realtime",
             "instructions": config.instructions,
@@ -57,13 +64,20 @@ pub fn session_update(event_id: &str, config: &RealtimeConfig, transcriber: &str
                         // One owner of answers: we ask for each of them.
                         "create_response": false,
                         "interrupt_response": hearing.interrupts_itself,
+                        // Whether it is too quiet is decided by us.
+                        "idle_timeout_ms": null,
                     },
                 },
                 "output": output,
             },
         },
-    })
-    .to_string()
+    });
+    // Models before these refuse the fields. A caller waits for every thought; several functions may run at once.
+    if model.starts_with("gpt-realtime-2") {
+        update["session"]["reasoning"] = json!({ "effort": "low" });
+        update["session"]["parallel_tool_calls"] = json!(true);
+    }
+    update.to_string()
 }
 
 /// Writes an event into a buffer that is used again and again.

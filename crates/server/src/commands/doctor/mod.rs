@@ -2,6 +2,7 @@
 
 mod database;
 mod machine;
+mod realtime;
 mod speech;
 mod telephone;
 
@@ -76,6 +77,7 @@ pub async fn run(loaded: &Loaded, out: &mut impl Write) -> anyhow::Result<Exit> 
     findings.push(machine::clock(Ambient::system().now()));
     findings.push(database::finding(config).await);
     findings.extend(speech::findings(&config.speech));
+    findings.push(realtime::finding(&config.openai));
     findings.extend(telephone::findings(config));
     report(&findings, out)
 }

@@ -209,6 +209,7 @@ impl World {
             tts: Arc::new(Mute),
             vad: Arc::new(Mute),
             brain: Arc::new(Mute),
+            realtime: None,
             settings: AppSettings {
                 public_url: "https://studio.example".to_owned(),
                 hosts: HostSettings::of(
