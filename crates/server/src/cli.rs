@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use simulator::openai::fault::Fault;
 
 use crate::config::Chosen;
 
@@ -62,6 +63,9 @@ pub enum Command {
     /// Accounts: make one, give one another password.
     #[command(subcommand)]
     User(UserCommand),
+    /// Plays the part of a vendor on this machine, to try an installation with, faults included.
+    #[command(subcommand)]
+    StandIn(StandInCommand),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi,
     /// Prints a completion script for a shell.
@@ -89,6 +93,33 @@ pub enum SecretsCommand {
     Rotate,
     /// Counts what is under which key, and what none opens. Changes nothing.
     Check,
+}
+
+/// `studioconnect stand-in …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum StandInCommand {
+    /// OpenAI's Realtime endpoint: `--set openai.realtime_url=ws://127.0.0.1:PORT/v1/realtime` points a server to it.
+    Openai(StandInOpenai),
+}
+
+/// Options of `stand-in openai`.
+#[derive(Debug, Clone, Args)]
+pub struct StandInOpenai {
+    /// The port of 127.0.0.1 to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 8790)]
+    pub port: u16,
+    /// What goes wrong in each session: PHASE:KIND or PHASE:KIND=VALUE, `@N` behind it waits for the Nth answer.
+    /// Phases: connect, before-created, before-updated, listening, caller-speaking, reply-owed, speaking,
+    /// function-output. Kinds: refuse=STATUS, close=CODE, reset, silent, slow=MS, garbage, half-frame, flood,
+    /// error=CODE.
+    #[arg(long, value_parser = Fault::parse)]
+    pub fault: Option<Fault>,
+    /// Only in the next so many sessions.
+    #[arg(long, value_name = "SESSIONS", requires = "fault")]
+    pub times: Option<usize>,
+    /// How much faster than real time audio is made.
+    #[arg(long, default_value_t = 8.0)]
+    pub speed: f64,
 }
 
 /// Options of `seed`.

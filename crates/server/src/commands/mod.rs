@@ -7,6 +7,7 @@ pub mod figures;
 pub mod migrate;
 pub mod secrets;
 pub mod seed;
+pub mod stand_in;
 pub mod user;
 
 use std::future::Future;
@@ -59,6 +60,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
             let loaded = collect(&chosen)?;
             telemetry::start(&loaded.config.log)?;
             runtime()?.block_on(user::run(&loaded.config, command, &mut out))
+        }
+        Command::StandIn(command) => {
+            drop(out);
+            with_runtime(collect(&chosen)?, |_| stand_in::run(command))
         }
         Command::Serve(_) => {
             drop(out);
