@@ -376,7 +376,11 @@ impl Ended {
 
 /// What holds for the log of every call.
 fn check_log(events: &[CallEvent]) {
-    assert!(events.iter().map(|event| event.seq).eq(0..events.len() as u32), "numbered without gaps");
+    let first = events.first().map_or(0, |event| event.seq);
+    assert!(
+        events.iter().map(|event| event.seq).eq(first..first + events.len() as u32),
+        "numbered without gaps"
+    );
     assert!(events.windows(2).all(|pair| pair[0].at_ms <= pair[1].at_ms), "in order of time");
     assert!(matches!(
         events.first().map(|event| &event.kind),
@@ -801,6 +805,47 @@ async fn the_same_call_in_lockstep_gives_the_same_log() {
         ended.kinds.iter().map(shape).collect::<Vec<_>>()
     };
     assert_eq!(run_once().await, run_once().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_cut_off_goes_on_where_it_was() {
+    let start = Start {
+        at_ms: 60_000,
+        next_seq: 17,
+        history: domain::history::History::default(),
+        mind: None,
+        continued: Some(domain::call_log::ContinueCause::CutOff),
+    };
+    let mut call = Setup { pace: Pace::RealTime, start, ..Setup::default() }.call().await;
+    call.listen().await;
+    call.say(0).await;
+    call.listen().await;
+    call.events();
+    let (first, at_ms) = (call.events[0].seq, call.events[0].at_ms);
+    assert_eq!(first, 17);
+    assert!((60_000..61_000).contains(&at_ms), "{at_ms}");
+    let ended = call.hang_up().await;
+    assert_eq!(ended.asked[0], Prompt::GoOn(provider_traits::brain::GoOn::CutOff));
+    assert_eq!(ended.caller_turns(), [PHRASES[0]]);
+    assert!(ended.blocks[0].start_ms >= 60_000, "the recording goes on there too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pipeline_hands_over_at_a_quiet_moment() {
+    let mut call = Setup { pace: Pace::RealTime, ..Setup::default() }.call().await;
+    call.listen().await;
+    call.say(0).await;
+    call.listen_ms(200).await;
+    call.hand_over.cancel();
+    call.quiet(400).await;
+    assert!(!call.is_over, "the agent speaks");
+    call.quiet(7_000).await;
+    assert!(call.is_over);
+    let outcome = (&mut call.session).await.expect("no panic");
+    assert!(outcome.handed_over && outcome.state.mind.is_some());
+    assert_eq!(outcome.state.history.lines.len(), 3, "{:?}", outcome.state.history);
+    assert!(!call.events().iter().any(|kind| matches!(kind, EventKind::Ended { .. })));
+    assert_eq!(outcome.state.next_seq as usize, call.events.len(), "the next node goes on numbering");
 }
 
 mod bridged;
