@@ -119,6 +119,22 @@ else
     say "going on without; studioconnect doctor tells what that means for calls"
 fi
 
+# --- Redis ---------------------------------------------------------------------------------------------
+
+# Only for the tests, which start one of their own: the package must not start another.
+redis_policy=/usr/sbin/policy-rc.d
+if ! command -v redis-server >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; then
+    policy_is_ours=no
+    if may_install && [ ! -e "$redis_policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$redis_policy" >/dev/null
+        as_root chmod +x "$redis_policy"
+        policy_is_ours=yes
+    fi
+    need "Redis, for the tests of several nodes" redis-server || true
+    [ "$policy_is_ours" = no ] || as_root rm -f "$redis_policy"
+fi
+command -v redis-server >/dev/null 2>&1 || say "Redis is not here: the tests of several nodes will fail"
+
 # --- PostgreSQL ----------------------------------------------------------------------------------------
 
 if [ -n "${DATABASE_URL:-}" ]; then

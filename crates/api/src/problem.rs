@@ -518,6 +518,7 @@ impl From<AppError> for ApiError {
             AppError::Suspended => Self::Suspended,
             AppError::Store(error) => error.into(),
             AppError::Provider(error) => Self::Unavailable(error.to_string()),
+            AppError::Sessions(error) => Self::Unavailable(error.to_string()),
             error @ (AppError::Spool { .. } | AppError::Secret(_) | AppError::Bug(_)) => {
                 Self::Internal(error.to_string())
             }

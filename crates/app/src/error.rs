@@ -8,6 +8,7 @@ use domain::permissions::Permission;
 use domain::plans::{Feature, Limit};
 use provider_traits::error::ProviderError;
 use store::StoreError;
+use store::call_sessions::SessionError;
 
 use crate::secrets::SecretError;
 
@@ -108,6 +109,9 @@ pub enum AppError {
     /// The database failed.
     #[error("storage failed")]
     Store(#[from] StoreError),
+    /// The sessions of calls can't be reached.
+    #[error(transparent)]
+    Sessions(#[from] SessionError),
     /// A provider failed.
     #[error("a provider failed")]
     Provider(#[from] ProviderError),

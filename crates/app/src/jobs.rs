@@ -47,7 +47,7 @@ impl TaskHandler for FinishCall {
             // It finishes by itself.
             return Ok(());
         }
-        match finish::close(app, self.org_id, self.call_id).await {
+        match finish::close(app, self.org_id, self.call_id, finish::Closer::Finder).await {
             // A call that was deleted meanwhile needs no record.
             Ok(()) | Err(AppError::Store(store::StoreError::NotFound { .. })) => Ok(()),
             Err(error) => Err(format!("{error:#}")),

@@ -28,6 +28,7 @@ pub mod leads;
 pub mod live;
 pub mod members;
 pub mod messages;
+mod nodes;
 pub mod notification_settings;
 pub mod numbers;
 pub mod onboarding;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use provider_traits::tts::TextToSpeech;
 use provider_traits::vad::VoiceScorerFactory;
 use secrecy::SecretString;
 use store::Database;
+use store::call_sessions::FailoverSessions;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,6 +59,8 @@ pub struct AppSettings {
     pub max_calls: usize,
     /// A call is ended politely after this many minutes.
     pub max_call_minutes: u32,
+    /// How long the caller of a call whose node died may take to come back; then its record is closed.
+    pub resume_within: Duration,
 }
 
 /// What the use cases are made of.
@@ -87,6 +91,8 @@ pub struct AppParts {
     pub brain: Arc<dyn Brain>,
     /// The speech-to-speech model of agents with the engine `realtime`.
     pub realtime: Option<Arc<dyn RealtimeProvider>>,
+    /// What other nodes need to go on with this one's calls.
+    pub sessions: Arc<FailoverSessions>,
     /// Settings.
     pub settings: AppSettings,
     /// Fires when the process is to stop: calls say goodbye.
@@ -132,7 +138,15 @@ pub struct App {
     pub settings: AppSettings,
     /// Every task that the use cases spawn.
     pub tasks: TaskTracker,
-    /// Fires when the process is to stop.
+    /// What other nodes need to go on with this one's calls.
+    pub sessions: Arc<FailoverSessions>,
+    /// Fires when the process was told to stop: no new calls, those in progress go on.
+    pub stopping: CancellationToken,
+    /// Fires when the calls in progress are to go on elsewhere.
+    pub(crate) hand_over: CancellationToken,
+    /// Whether another node was there when that was last looked for.
+    pub(crate) has_company: AtomicBool,
+    /// Fires when calls in progress are to end.
     pub drain: CancellationToken,
     /// Who is asking, remembered for seconds; whoever changes rights or sessions invalidates here.
     pub auth_cache: AuthCache,
@@ -171,6 +185,10 @@ impl App {
             brain: parts.brain,
             realtime: parts.realtime,
             tasks: TaskTracker::new(),
+            sessions: parts.sessions,
+            stopping: CancellationToken::new(),
+            hand_over: CancellationToken::new(),
+            has_company: AtomicBool::new(false),
             drain: parts.drain,
             auth_cache: AuthCache::default(),
             token_keys: TokenKeys::new(&parts.settings.token_key, &parts.settings.public_url)?,
@@ -181,6 +199,12 @@ impl App {
             vocabularies: Mutex::default(),
             settings: parts.settings,
         }))
+    }
+
+    /// Whether the process takes no new calls.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled() || self.drain.is_cancelled()
     }
 
     /// How many calls this process carries now.

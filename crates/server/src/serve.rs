@@ -1,5 +1,7 @@
 //! `studioconnect serve`.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,9 +22,21 @@ pub async fn run(config: Config) -> anyhow::Result<Exit> {
         stopped = told_to_stop() => stopped,
         () = database.lost() => Err(anyhow::anyhow!("the private PostgreSQL is gone; its log is in the data folder")),
     };
-    tracing::info!("stopping: calls in progress are ended politely");
-    running.stop(config.server.drain_timeout).await;
-    database.close().await?;
+    tracing::info!("stopping: calls in progress go on for a while, or elsewhere; once more stops at once");
+    let patience = tokio::select! {
+        () = running.drain(config.server.drain_within, config.server.goodbye_within) => {
+            config.server.drain_timeout
+        }
+        _ = told_to_stop() => Duration::ZERO,
+    };
+    tokio::select! {
+        // Told once more: what is not written yet is completed from the log.
+        told = told_to_stop() => {
+            tracing::warn!("stopping at once");
+            told?;
+        }
+        () = running.stop(patience) => database.close().await?,
+    }
     outcome.map(|()| Exit::Done)
 }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: the only crate that knows SQL.
+//! PostgreSQL: the only crate that knows SQL. And Redis, for the sessions that nodes share.
 //!
 //! Every statement runs inside an [`tx::OrgTx`], which sees one organization, or a [`tx::SystemTx`], which says
 //! why it must see more. Three belts hold tenants apart: these types, the `org_id` in every statement, and
@@ -12,6 +12,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod branding;
 pub mod bulk;
+pub mod call_sessions;
 pub mod calls;
 pub mod clients;
 pub mod database;
@@ -29,6 +30,7 @@ pub mod leads;
 pub mod members;
 pub mod messages;
 pub mod migrate;
+pub mod nodes;
 pub mod notification_settings;
 pub mod numbers;
 pub mod onboarding;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use store::SystemTx;
+use store::call_sessions::SharedState;
 use utoipa::ToSchema;
 
 use super::machine::SpeechProvider;
@@ -35,7 +36,7 @@ pub(crate) struct HealthDocument {
     memory: Option<MemoryFigures>,
     /// The database.
     database: DatabaseFigures,
-    /// Redis, which nodes share; not in use in this version.
+    /// Redis, in which nodes share what is needed to go on with each other's calls.
     redis: RedisFigures,
     /// Conversations.
     sessions: SessionFigures,
@@ -103,7 +104,7 @@ struct PoolView {
     most: u32,
 }
 
-/// Redis.
+/// Redis. While it is away its work is done in memory.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RedisFigures {
@@ -113,7 +114,7 @@ struct RedisFigures {
     connected: bool,
     /// Tries to connect again.
     reconnect_attempts: u32,
-    /// Most tries.
+    /// Most tries; 0 means that there is no end of them.
     max_reconnect_attempts: u32,
     /// Failures in a row.
     consecutive_failures: u32,
@@ -259,7 +260,11 @@ pub(super) fn reasons(state: &ApiState, database: Option<Duration>) -> Vec<Reaso
         // A call still hears a sentence and can leave a message with the carrier.
         note(HealthStatus::Degraded, "the database does not answer".to_owned());
     }
-    if state.app.drain.is_cancelled() {
+    if state.app.sessions.health().state == SharedState::Down {
+        let text = "redis does not answer: calls of a node that dies go on from their log in PostgreSQL";
+        note(HealthStatus::Degraded, text.to_owned());
+    }
+    if state.app.is_stopping() {
         note(HealthStatus::Degraded, "the server is stopping".to_owned());
     }
     let speech = machine.speech();
@@ -315,13 +320,7 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
             heap_used_percent: rounded(memory.anonymous as f64 * 100.0 / memory.reserved.max(1) as f64),
         }),
         database: database_figures(state, database),
-        redis: RedisFigures {
-            configured: false,
-            connected: false,
-            reconnect_attempts: 0,
-            max_reconnect_attempts: 0,
-            consecutive_failures: 0,
-        },
+        redis: redis_figures(state),
         sessions: SessionFigures {
             active_voice_sessions: active,
             total_active_sessions: active,
@@ -348,7 +347,7 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             uptime_s: machine.uptime().as_secs(),
-            draining: state.app.drain.is_cancelled(),
+            draining: state.app.is_stopping(),
         },
         connections: connections.then(|| open_connections(voice)),
     }
@@ -365,6 +364,18 @@ fn database_figures(state: &ApiState, latency: Option<Duration>) -> DatabaseFigu
         connected: latency.is_some(),
         latency_ms: latency.map(milliseconds),
         pools: pools.into(),
+    }
+}
+
+fn redis_figures(state: &ApiState) -> RedisFigures {
+    let health = state.app.sessions.health();
+    let count = |figure: u64| u32::try_from(figure).unwrap_or(u32::MAX);
+    RedisFigures {
+        configured: health.state != SharedState::Off,
+        connected: health.state == SharedState::Up,
+        reconnect_attempts: count(health.probes),
+        max_reconnect_attempts: 0,
+        consecutive_failures: count(health.failures),
     }
 }
 

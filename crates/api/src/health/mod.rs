@@ -148,7 +148,7 @@ pub(crate) async fn get_liveness() -> StatusCode {
     ),
 )]
 pub(crate) async fn get_readiness(State(_state): State<ApiState>) -> Result<StatusCode, ApiError> {
-    if _state.app.drain.is_cancelled() {
+    if _state.app.is_stopping() {
         return Err(ApiError::Unavailable("the server is stopping".to_owned()));
     }
     match database_latency(&_state).await {

@@ -39,16 +39,7 @@ const LAST_RESORT: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><
 /// When the carrier would not take it.
 pub fn inbound(settings: &VoiceSettings, answer: Answer) -> Result<String, TwimlError> {
     match answer {
-        Answer::Connect { ticket, .. } => {
-            let mut verbs = vec![Verb::ConnectStream {
-                action: settings.webhook_url(AFTER_STREAM_PATH),
-                url: settings.socket_url(MEDIA_PATH),
-                parameters: vec![("token".to_owned(), ticket)],
-            }];
-            // Carried out when the stream fails and the action can't be asked either.
-            verbs.extend(spoken(settings, TROUBLE.to_owned(), true));
-            twiml::render(&verbs)
-        }
+        Answer::Connect { ticket, .. } => twiml::render(&connected(settings, ticket)),
         Answer::Speak { text, record_message } => twiml::render(&spoken(settings, text, record_message)),
         Answer::Forward { to, caller_id } => twiml::render(&dialled(settings, to, Some(caller_id))),
     }
@@ -61,6 +52,7 @@ pub fn inbound(settings: &VoiceSettings, answer: Answer) -> Result<String, Twiml
 pub fn after_stream(settings: &VoiceSettings, next: AfterStream) -> Result<String, TwimlError> {
     match next {
         AfterStream::HangUp => twiml::render(&[Verb::Hangup]),
+        AfterStream::Connect { ticket } => twiml::render(&connected(settings, ticket)),
         AfterStream::Dial { to, caller_id } => twiml::render(&dialled(settings, to, caller_id)),
         AfterStream::Speak { text, record_message } => twiml::render(&spoken(settings, text, record_message)),
     }
@@ -89,6 +81,17 @@ pub fn message_taken() -> Result<String, TwimlError> {
 #[must_use]
 pub fn trouble(settings: &VoiceSettings) -> String {
     twiml::render(&spoken(settings, TROUBLE.to_owned(), true)).unwrap_or_else(|_| LAST_RESORT.to_owned())
+}
+
+/// Connects a media stream; what follows is carried out when the stream fails and the action can't be asked either.
+fn connected(settings: &VoiceSettings, ticket: String) -> Vec<Verb> {
+    let mut verbs = vec![Verb::ConnectStream {
+        action: settings.webhook_url(AFTER_STREAM_PATH),
+        url: settings.socket_url(MEDIA_PATH),
+        parameters: vec![("token".to_owned(), ticket)],
+    }];
+    verbs.extend(spoken(settings, TROUBLE.to_owned(), true));
+    verbs
 }
 
 /// Rings a person; what follows is carried out when the action can't be asked.

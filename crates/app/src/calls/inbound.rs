@@ -1,6 +1,7 @@
 //! Answering a call: who is called, who calls, what happens next.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -180,7 +181,9 @@ impl App {
         .await?;
         tx.commit().await?;
         self.note_signature(org_id, call.signed);
-        if self.active_calls() >= self.settings.max_calls {
+        // A node that stops while others are there still answers: the stream finds its way to one of them.
+        let is_leaving = self.is_stopping() && !self.has_company.load(Ordering::Relaxed);
+        if is_leaving || self.active_calls() >= self.settings.max_calls {
             tracing::warn!(org.id = %org_id, call.id = %announced.call_id, "all lines are busy; the caller is asked for a message");
             let words = format!(
                 "Thank you for calling {}. All our lines are busy. Please leave a message after the tone, and we will call you back.",

@@ -3,17 +3,20 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use domain::call_log::{CallEvent, EndReason, EventKind};
+use domain::call_log::{CallEvent, ContinueCause, EndReason, EventKind};
 use domain::call_plan::CallPlan;
 use domain::ids::{CallId, OrgId};
 use domain::webhooks::EventType;
 use futures_util::FutureExt as _;
-use tokio::sync::mpsc;
+use store::calls::life::{LeftBecause, Taken};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use voice::call::{CallParts, CallState, Outcome, Start};
 use voice::phone::{Pace, PhoneLine};
 
-use crate::calls::{finish, recorder};
+use crate::calls::finish::{self, Closer};
+use crate::calls::keeping::Keeping;
+use crate::calls::recorder;
 use crate::conversation_tools::CallTools;
 use crate::error::AppError;
 use crate::runtime::App;
@@ -49,6 +52,14 @@ pub struct MediaGrant {
     pub pace: Pace,
     /// What the session is to do.
     plan: Arc<CallPlan>,
+    /// The carrier's id of the call.
+    call_sid: String,
+    /// Where it begins.
+    start: Start,
+    /// The entry of the log that tells that the call goes on.
+    continued: Option<CallEvent>,
+    /// How often the call went on with a new stream.
+    resumptions: u32,
 }
 
 /// Why a media stream is turned away.
@@ -74,20 +85,33 @@ impl App {
     /// # Errors
     /// The refusal; the carrier then goes on with the spoken tail of its instructions.
     pub async fn connect_media(&self, request: MediaRequest) -> Result<MediaGrant, MediaRefusal> {
-        if self.drain.is_cancelled() || self.active_calls() >= self.settings.max_calls {
+        if self.is_stopping() || self.active_calls() >= self.settings.max_calls {
             return Err(MediaRefusal::Busy);
         }
         let (org_id, call_id) = self.burn_ticket(&request).await?;
         if self.carries(call_id) {
             return Err(MediaRefusal::Duplicate);
         }
-        let plan = self.begin_media(org_id, call_id).await.map_err(|error| {
+        let (plan, taken) = self.begin_media(org_id, call_id).await.map_err(|error| {
             tracing::error!(call.id = %call_id, %error, "a call's media could not be prepared");
+            MediaRefusal::Failed
+        })?;
+        let (start, continued) = self.start_of(org_id, call_id, &taken).await.map_err(|error| {
+            tracing::error!(call.id = %call_id, %error, "where a call is to begin could not be found out");
             MediaRefusal::Failed
         })?;
         let lockstep = request.lockstep_wanted && self.settings.allow_lockstep;
         let pace = if lockstep { Pace::Lockstep } else { Pace::RealTime };
-        Ok(MediaGrant { org_id, call_id, pace, plan })
+        Ok(MediaGrant {
+            org_id,
+            call_id,
+            pace,
+            plan,
+            call_sid: request.call_sid,
+            start,
+            continued,
+            resumptions: taken.resumptions,
+        })
     }
 
     async fn burn_ticket(&self, request: &MediaRequest) -> Result<(OrgId, CallId), MediaRefusal> {
@@ -110,34 +134,40 @@ impl App {
         }
     }
 
-    async fn begin_media(&self, org_id: OrgId, call_id: CallId) -> Result<Arc<CallPlan>, AppError> {
+    async fn begin_media(&self, org_id: OrgId, call_id: CallId) -> Result<(Arc<CallPlan>, Taken), AppError> {
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
-        let open =
+        let taken =
             store::calls::life::mark_answered(&mut tx, call_id, &self.settings.node, self.ambient.now())
                 .await?;
-        if open {
+        if taken.is_some() {
             let call = store::calls::get(&mut tx, call_id).await?;
             // A stream that connects again is still the same call.
             let key = call_id.to_string();
             webhooks::publish(&mut tx, self, EventType::CallStarted, &key, webhooks::call(&call)).await?;
         }
         tx.commit().await?;
-        if !open {
+        let Some(taken) = taken else {
             return Err(AppError::Conflict { reason: "the call is over already".to_owned() });
-        }
-        self.plan(org_id, call_id).await
+        };
+        Ok((self.plan(org_id, call_id).await?, taken))
     }
 
     /// Runs a call to its end and writes everything of it. Returns when the record is complete.
     pub async fn run_call(self: &Arc<Self>, grant: MediaGrant, line: PhoneLine) -> Option<Outcome> {
-        let MediaGrant { org_id, call_id, plan, .. } = grant;
+        let MediaGrant { org_id, call_id, plan, call_sid, start, continued, resumptions, .. } = grant;
         let Some(registration) = self.begin_call(call_id) else {
             tracing::warn!(call.id = %call_id, "a second session for a call, or one too many, was not begun");
             return None;
         };
         let (log, events) = mpsc::channel::<CallEvent>(LOG_QUEUE);
         let written = self.tasks.spawn(recorder::record(Arc::clone(self), org_id, call_id, events));
+        if let Some(continued) = continued {
+            // The first entry of a queue with room for a thousand.
+            let _sent = log.try_send(continued);
+        }
         let (recording, recorded) = self.record_audio(&plan);
+        let (state, states) = watch::channel(CallState::default());
+        let hand_over = self.hand_over.child_token();
         let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
         let ended_log = log.clone();
         let parts = CallParts {
@@ -150,13 +180,15 @@ impl App {
             recording,
             ambient: self.ambient.clone(),
             realtime: None,
-            start: Start::default(),
-            state: tokio::sync::watch::Sender::new(CallState::default()),
+            start,
+            state,
             drain: self.drain.child_token(),
-            hand_over: CancellationToken::new(),
+            hand_over: hand_over.clone(),
         };
         let beat = CancellationToken::new();
-        self.tasks.spawn(Arc::clone(self).keep_heartbeat(call_id, beat.clone()));
+        self.tasks.spawn(Arc::clone(self).keep_heartbeat(call_id, beat.clone(), hand_over.clone()));
+        let keeping = Keeping { org_id, call_id, call_sid, resumptions };
+        let kept = self.tasks.spawn(keeping.clone().keep(Arc::clone(self), states, beat.clone(), hand_over));
         let outcome = AssertUnwindSafe(voice::call::run(parts, line)).catch_unwind().await;
         let outcome = outcome.inspect_err(|_| {
             tracing::error!(org.id = %org_id, call.id = %call_id, "a defect ended the session; the caller is left to the spoken tail");
@@ -177,13 +209,56 @@ impl App {
         }
         let outcome = outcome.ok();
         self.remember_outcome(call_id, outcome.as_ref());
-        if let Err(error) = finish::close(self, org_id, call_id).await {
-            // The job that was promised with the last events finishes it, or the sweep does.
+        beat.cancel();
+        // Nothing of it may come after what is written next.
+        if let Err(error) = kept.await {
+            tracing::error!(call.id = %call_id, %error, "the keeper of a call's session died");
+        }
+        let because = match &outcome {
+            Some(outcome) if outcome.handed_over => Some(LeftBecause::HandedOver),
+            Some(Outcome { reason: EndReason::ConnectionLost, .. }) => Some(LeftBecause::ConnectionLost),
+            _ => None,
+        };
+        let closed = match (because, &outcome) {
+            (Some(because), Some(outcome)) => self.leave_call(&keeping, because, &outcome.state).await,
+            _ => finish::close(self, org_id, call_id, Closer::Carrier).await,
+        };
+        if let Err(error) = closed {
+            // The sweep finishes it.
             tracing::warn!(call.id = %call_id, %error, "the call's record is completed later");
         }
-        beat.cancel();
         drop(registration);
         outcome
+    }
+
+    /// Lets go of a call that is not over: its caller comes back here or on another node, or is gone.
+    async fn leave_call(
+        &self,
+        keeping: &Keeping,
+        because: LeftBecause,
+        state: &CallState,
+    ) -> Result<(), AppError> {
+        let (org_id, call_id, now) = (keeping.org_id, keeping.call_id, self.ambient.now());
+        let cause = match because {
+            LeftBecause::HandedOver => ContinueCause::HandedOver,
+            LeftBecause::ConnectionLost => ContinueCause::CutOff,
+        };
+        // Before the record tells that the call may be taken.
+        keeping.write(self, &keeping.session(self, state, now, Some(cause))).await;
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        store::calls::life::leave(&mut tx, call_id, &self.settings.node, because, now).await?;
+        let left = store::calls::life::hold(&mut tx, call_id).await?;
+        tx.commit().await?;
+        tracing::info!(call.id = %call_id, ?because, "a call is left for another stream to go on with");
+        if left.status.is_terminal() {
+            // The carrier has told meanwhile that the caller is gone.
+            return finish::close(self, org_id, call_id, Closer::Carrier).await;
+        }
+        if because == LeftBecause::HandedOver {
+            // This node's disk may go with it.
+            finish::store_recording(self, org_id, call_id).await?;
+        }
+        Ok(())
     }
 
     #[expect(clippy::type_complexity, reason = "the two ends of one recording")]
@@ -202,7 +277,13 @@ impl App {
         (Some(blocks), Some(task))
     }
 
-    async fn keep_heartbeat(self: Arc<Self>, call_id: CallId, stop: CancellationToken) {
+    /// Says that the call is alive; gives it up when another node has gone on with it.
+    async fn keep_heartbeat(
+        self: Arc<Self>,
+        call_id: CallId,
+        stop: CancellationToken,
+        give_up: CancellationToken,
+    ) {
         let mut every = tokio::time::interval(finish::HEARTBEAT_EVERY);
         loop {
             tokio::select! {
@@ -212,12 +293,20 @@ impl App {
             let beat = async {
                 let mut tx =
                     SystemTx::begin(&self.db, "heartbeats are of a process, not of a tenant").await?;
-                store::calls::life::heartbeat(&mut tx, &self.settings.node, &[call_id], self.ambient.now())
-                    .await?;
-                tx.commit().await
+                let (node, now) = (&self.settings.node, self.ambient.now());
+                let ours = store::calls::life::heartbeat(&mut tx, node, &[call_id], now).await?;
+                tx.commit().await?;
+                Ok::<_, store::StoreError>(ours)
             };
-            if let Err(error) = beat.await {
-                tracing::warn!(call.id = %call_id, %error, "the heartbeat of a call could not be written");
+            match beat.await {
+                Ok(0) => {
+                    tracing::warn!(call.id = %call_id, "a call of this node is another one's, or closed, by now");
+                    give_up.cancel();
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(call.id = %call_id, %error, "the heartbeat of a call could not be written");
+                }
             }
         }
     }

@@ -3,10 +3,13 @@
 pub mod delete;
 pub(crate) mod finish;
 pub mod inbound;
+mod keeping;
 pub mod media;
 mod plan;
 pub(crate) mod record;
 mod recorder;
 pub(crate) mod recording;
+mod resume;
 pub mod routing;
 pub mod status;
+pub mod sweep;

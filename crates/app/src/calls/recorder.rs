@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::call_log::{CallEvent, EventKind};
+use domain::call_log::{CallEvent, EndReason, EventKind};
 use domain::ids::{CallId, OrgId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -28,18 +28,21 @@ const LAST_FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Receives a call's events until the channel closes, then makes sure that all are stored.
 /// Returns how many could not be.
+///
+/// That the line was lost is not written: the caller may come back. What of it becomes the call's end is decided later.
 pub(crate) async fn record(
     app: Arc<App>,
     org_id: OrgId,
     call_id: CallId,
     mut events: mpsc::Receiver<CallEvent>,
 ) -> usize {
-    let mut writer = Writer { app, org_id, call_id, waiting: VecDeque::new(), lost: 0 };
+    let mut writer = Writer { app, org_id, call_id, waiting: VecDeque::new(), lost: 0, given_up: false };
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.recv() => match event {
+                Some(CallEvent { kind: EventKind::Ended { reason: EndReason::ConnectionLost }, .. }) => {}
                 Some(event) => writer.take(event),
                 None => break,
             },
@@ -57,6 +60,7 @@ struct Writer {
     call_id: CallId,
     waiting: VecDeque<CallEvent>,
     lost: usize,
+    given_up: bool,
 }
 
 impl Writer {
@@ -79,20 +83,35 @@ impl Writer {
     /// Writes what waits; whether all of it is stored.
     async fn flush(&mut self) -> bool {
         while !self.waiting.is_empty() {
-            let batch: Vec<CallEvent> = self.waiting.iter().take(BATCH).cloned().collect();
-            if let Err(error) = self.write(&batch).await {
-                tracing::warn!(call.id = %self.call_id, waiting = self.waiting.len(), %error, "call events could not be stored yet");
-                return false;
+            if self.given_up {
+                // Another node has gone on with the call, and its log is that one's.
+                self.lost += self.waiting.len();
+                self.waiting.clear();
+                return true;
             }
-            self.waiting.drain(..batch.len());
+            let batch: Vec<CallEvent> = self.waiting.iter().take(BATCH).cloned().collect();
+            match self.write(&batch).await {
+                Ok(true) => drop(self.waiting.drain(..batch.len())),
+                Ok(false) => {
+                    tracing::warn!(call.id = %self.call_id, "another node has gone on with a call of this one");
+                    self.given_up = true;
+                }
+                Err(error) => {
+                    tracing::warn!(call.id = %self.call_id, waiting = self.waiting.len(), %error, "call events could not be stored yet");
+                    return false;
+                }
+            }
         }
         true
     }
 
-    async fn write(&self, batch: &[CallEvent]) -> Result<(), store::StoreError> {
+    /// Whether the call is still this node's.
+    async fn write(&self, batch: &[CallEvent]) -> Result<bool, store::StoreError> {
+        let (node, now) = (&self.app.settings.node, self.app.ambient.now());
         let mut tx = OrgTx::begin(&self.app.db, self.org_id).await?;
-        store::calls::events::append(&mut tx, self.call_id, batch, self.app.ambient.now()).await?;
-        tx.commit().await
+        let ours = store::calls::events::append_as(&mut tx, self.call_id, node, batch, now).await?;
+        tx.commit().await?;
+        Ok(ours)
     }
 
     async fn finish(mut self) -> usize {

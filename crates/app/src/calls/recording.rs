@@ -3,11 +3,13 @@
 //! Every block is on disk about a second after it was heard. The header is only made true at the end; when
 //! the process dies first, the next start mends it from the file's length, so nothing that was written is lost.
 
+use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 
 use domain::ids::{CallId, OrgId};
-use tokio::fs::{File, OpenOptions};
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use provider_traits::objects::Objects;
+use tokio::fs::OpenOptions;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use voice::call::StereoBlock;
 
@@ -15,6 +17,10 @@ use crate::error::AppError;
 
 /// Samples per millisecond and channel.
 const SAMPLES_PER_MS: u64 = 8;
+/// Bytes per millisecond: two channels of 16 bits.
+const BYTES_PER_MS: u64 = SAMPLES_PER_MS * 4;
+/// How much of a stored part is read at once.
+const JOIN_BYTES: u64 = 1 << 20;
 /// Longest silence that is filled in at once; a jump beyond it is a broken clock, not a pause.
 const MAX_GAP_MS: u64 = 10 * 60 * 1_000;
 
@@ -58,7 +64,54 @@ impl Spool {
             .collect())
     }
 
-    /// Writes the blocks of a call until the channel closes.
+    /// Whether something of a call was recorded here.
+    #[must_use]
+    pub(crate) fn has(&self, org_id: OrgId, call_id: CallId) -> bool {
+        self.path(org_id, call_id).exists()
+    }
+
+    /// Fills in from a stored part of the call's recording what is silent in the file. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the disk or the object storage refuses.
+    pub(crate) async fn join(
+        &self,
+        org_id: OrgId,
+        call_id: CallId,
+        objects: &dyn Objects,
+        key: &str,
+        bytes: u64,
+    ) -> Result<(), AppError> {
+        let path = self.path(org_id, call_id);
+        let failed = |error: &std::io::Error| AppError::spool("join the recording", &path, error);
+        let mut file =
+            OpenOptions::new().read(true).write(true).open(&path).await.map_err(|error| failed(&error))?;
+        let mut at = audio::wav::HEADER_BYTES as u64;
+        while at < bytes {
+            let theirs = objects.read(key, at..bytes.min(at + JOIN_BYTES)).await?;
+            let mut ours = vec![0; theirs.len()];
+            file.seek(SeekFrom::Start(at)).await.map_err(|error| failed(&error))?;
+            let mut have = 0;
+            while have < ours.len() {
+                match file.read(&mut ours[have..]).await.map_err(|error| failed(&error))? {
+                    0 => break,
+                    more => have += more,
+                }
+            }
+            for (our, their) in ours.chunks_exact_mut(2).zip(theirs.chunks_exact(2)) {
+                if our == [0, 0] {
+                    our.copy_from_slice(their);
+                }
+            }
+            file.seek(SeekFrom::Start(at)).await.map_err(|error| failed(&error))?;
+            file.write_all(&ours).await.map_err(|error| failed(&error))?;
+            at += theirs.len().max(1) as u64;
+        }
+        file.flush().await.map_err(|error| failed(&error))
+    }
+
+    /// Writes the blocks of a call until the channel closes, behind what is there already: a call that goes on where it
+    /// was before has one file.
     ///
     /// # Errors
     /// When the disk refuses. The call itself must go on without its recording.
@@ -70,10 +123,21 @@ impl Spool {
     ) -> Result<(), AppError> {
         let path = self.path(org_id, call_id);
         let failed = |error: &std::io::Error| AppError::spool("write the recording", &path, error);
-        let mut file = File::create(&path).await.map_err(|error| failed(&error))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .await
+            .map_err(|error| failed(&error))?;
         let header = audio::wav::recording::initial_header();
         file.write_all(&header).await.map_err(|error| failed(&error))?;
-        let mut written_ms = 0u64;
+        let length = file.metadata().await.map_err(|error| failed(&error))?.len();
+        let mut written_ms = length.saturating_sub(header.len() as u64) / BYTES_PER_MS;
+        // The last block of a process that died may be torn.
+        let whole = header.len() as u64 + written_ms * BYTES_PER_MS;
+        file.set_len(whole).await.map_err(|error| failed(&error))?;
+        file.seek(SeekFrom::Start(whole)).await.map_err(|error| failed(&error))?;
         let mut bytes = Vec::with_capacity(64 * 1024);
         while let Some(block) = blocks.recv().await {
             bytes.clear();

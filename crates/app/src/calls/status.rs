@@ -12,6 +12,8 @@ use store::tx::{OrgTx, SystemTx};
 use store::webhook_receipts::{self, Claim};
 use voice::call::Outcome;
 
+use crate::calls::resume::Ended;
+use crate::calls::sweep;
 use crate::error::AppError;
 use crate::runtime::App;
 use crate::webhooks;
@@ -63,6 +65,11 @@ pub enum AfterStream {
         /// Shown to the person: the business's own number.
         caller_id: Option<String>,
     },
+    /// The conversation is not over: connect another stream.
+    Connect {
+        /// The one-time ticket that the stream must show.
+        ticket: String,
+    },
     /// The stream broke: apologise and take a message.
     Speak {
         /// The words.
@@ -103,8 +110,18 @@ impl App {
             duration_s: update.duration_s,
             at: self.ambient.now(),
         };
-        store::calls::life::update_status(&mut tx, call_id, report).await?;
-        Ok(tx.commit().await?)
+        let has_changed = store::calls::life::update_status(&mut tx, call_id, report).await?;
+        let left = store::calls::life::hold(&mut tx, call_id).await?;
+        tx.commit().await?;
+        if has_changed
+            && status.is_terminal()
+            && left.left_because.is_some()
+            && left.finalized_at.is_none()
+            && let Err(error) = sweep::promise(&self.db, &[(org_id, call_id)]).await
+        {
+            tracing::warn!(call.id = %call_id, %error, "a call that nobody has is finished by the next sweep");
+        }
+        Ok(())
     }
 
     /// Decides what follows when a call's stream is over.
@@ -126,17 +143,19 @@ impl App {
             let caller_id = store::calls::get(&mut tx, call_id).await.ok().map(|call| call.to_number);
             return Ok(AfterStream::Dial { to, caller_id });
         }
-        let mut tx = OrgTx::begin(&self.db, org_id).await?;
-        let call = store::calls::get(&mut tx, call_id).await?;
-        Ok(match call.end_reason {
-            Some(
-                EndReason::ConnectionLost
-                | EndReason::InternalError
-                | EndReason::ProcessDied
-                | EndReason::ServerStopped,
-            )
-            | None => broken(),
-            Some(_) => AfterStream::HangUp,
+        Ok(match self.settle_stream(org_id, call_id, call_sid).await? {
+            Ended::GoesOn { ticket } => AfterStream::Connect { ticket },
+            Ended::GivenUp
+            | Ended::Over(
+                Some(
+                    EndReason::ConnectionLost
+                    | EndReason::InternalError
+                    | EndReason::ProcessDied
+                    | EndReason::ServerStopped,
+                )
+                | None,
+            ) => broken(),
+            Ended::Over(Some(_)) => AfterStream::HangUp,
         })
     }
 

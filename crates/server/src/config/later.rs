@@ -15,8 +15,6 @@ const fn later(env: &'static str, meaning: &'static str) -> Later {
 
 /// In the order of the documents.
 pub(super) const LATER: &[Later] = &[
-    later("REDIS_URL", "sessions, bus and limits shared between nodes"),
-    later("REDIS_HEALTH_CHECK_INTERVAL", "seconds between checks of Redis"),
     later("SESSION_SECRET", "signs browser sessions; this version's sessions are random and need no secret"),
     later("ELEVENLABS_API_KEY", "ElevenLabs agents, voice and transcriber"),
     later("ELEVENLABS_AGENT_ID", "the ElevenLabs agent of a new installation"),

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, SiteUrl, SiteUrls,
+    DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl, SiteUrl, SiteUrls,
     SocketUrl, StorageProvider, SttOrder, TtsOrder, TwilioAccountSid,
 };
 use super::value::SettingValue;
@@ -43,8 +43,29 @@ settings! {
         refuse_unknown_hosts: bool = "false";
         /// Other origins whose pages may call the API from a browser.
         cors_origins: SiteUrls = "";
-        /// How long a server that is told to stop waits for the calls in progress before it ends them.
+        /// A server that is told to stop takes no new calls, and lets those in progress go on for so long. Then it
+        /// hands them over, when another node is there.
+        drain_within: Duration = "20s", within "0s" "2h";
+        /// How long calls may go on after that when there is no other node; then the agent says goodbye.
+        goodbye_within: Duration = "10s", within "0s" "2h";
+        /// How long a server that is told to stop waits for the goodbyes before it cuts the calls off.
         drain_timeout: Duration = "5m", within "0s" "2h";
+    }
+
+    /// Redis, in which several nodes share what is needed to go on with each other's calls. Without it they share only
+    /// PostgreSQL, which is enough: a call then loses its last quarter of a second.
+    Redis in "redis", prefix "redis." {
+        /// Where it is. Not set means there is none.
+        url: Option<RedisUrl> = "", env "REDIS_URL";
+        /// How often it is asked how it is when nobody needs it.
+        health_check_interval: Duration = "5s", env "REDIS_HEALTH_CHECK_INTERVAL", within "1s" "10m";
+    }
+
+    /// Calls whose stream or node was lost.
+    Sessions in "sessions", prefix "sessions." {
+        /// How long the caller may take to come back; then the call's record is closed. The carrier asks within a
+        /// second or two what follows.
+        resume_within: Duration = "15s", within "1s" "10m";
     }
 
     /// The database.
@@ -217,6 +238,10 @@ pub struct Config {
     pub server: Server,
     /// The database.
     pub database: Database,
+    /// Redis.
+    pub redis: Redis,
+    /// Calls whose stream or node was lost.
+    pub sessions: Sessions,
     /// The live audio of calls.
     pub media: Media,
     /// Secrets of the installation itself.
@@ -242,11 +267,13 @@ pub struct Config {
 impl Config {
     /// The sections in the order of the documents.
     #[must_use]
-    pub fn sections() -> [Section; 13] {
+    pub fn sections() -> [Section; 15] {
         [
             General::SECTION,
             Server::SECTION,
             Database::SECTION,
+            Redis::SECTION,
+            Sessions::SECTION,
             Media::SECTION,
             Secrets::SECTION,
             Twilio::SECTION,
@@ -281,6 +308,8 @@ impl Config {
         let general = General::read(values, problems);
         let server = Server::read(values, problems);
         let database = Database::read(values, problems);
+        let redis = Redis::read(values, problems);
+        let sessions = Sessions::read(values, problems);
         let media = Media::read(values, problems);
         let secrets = Secrets::read(values, problems);
         let twilio = Twilio::read(values, problems);
@@ -295,6 +324,8 @@ impl Config {
             general: general?,
             server: server?,
             database: database?,
+            redis: redis?,
+            sessions: sessions?,
             media: media?,
             secrets: secrets?,
             twilio: twilio?,

@@ -165,9 +165,9 @@ fn contradictions_stop_the_start() {
 
 #[test]
 fn names_of_older_documents_are_accepted_and_noted() {
-    let loaded = loaded(&with_environment(&[("REDIS_URL", "redis://localhost")]));
+    let loaded = loaded(&with_environment(&[("SMTP_URL", "smtp://localhost")]));
     assert_eq!(loaded.notes().len(), 1);
-    assert!(loaded.notes()[0].contains("REDIS_URL is set but has no effect"));
+    assert!(loaded.notes()[0].contains("SMTP_URL is set but has no effect"));
     assert!(!loaded.notes()[0].contains("localhost"));
 }
 

@@ -193,6 +193,24 @@ impl SettingValue for ExtraHeaders {
     }
 }
 
+/// A Redis connection string. It may hold a password, so all of it is a secret.
+#[derive(Debug, Clone)]
+pub struct RedisUrl(pub SecretString);
+
+impl SettingValue for RedisUrl {
+    const SHAPE: Shape = Shape::Text;
+    const SECRET: bool = true;
+
+    fn allowed() -> String {
+        "redis://user:password@host:port/number, rediss://… (encrypted) or redis+unix:///path".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let known = ["redis://", "rediss://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme));
+        (known && reqwest::Url::parse(text).is_ok()).then(|| Self(SecretString::from(text)))
+    }
+}
+
 /// A list of site addresses; may be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteUrls(pub Vec<SiteUrl>);

@@ -6,6 +6,7 @@ pub mod machine;
 pub mod realtime;
 pub mod secrets;
 pub mod server;
+pub mod sessions;
 pub mod simulation;
 pub mod speech;
 pub mod studio;

@@ -27,11 +27,15 @@ use tokio_util::task::TaskTracker;
 use super::listener::ConnectionLimits;
 use super::machine::ThisMachine;
 use super::secrets;
+use super::sessions;
 use super::speech::Speech;
 use crate::config::Config;
 
 /// What tells this process's calls from those of earlier processes and other nodes.
 const NODE_FILE: &str = "node";
+
+/// How long calls may take to come to a quiet moment and be left: a call waits at most 8 s for one.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(15);
 
 /// A server that answers.
 pub struct RunningServer {
@@ -66,6 +70,23 @@ pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 /// # Errors
 /// When a folder can't be made or a part refuses its settings.
 pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyhow::Result<RunningServer> {
+    let tasks = TaskTracker::new();
+    let speech = Speech::of(config, &tasks);
+    start_with(config, db, listener, speech, tasks).await
+}
+
+/// As [`start`], with speech of the caller's choice, whose tasks are on `tasks`.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(
+    config: &Config,
+    db: Database,
+    listener: TcpListener,
+    speech: Speech,
+    tasks: TaskTracker,
+) -> anyhow::Result<RunningServer> {
+    let speech = Arc::new(speech);
     let address = listener.local_addr().context("the listener has no address")?;
     let public_url = config
         .server
@@ -74,8 +95,6 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
         .map_or_else(|| format!("http://localhost:{}", address.port()), |url| url.as_str().to_owned());
     let drain = CancellationToken::new();
     let stop_listening = CancellationToken::new();
-    let tasks = TaskTracker::new();
-    let speech = Arc::new(Speech::of(config, &tasks));
     for missing in speech.missing() {
         tracing::warn!("{missing}");
     }
@@ -108,13 +127,15 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
             ticket_ttl: config.media.ticket_ttl,
             max_calls: config.limits.calls,
             max_call_minutes: u32::try_from(config.media.max_call.as_secs() / 60).unwrap_or(60).max(1),
+            resume_within: config.sessions.resume_within,
         },
+        sessions: sessions::open(config)?,
         drain: drain.clone(),
     })?;
     let edge = VoiceEdge::new(
         Arc::clone(&app) as Arc<dyn api::voice::desk::CallDesk>,
         voice_settings(config, &public_url)?,
-        drain.clone(),
+        app.stopping.clone(),
         tasks.clone(),
     );
     let settings = ApiSettings {
@@ -147,6 +168,9 @@ pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyh
     });
     tasks.spawn(Arc::clone(&app).sweep_calls());
     tasks.spawn(Arc::clone(&app).deliver_webhooks());
+    tasks.spawn(Arc::clone(&app).stay_known(stop_listening.clone()));
+    let (sessions, stop) = (Arc::clone(&app.sessions), stop_listening.clone());
+    tasks.spawn(async move { sessions.watch(stop).await });
     tasks.spawn(Arc::clone(&app).keep_count_of_requests(stop_listening.clone()));
     let connections = ConnectionLimits {
         connections: config.limits.connections,
@@ -246,16 +270,40 @@ impl RunningServer {
         format!("http://{host}:{}", self.address.port())
     }
 
+    /// Takes no new calls and lets those in progress go on for a while. Those that are not over then go on at another
+    /// node, or, when there is none, a while longer here. Returns when no calls are left, or their time is up: then
+    /// [`RunningServer::stop`].
+    pub async fn drain(&self, drain_within: Duration, goodbye_within: Duration) {
+        self.app.stopping.cancel();
+        if tokio::time::timeout(drain_within, self.calls_are_over()).await.is_ok() {
+            return;
+        }
+        let calls = self.app.active_calls();
+        if self.app.another_node_is_there().await {
+            tracing::info!(calls, "calls in progress are handed over to another node");
+            self.app.hand_calls_over();
+            if tokio::time::timeout(HAND_OVER_WITHIN, self.calls_are_over()).await.is_err() {
+                tracing::warn!(calls = self.app.active_calls(), "some calls could not be handed over");
+            }
+        } else {
+            tracing::info!(calls, "there is no other node that could go on with the calls in progress");
+            // An error means that they go on: the agents say goodbye.
+            let _late = tokio::time::timeout(goodbye_within, self.calls_are_over()).await;
+        }
+    }
+
+    async fn calls_are_over(&self) {
+        while self.app.active_calls() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Takes no new calls, lets those in progress say goodbye, then stops everything. Whatever is not done after
     /// `patience` is cut off; its record is completed at the next start.
     pub async fn stop(self, patience: Duration) {
+        self.app.stopping.cancel();
         self.drain.cancel();
-        let calls_over = async {
-            while self.app.active_calls() > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        if tokio::time::timeout(patience, calls_over).await.is_err() {
+        if tokio::time::timeout(patience, self.calls_are_over()).await.is_err() {
             tracing::warn!(calls = self.app.active_calls(), "calls are cut off: they took too long to end");
         }
         self.stop_listening.cancel();

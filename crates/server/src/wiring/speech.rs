@@ -87,6 +87,16 @@ impl Speech {
         }
     }
 
+    /// Speech of the given parts, with nothing rendered in advance.
+    #[must_use]
+    pub fn of_parts(
+        stt: Arc<dyn SpeechToText>,
+        tts: Arc<dyn TextToSpeech>,
+        vad: Arc<dyn VoiceScorerFactory>,
+    ) -> Self {
+        Self { stt, tts, vad, caches: Vec::new(), missing: Vec::new(), providers: Vec::new() }
+    }
+
     /// Renders the sentences that every agent of this process says: fillers and prompts first, they can't wait.
     /// Takes some seconds; calls may be taken meanwhile.
     pub async fn prerender(&self) {

@@ -18,7 +18,8 @@ struct Demonstration {
 impl Demonstration {
     fn start(data_dir: &Path, script: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_studioconnect"))
-            .args(["demo", "--port", "0", "--data-dir"])
+            // Nobody comes back to this call, and nobody waits for it.
+            .args(["--set", "sessions.resume_within=1s", "demo", "--port", "0", "--data-dir"])
             .arg(data_dir)
             .arg("--script")
             .arg(script)

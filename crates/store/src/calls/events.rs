@@ -22,17 +22,8 @@ pub async fn append(
     events: &[CallEvent],
     recorded_at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let Columns { seqs, times, bodies } = Columns::of(events)?;
     let (conn, org_id) = tx.parts();
-    let mut seqs = Vec::with_capacity(events.len());
-    let mut times = Vec::with_capacity(events.len());
-    let mut bodies = Vec::with_capacity(events.len());
-    for event in events {
-        seqs.push(
-            i32::try_from(event.seq).map_err(|_| StoreError::bug("a call has more events than can be"))?,
-        );
-        times.push(i64::try_from(event.at_ms).map_err(|_| StoreError::bug("a call is longer than can be"))?);
-        bodies.push(text::to_json(event)?);
-    }
     sqlx::query!(
         r#"INSERT INTO call_events (org_id, call_id, seq, at_ms, recorded_at, event)
            SELECT $1, $2, seq, at_ms, $3, event
@@ -48,6 +39,69 @@ pub async fn append(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// As [`append`], while the call is this node's. Returns `false`, and writes nothing, when another one has gone on with
+/// it: its entries have the numbers that these have.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn append_as(
+    tx: &mut OrgTx,
+    call_id: CallId,
+    node: &str,
+    events: &[CallEvent],
+    recorded_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let Columns { seqs, times, bodies } = Columns::of(events)?;
+    let (conn, org_id) = tx.parts();
+    Ok(sqlx::query_scalar!(
+        r#"WITH ours AS (
+               SELECT 1 FROM calls WHERE org_id = $1 AND id = $2 AND node = $7 FOR SHARE
+           ), added AS (
+               INSERT INTO call_events (org_id, call_id, seq, at_ms, recorded_at, event)
+               SELECT $1, $2, seq, at_ms, $3, event
+               FROM UNNEST($4::integer[], $5::bigint[], $6::jsonb[]) AS entry (seq, at_ms, event), ours
+               ON CONFLICT ON CONSTRAINT call_events_pkey DO NOTHING
+           )
+           SELECT EXISTS (SELECT FROM ours) AS "ours!""#,
+        org_id,
+        call_id.0,
+        recorded_at,
+        &seqs,
+        &times,
+        &bodies,
+        node,
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Events as the columns of a statement.
+struct Columns {
+    seqs: Vec<i32>,
+    times: Vec<i64>,
+    bodies: Vec<serde_json::Value>,
+}
+
+impl Columns {
+    fn of(events: &[CallEvent]) -> Result<Self, StoreError> {
+        let mut columns = Self {
+            seqs: Vec::with_capacity(events.len()),
+            times: Vec::with_capacity(events.len()),
+            bodies: Vec::with_capacity(events.len()),
+        };
+        for event in events {
+            columns.seqs.push(
+                i32::try_from(event.seq).map_err(|_| StoreError::bug("a call has more events than can be"))?,
+            );
+            columns
+                .times
+                .push(i64::try_from(event.at_ms).map_err(|_| StoreError::bug("a call is longer than can be"))?);
+            columns.bodies.push(text::to_json(event)?);
+        }
+        Ok(columns)
+    }
 }
 
 /// Events of a call in order, from `from_seq` on, at most 5,000.

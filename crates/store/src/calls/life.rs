@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::{AgentId, CallId, ClientId, LeadId, NumberId, OrgId};
+use serde::{Deserialize, Serialize};
 
 use super::CallStatus;
 use crate::error::StoreError;
@@ -91,7 +92,28 @@ pub async fn find_by_sid(tx: &mut SystemTx, call_sid: &str) -> Result<Option<(Or
     Ok(found.map(|row| (OrgId(row.org_id), CallId(row.id))))
 }
 
-/// The conversation begins on this node. Says no when the call is over already.
+/// How a call was when a node took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Why the node before let go of it, if one did.
+    pub left_because: Option<LeftBecause>,
+    /// The last sign of life of the node before.
+    pub heartbeat_at: Option<DateTime<Utc>>,
+    /// How often it went on with a new stream.
+    pub resumptions: u32,
+}
+
+/// Why a node let go of a call that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftBecause {
+    /// The media stream broke.
+    ConnectionLost,
+    /// The node was told to stop, and another one was there.
+    HandedOver,
+}
+
+/// The conversation begins, or goes on, on this node. `None` when the call is over already.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -100,23 +122,145 @@ pub async fn mark_answered(
     id: CallId,
     node: &str,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Taken>, StoreError> {
     let (conn, org_id) = tx.parts();
-    let done = sqlx::query!(
-        r#"UPDATE calls
+    let taken = sqlx::query!(
+        r#"WITH before AS (
+               SELECT org_id, id, left_because, heartbeat_at, resumptions
+               FROM calls
+               WHERE org_id = $1 AND id = $2 AND status IN ('ringing', 'in_progress') AND finalized_at IS NULL
+               FOR UPDATE
+           )
+           UPDATE calls
            SET status = 'in_progress',
                answered_at = COALESCE(answered_at, $4),
                node = $3,
-               heartbeat_at = $4
-           WHERE org_id = $1 AND id = $2 AND status IN ('ringing', 'in_progress') AND finalized_at IS NULL"#,
+               heartbeat_at = $4,
+               left_because = NULL
+           FROM before
+           WHERE calls.org_id = before.org_id AND calls.id = before.id
+           RETURNING before.left_because, before.heartbeat_at, before.resumptions"#,
         org_id,
         id.0,
         node,
         now,
     )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = taken else { return Ok(None) };
+    Ok(Some(Taken {
+        left_because: row.left_because.as_deref().map(text::decode).transpose()?,
+        heartbeat_at: row.heartbeat_at,
+        resumptions: row.resumptions.unsigned_abs(),
+    }))
+}
+
+/// Where a call is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Where it stands.
+    pub status: CallStatus,
+    /// The node that has it, or had it last.
+    pub node: Option<String>,
+    /// When it came in.
+    pub started_at: DateTime<Utc>,
+    /// The node's last sign of life.
+    pub heartbeat_at: Option<DateTime<Utc>>,
+    /// Why the node let go of it, if it did.
+    pub left_because: Option<LeftBecause>,
+    /// When its record was closed.
+    pub finalized_at: Option<DateTime<Utc>>,
+    /// How often it went on with a new stream.
+    pub resumptions: u32,
+}
+
+/// Where a call is. The row is held until the transaction ends: nobody takes it, leaves it or closes it meanwhile.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn hold(tx: &mut OrgTx, id: CallId) -> Result<Whereabouts, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let row = sqlx::query!(
+        r#"SELECT status, node, started_at, heartbeat_at, left_because, finalized_at, resumptions
+           FROM calls
+           WHERE org_id = $1 AND id = $2
+           FOR UPDATE"#,
+        org_id,
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::NotFound { noun: "call" })?;
+    Ok(Whereabouts {
+        status: text::decode(&row.status)?,
+        node: row.node,
+        started_at: row.started_at,
+        heartbeat_at: row.heartbeat_at,
+        left_because: row.left_because.as_deref().map(text::decode).transpose()?,
+        finalized_at: row.finalized_at,
+        resumptions: row.resumptions.unsigned_abs(),
+    })
+}
+
+/// Takes a call that lost its stream, to go on with it: at most `most` times, and never one that is over or that only
+/// leaves a message. Returns how often it was taken so far, this time included.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn claim_resumption(
+    tx: &mut OrgTx,
+    id: CallId,
+    node: &str,
+    most: u32,
+    now: DateTime<Utc>,
+) -> Result<Option<u32>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let claimed = sqlx::query_scalar!(
+        r#"UPDATE calls
+           SET resumptions = resumptions + 1, node = $3, heartbeat_at = $5
+           WHERE org_id = $1
+             AND id = $2
+             AND status IN ('ringing', 'in_progress')
+             AND finalized_at IS NULL
+             AND handling = 'agent'
+             AND resumptions < $4
+           RETURNING resumptions"#,
+        org_id,
+        id.0,
+        node,
+        i32::try_from(most).unwrap_or(i32::MAX),
+        now,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(claimed.map(i32::unsigned_abs))
+}
+
+/// Lets go of a call that is not over, for another node or another stream to go on with. Changes nothing when the call
+/// is another node's by now.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn leave(
+    tx: &mut OrgTx,
+    id: CallId,
+    node: &str,
+    because: LeftBecause,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        r#"UPDATE calls SET left_because = $4, heartbeat_at = $5
+           WHERE org_id = $1 AND id = $2 AND node = $3 AND finalized_at IS NULL"#,
+        org_id,
+        id.0,
+        node,
+        text::encode(&because)?,
+        now,
+    )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
 /// What a status callback says.
@@ -232,7 +376,7 @@ pub async fn flag_urgent(tx: &mut OrgTx, id: CallId, score: u8, reason: &str) ->
     if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
 }
 
-/// Says that a node still carries these calls.
+/// Says that a node still carries these calls. Returns how many of them are still its own.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -241,9 +385,9 @@ pub async fn heartbeat(
     node: &str,
     calls: &[CallId],
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let ids: Vec<uuid::Uuid> = calls.iter().map(|id| id.0).collect();
-    sqlx::query!(
+    let done = sqlx::query!(
         "UPDATE calls SET heartbeat_at = $3 WHERE node = $1 AND id = ANY($2) AND finalized_at IS NULL",
         node,
         &ids,
@@ -251,7 +395,7 @@ pub async fn heartbeat(
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// A call whose record was never finished.
@@ -269,25 +413,38 @@ pub struct Unfinished {
     pub heartbeat_at: Option<DateTime<Utc>>,
 }
 
-/// Calls without a finished record whose last sign of life is older than `silent_since`, or that were carried
-/// by `reborn`: the name of a node that has just started and so carries none.
+/// Since when a call must have been silent to count as lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Silence<'a> {
+    /// For calls of any node: their heartbeat may be late.
+    pub since: DateTime<Utc>,
+    /// A node that knows which calls it carries.
+    pub node: &'a str,
+    /// For calls of that node.
+    pub of_node_since: DateTime<Utc>,
+}
+
+/// Calls without a finished record that have been silent for too long, or whose caller is gone while no node has them.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn list_unfinished(
     tx: &mut SystemTx,
-    silent_since: DateTime<Utc>,
-    reborn: Option<&str>,
+    silence: Silence<'_>,
     limit: u32,
 ) -> Result<Vec<Unfinished>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT org_id, id, node, started_at, heartbeat_at
            FROM calls
-           WHERE finalized_at IS NULL AND (COALESCE(heartbeat_at, started_at) < $1 OR node = $2)
+           WHERE finalized_at IS NULL
+             AND (COALESCE(heartbeat_at, started_at) < $1
+                  OR (node = $2 AND heartbeat_at < $3)
+                  OR (left_because IS NOT NULL AND status NOT IN ('ringing', 'in_progress')))
            ORDER BY started_at
-           LIMIT $3"#,
-        silent_since,
-        reborn,
+           LIMIT $4"#,
+        silence.since,
+        silence.node,
+        silence.of_node_since,
         i64::from(limit.clamp(1, 1_000)),
     )
     .fetch_all(tx.conn())

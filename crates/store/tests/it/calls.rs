@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use domain::call_log::{CallEvent, EndReason, EventKind, LatencyParts};
 use domain::ids::{CallId, ClientId, ToolCallId, TurnId};
 use store::calls::finalize::{self, Outcome};
-use store::calls::life::{self, StatusReport};
+use store::calls::life::{self, LeftBecause, StatusReport};
 use store::calls::turns::{self, ToolCall, Turn, TurnKind};
 use store::calls::{self, CallFilter, CallSort, CallStatus, events};
 use store::clients::ClientFacts;
 use store::page::{Span, Wanted};
-use store::{StoreError, clients};
+use store::{StoreError, clients, nodes};
 
 use crate::agency::{Agency, id, incoming, minute, open};
 
@@ -89,9 +89,9 @@ async fn a_call_that_is_over_is_not_answered_again() {
     let agency = open().await;
     let call = agency.call(7, minute(1)).await;
     let mut tx = agency.tx().await;
-    assert!(life::mark_answered(&mut tx, call, "node-1", minute(2)).await.expect("an answer"));
+    assert!(life::mark_answered(&mut tx, call, "node-1", minute(2)).await.expect("an answer").is_some());
     life::update_status(&mut tx, call, report(CallStatus::Completed, Some(3))).await.expect("a report");
-    assert!(!life::mark_answered(&mut tx, call, "node-1", minute(3)).await.expect("no answer"));
+    assert!(life::mark_answered(&mut tx, call, "node-1", minute(3)).await.expect("no answer").is_none());
     let stored = calls::get(&mut tx, call).await.expect("the call");
     assert_eq!(stored.answered_at, Some(minute(2)));
     assert_eq!(stored.ended_at, Some(minute(5)));
@@ -265,13 +265,66 @@ async fn recovery_finds_silent_calls_and_those_of_a_reborn_node() {
     let mut tx = agency.system_tx().await;
     life::heartbeat(&mut tx, "a", &[alive], minute(20)).await.expect("a heartbeat");
     life::heartbeat(&mut tx, "b", &[reborn], minute(20)).await.expect("a heartbeat");
-    let found = life::list_unfinished(&mut tx, minute(20) - TimeDelta::seconds(30), Some("b"), 10)
-        .await
-        .expect("the unfinished");
+    let silence = life::Silence {
+        since: minute(20) - TimeDelta::seconds(30),
+        node: "b",
+        of_node_since: minute(20) + TimeDelta::seconds(1),
+    };
+    let found = life::list_unfinished(&mut tx, silence, 10).await.expect("the unfinished");
     let mut ids: Vec<CallId> = found.iter().map(|call| call.call_id).collect();
     ids.sort_unstable();
     assert_eq!(ids, [silent, reborn]);
     assert!(found.iter().all(|call| call.org_id == agency.aurora));
+}
+
+#[tokio::test]
+async fn a_node_that_was_given_up_writes_nothing_more_and_a_call_is_taken_so_often() {
+    let agency = open().await;
+    let call = agency.call(7, minute(1)).await;
+    let entry = |seq| CallEvent { seq, at_ms: 0, kind: EventKind::SpeechStarted };
+    let mut tx = agency.tx().await;
+    life::mark_answered(&mut tx, call, "a", minute(1)).await.expect("an answer").expect("taken");
+    assert!(events::append_as(&mut tx, call, "a", &[entry(0)], minute(1)).await.expect("writing"));
+    life::leave(&mut tx, call, "a", LeftBecause::HandedOver, minute(1)).await.expect("leaving");
+    for count in 1..=2 {
+        let claimed = life::claim_resumption(&mut tx, call, "b", 2, minute(2)).await.expect("claiming");
+        assert_eq!(claimed, Some(count));
+    }
+    assert_eq!(life::claim_resumption(&mut tx, call, "b", 2, minute(2)).await.expect("claiming"), None);
+    let taken = life::mark_answered(&mut tx, call, "b", minute(2)).await.expect("taking").expect("taken");
+    assert_eq!((taken.left_because, taken.resumptions), (Some(LeftBecause::HandedOver), 2));
+    let late = events::append_as(&mut tx, call, "a", &[entry(1)], minute(2)).await.expect("writing");
+    assert!(!late, "the call is not this node's any more");
+    life::leave(&mut tx, call, "a", LeftBecause::ConnectionLost, minute(2)).await.expect("leaving");
+    assert_eq!(life::hold(&mut tx, call).await.expect("the call").left_because, None);
+    assert_eq!(events::list(&mut tx, call, 0, 10).await.expect("events").len(), 1);
+    tx.commit().await.expect("a commit");
+    let mut tx = agency.system_tx().await;
+    assert_eq!(life::heartbeat(&mut tx, "a", &[call], minute(3)).await.expect("a heartbeat"), 0);
+}
+
+#[tokio::test]
+async fn a_node_is_present_while_its_connection_stands() {
+    let agency = open().await;
+    let mut tx = agency.system_tx().await;
+    assert!(!nodes::is_present(&mut tx, "a").await.expect("asking"));
+    drop(tx);
+    let presence = nodes::Presence::show(&agency.db, "a").await.expect("showing").expect("the only one");
+    assert!(nodes::Presence::show(&agency.db, "a").await.expect("showing").is_none());
+    let mut tx = agency.system_tx().await;
+    assert!(nodes::is_present(&mut tx, "a").await.expect("asking"));
+    assert!(!nodes::is_present(&mut tx, "b").await.expect("asking"));
+    drop(tx);
+    presence.hide().await;
+    // The server takes a moment to end a session.
+    for _ in 0..500 {
+        let mut tx = agency.system_tx().await;
+        if !nodes::is_present(&mut tx, "a").await.expect("asking") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("a node that is gone seems present");
 }
 
 #[tokio::test]

@@ -1,0 +1,97 @@
+//! Keeps what is needed to go on with a call elsewhere, while the call runs. The call never waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::call_log::ContinueCause;
+use domain::ids::{CallId, OrgId};
+use store::call_sessions::{CallSession, Kept, SessionStore as _};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use voice::call::CallState;
+
+use crate::calls::finish::HEARTBEAT_EVERY;
+use crate::runtime::App;
+
+/// A session is written at most so often; what is published in between is in the next one.
+const WRITE_EVERY: Duration = Duration::from_millis(200);
+
+/// The call whose session is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeping {
+    pub(crate) org_id: OrgId,
+    pub(crate) call_id: CallId,
+    pub(crate) call_sid: String,
+    pub(crate) resumptions: u32,
+}
+
+impl Keeping {
+    /// The session of a state.
+    pub(crate) fn session(
+        &self,
+        app: &App,
+        state: &CallState,
+        state_at: DateTime<Utc>,
+        left: Option<ContinueCause>,
+    ) -> CallSession {
+        CallSession {
+            org_id: self.org_id,
+            call_id: self.call_id,
+            call_sid: self.call_sid.clone(),
+            node: app.settings.node.clone(),
+            // A state is plain data: it is always JSON.
+            state: serde_json::to_value(state).unwrap_or_default(),
+            state_at,
+            heartbeat_at: app.ambient.now(),
+            resumptions: self.resumptions,
+            left,
+        }
+    }
+
+    /// Writes the session. Says whether the call is still this node's, as far as is known.
+    pub(crate) async fn write(&self, app: &App, session: &CallSession) -> bool {
+        match app.sessions.put(session).await {
+            Ok(Kept::Kept) => true,
+            Ok(Kept::Superseded) => false,
+            Err(error) => {
+                // The call can still go on elsewhere, from its log.
+                tracing::warn!(call.id = %self.call_id, %error, "a call's session could not be kept");
+                true
+            }
+        }
+    }
+
+    /// Keeps the session of a call: whenever its state changes, and as a sign of life. Ends when the call does; gives
+    /// the call up when another node has gone on with it.
+    pub(crate) async fn keep(
+        self,
+        app: Arc<App>,
+        mut states: watch::Receiver<CallState>,
+        stop: CancellationToken,
+        give_up: CancellationToken,
+    ) {
+        let mut state_at = app.ambient.now();
+        loop {
+            let state = states.borrow_and_update().clone();
+            let session = self.session(&app, &state, state_at, None);
+            if !self.write(&app, &session).await {
+                tracing::warn!(call.id = %self.call_id, "another node has gone on with a call of this one");
+                give_up.cancel();
+                return;
+            }
+            let pause = async {
+                tokio::time::sleep(WRITE_EVERY).await;
+                tokio::time::timeout(HEARTBEAT_EVERY, states.changed()).await
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = pause => match changed {
+                    Ok(Ok(())) => state_at = app.ambient.now(),
+                    Ok(Err(_gone)) => return,
+                    Err(_quiet) => {}
+                },
+            }
+        }
+    }
+}
