@@ -70,7 +70,7 @@ impl RedisSessions {
             .set_connection_timeout(Some(WITHIN))
             .set_response_timeout(Some(WITHIN));
         let made =
-            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(unavailable)?;
+            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| unavailable(&error))?;
         Ok(kept.insert(made).clone())
     }
 
@@ -79,7 +79,7 @@ impl RedisSessions {
         if answer.is_err() {
             *self.connection.lock().await = None;
         }
-        answer.map_err(unavailable)
+        answer.map_err(|error| unavailable(&error))
     }
 
     async fn ask<T: FromRedisValue>(&self, command: &::redis::Cmd) -> Result<T, SessionError> {
@@ -89,7 +89,7 @@ impl RedisSessions {
     }
 }
 
-fn unavailable(error: RedisError) -> SessionError {
+fn unavailable(error: &RedisError) -> SessionError {
     SessionError::Unavailable { reason: error.to_string() }
 }
 
