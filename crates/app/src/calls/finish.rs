@@ -37,12 +37,7 @@ pub(crate) enum Closer {
 ///
 /// # Errors
 /// What kept it from being done; it can be tried again.
-pub(crate) async fn close(
-    app: &App,
-    org_id: OrgId,
-    call_id: CallId,
-    closer: Closer,
-) -> Result<(), AppError> {
+pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Closer) -> Result<(), AppError> {
     // First, so that a record that is complete has its recording.
     store_recording(app, org_id, call_id).await?;
     let now = app.ambient.now();

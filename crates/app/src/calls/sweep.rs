@@ -162,7 +162,9 @@ impl App {
             let settled = answering_since.elapsed() >= 3 * HEARTBEAT_EVERY;
             match self.sweep(settled).await {
                 Ok(0) => {}
-                Ok(found) => tracing::warn!(calls = found, "calls of a process that died are being completed"),
+                Ok(found) => {
+                    tracing::warn!(calls = found, "calls of a process that died are being completed")
+                }
                 Err(error) => tracing::warn!(%error, "lost calls could not be looked for"),
             }
             if sessions_swept.elapsed() >= SWEEP_SESSIONS_EVERY {

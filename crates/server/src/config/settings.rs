@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl, SiteUrl, SiteUrls,
-    SocketUrl, StorageProvider, SttOrder, TtsOrder, TwilioAccountSid,
+    DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl, SiteUrl,
+    SiteUrls, SocketUrl, StorageProvider, SttOrder, TtsOrder, TwilioAccountSid,
 };
 use super::value::SettingValue;
 

@@ -157,7 +157,10 @@ impl FailoverSessions {
     }
 
     /// Asks the shared store, when there is one and it is not known to be away. A failure is noted.
-    async fn ask<T, F>(&self, request: impl FnOnce(Arc<dyn SessionStore>) -> F) -> Option<Result<T, SessionError>>
+    async fn ask<T, F>(
+        &self,
+        request: impl FnOnce(Arc<dyn SessionStore>) -> F,
+    ) -> Option<Result<T, SessionError>>
     where
         F: Future<Output = Result<T, SessionError>>,
     {

@@ -53,12 +53,7 @@ impl RedisSessions {
     pub fn open(url: &SecretString) -> Result<Self, SessionError> {
         let client = Client::open(url.expose_secret())
             .map_err(|error| SessionError::Address { reason: error.category().to_owned() })?;
-        Ok(Self {
-            client,
-            connection: Mutex::new(None),
-            put: Script::new(PUT),
-            delete: Script::new(DELETE),
-        })
+        Ok(Self { client, connection: Mutex::new(None), put: Script::new(PUT), delete: Script::new(DELETE) })
     }
 
     async fn connection(&self) -> Result<MultiplexedConnection, SessionError> {
@@ -69,8 +64,11 @@ impl RedisSessions {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(WITHIN))
             .set_response_timeout(Some(WITHIN));
-        let made =
-            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| unavailable(&error))?;
+        let made = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|error| unavailable(&error))?;
         Ok(kept.insert(made).clone())
     }
 

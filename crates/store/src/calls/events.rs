@@ -93,11 +93,12 @@ impl Columns {
         };
         for event in events {
             columns.seqs.push(
-                i32::try_from(event.seq).map_err(|_| StoreError::bug("a call has more events than can be"))?,
+                i32::try_from(event.seq)
+                    .map_err(|_| StoreError::bug("a call has more events than can be"))?,
             );
-            columns
-                .times
-                .push(i64::try_from(event.at_ms).map_err(|_| StoreError::bug("a call is longer than can be"))?);
+            columns.times.push(
+                i64::try_from(event.at_ms).map_err(|_| StoreError::bug("a call is longer than can be"))?,
+            );
             columns.bodies.push(text::to_json(event)?);
         }
         Ok(columns)
