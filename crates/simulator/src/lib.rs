@@ -7,6 +7,7 @@
 pub mod caller;
 pub mod identity_provider;
 pub mod line;
+pub mod load;
 pub mod openai;
 pub mod receiver;
 pub mod scenario;

@@ -4,6 +4,7 @@ pub mod call;
 pub mod config;
 pub mod doctor;
 pub mod figures;
+pub mod load;
 pub mod migrate;
 pub mod secrets;
 pub mod seed;
@@ -76,6 +77,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Figures(options) => {
             drop(out);
             with_runtime(collect(&chosen)?, |config| figures::run(config, options))
+        }
+        Command::Load(options) => {
+            drop(out);
+            with_runtime(collect(&chosen)?, |config| load::run(config, *options, &chosen.flags))
         }
         Command::Call(options) => {
             drop(out);

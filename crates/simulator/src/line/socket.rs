@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
 use tungstenite::client::IntoClientRequest as _;
+use tungstenite::protocol::WebSocketConfig;
 
 /// Any byte stream a WebSocket can run over.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -36,13 +37,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// As Twilio reports them: no connection, or an answer other than 101.
 pub async fn connect(url: &Url, signature: Option<&str>) -> Result<Socket, ConnectError> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, open(url, signature)).await {
+    connect_with(url, signature, WebSocketConfig::default()).await
+}
+
+/// The same with buffers of another size.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_with(
+    url: &Url,
+    signature: Option<&str>,
+    config: WebSocketConfig,
+) -> Result<Socket, ConnectError> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, open(url, signature, config)).await {
         Ok(result) => result,
         Err(_) => Err(ConnectError { code: 31901, reason: format!("{url}: no connection within 5 s") }),
     }
 }
 
-async fn open(url: &Url, signature: Option<&str>) -> Result<Socket, ConnectError> {
+async fn open(url: &Url, signature: Option<&str>, config: WebSocketConfig) -> Result<Socket, ConnectError> {
     let refused = |reason: String| ConnectError { code: 31902, reason: format!("{url}: {reason}") };
     let host = url.host_str().ok_or_else(|| refused("no host".into()))?;
     let port = url.port_or_known_default().ok_or_else(|| refused("no port".into()))?;
@@ -69,7 +82,7 @@ async fn open(url: &Url, signature: Option<&str>) -> Result<Socket, ConnectError
             .map_err(|error| handshake(error.to_string()))?;
         headers.insert("x-twilio-signature", value);
     }
-    match tokio_tungstenite::client_async(request, wire).await {
+    match tokio_tungstenite::client_async_with_config(request, wire, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
             Err(handshake(format!("the handshake was answered with {}", response.status())))
