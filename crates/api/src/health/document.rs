@@ -227,6 +227,9 @@ struct Environment {
     uptime_s: u64,
     /// Whether the server is stopping.
     draining: bool,
+    /// Tasks of the process that are alive: a few for each call and connection.
+    #[schema(example = 38)]
+    tasks: usize,
 }
 
 /// An open media socket.
@@ -348,6 +351,7 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
             arch: std::env::consts::ARCH,
             uptime_s: machine.uptime().as_secs(),
             draining: state.app.is_stopping(),
+            tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
         },
         connections: connections.then(|| open_connections(voice)),
     }

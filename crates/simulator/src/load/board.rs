@@ -158,7 +158,8 @@ impl Board {
     /// Calls of which the peer has heard a frame.
     #[must_use]
     pub fn reached_peer(&self) -> usize {
-        let reached = |mark: &&Mutex<CallMark>| mark.lock().unwrap_or_else(PoisonError::into_inner).reached_peer;
+        let reached =
+            |mark: &&Mutex<CallMark>| mark.lock().unwrap_or_else(PoisonError::into_inner).reached_peer;
         self.calls.iter().filter(reached).count()
     }
 }

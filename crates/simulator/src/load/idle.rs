@@ -40,13 +40,20 @@ pub struct Idle {
 }
 
 /// Opens the sockets, holds them for `hold`, looks at the process.
-pub async fn run(url: &Url, signature: Option<&str>, sockets: usize, hold: Duration, pid: Option<u32>) -> Idle {
+pub async fn run(
+    url: &Url,
+    signature: Option<&str>,
+    sockets: usize,
+    hold: Duration,
+    pid: Option<u32>,
+) -> Idle {
     let before = pid.and_then(Sample::of);
     let (open, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     for number in 0..sockets {
-        while number.saturating_sub(open.load(Ordering::Relaxed) + failed.load(Ordering::Relaxed)) >= AT_ONCE {
+        while number.saturating_sub(open.load(Ordering::Relaxed) + failed.load(Ordering::Relaxed)) >= AT_ONCE
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let (url, signature) = (url.clone(), signature.map(str::to_owned));

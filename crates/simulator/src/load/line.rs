@@ -88,8 +88,7 @@ mod tests {
 
     #[test]
     fn frames_are_written_as_the_strict_simulator_writes_them() {
-        let ids =
-            StreamIds { account_sid: "AC1".into(), call_sid: "CA1".into(), stream_sid: "MZ1".into() };
+        let ids = StreamIds { account_sid: "AC1".into(), call_sid: "CA1".into(), stream_sid: "MZ1".into() };
         let frame = [0x55; FRAME_BYTES];
         let written = Writer::new(ids.clone()).media(40, &frame);
         assert_eq!(written.as_str(), messages::media(&ids, 2, 1, 40, &frame));

@@ -55,7 +55,8 @@ impl Person {
 
     /// The next frame, while the agent sounds or does not.
     pub(crate) fn next(&mut self, agent_sounds: bool) -> Frame {
-        let mut frame = Frame { is_speech: self.doing == Doing::Speaking, turn_over: false, unanswered: false };
+        let mut frame =
+            Frame { is_speech: self.doing == Doing::Speaking, turn_over: false, unanswered: false };
         self.frames += 1;
         let next = match self.doing {
             Doing::Speaking if self.frames >= self.talk => {

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn a_stamp_is_quiet() {
         let mut frame = [0xFF; 160];
-        Stamp { call: u32::MAX, sequence: 0, is_speech: true, sent_us: 0x0123_4567_89AB_CDEF }.write(&mut frame);
+        Stamp { call: u32::MAX, sequence: 0, is_speech: true, sent_us: 0x0123_4567_89AB_CDEF }
+            .write(&mut frame);
         let loudest = frame.iter().map(|code| i32::from(audio::g711::decode(*code)).abs()).max();
         assert!(loudest <= Some(130), "{loudest:?}");
     }
