@@ -31,6 +31,7 @@ use crate::auth::cache::AuthCache;
 use crate::auth::passwords::PARALLEL_CHECKS;
 use crate::auth::tokens::TokenKeys;
 use crate::calls::recording::Spool;
+use crate::calls::warm::WarmSessions;
 use crate::domains::hosts::{HostSettings, KnownHosts};
 use crate::error::AppError;
 use crate::live::LiveBus;
@@ -133,6 +134,7 @@ pub struct App {
     pub(crate) vad: Arc<dyn VoiceScorerFactory>,
     pub(crate) brain: Arc<dyn Brain>,
     pub(crate) realtime: Option<Arc<dyn RealtimeProvider>>,
+    pub(crate) warm_sessions: WarmSessions,
     pub(crate) spool: Spool,
     /// Settings.
     pub settings: AppSettings,
@@ -184,6 +186,7 @@ impl App {
             vad: parts.vad,
             brain: parts.brain,
             realtime: parts.realtime,
+            warm_sessions: WarmSessions::new(parts.settings.max_calls),
             tasks: TaskTracker::new(),
             sessions: parts.sessions,
             stopping: CancellationToken::new(),

@@ -15,7 +15,7 @@ use store::clients::ContactKind;
 use store::numbers::Route;
 use store::tx::{OrgTx, SystemTx};
 
-use crate::calls::routing;
+use crate::calls::{plan, routing};
 use crate::error::AppError;
 use crate::organizations::settings_of;
 use crate::plans::LINE_SILENCE;
@@ -117,6 +117,7 @@ impl App {
         )
         .err();
         let routed = routing::route(&mut tx, &route.number, &route.routing, &business, now).await?;
+        let engine = plan::engine(&entitled, routed.agent.engine);
         let from = PhoneNumber::parse(&call.from, Some(&business.profile.default_country)).ok();
         let client = match &from {
             // Without the feature everybody is new.
@@ -135,8 +136,8 @@ impl App {
                 from_number: from.map(String::from),
                 to_number: route.number.e164.clone(),
                 client_id: client.map(|client| client.id),
-                // The other engines come later; until then theirs is run by this one.
-                engine: domain::agent_versions::DEFAULT_ENGINE.to_owned(),
+                // What was asked for; the log tells what carried it.
+                engine: engine.clone(),
                 started_at: now,
             },
         )
@@ -191,7 +192,8 @@ impl App {
             );
             return Ok(routing::overflow(&route.routing, &route.number, words));
         }
-        if let Readiness::Missing { what, remedy } = self.stt.readiness() {
+        let is_heard_by_a_model = self.is_heard_by_a_model(&engine);
+        if !is_heard_by_a_model && let Readiness::Missing { what, remedy } = self.stt.readiness() {
             // Better an honest message than an agent that can't hear.
             tracing::error!(org.id = %org_id, call.id = %announced.call_id, %what, %remedy, "no transcriber is ready; the caller is asked for a message");
             let words = format!(
@@ -201,6 +203,9 @@ impl App {
             return Ok(routing::overflow(&route.routing, &route.number, words));
         }
         tracing::info!(org.id = %org_id, call.id = %announced.call_id, repeated = !announced.first, "call comes in");
+        if is_heard_by_a_model {
+            self.open_session_early(org_id, announced.call_id);
+        }
         self.warm_up(org_id, routed.agent.language);
         Ok(Answer::Connect { call_id: announced.call_id, ticket })
     }

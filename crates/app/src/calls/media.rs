@@ -8,6 +8,7 @@ use domain::call_plan::CallPlan;
 use domain::ids::{CallId, OrgId};
 use domain::webhooks::EventType;
 use futures_util::FutureExt as _;
+use provider_traits::tools::Tools;
 use store::calls::life::{LeftBecause, Taken};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -154,7 +155,7 @@ impl App {
 
     /// Runs a call to its end and writes everything of it. Returns when the record is complete.
     pub async fn run_call(self: &Arc<Self>, grant: MediaGrant, line: PhoneLine) -> Option<Outcome> {
-        let MediaGrant { org_id, call_id, plan, call_sid, start, continued, resumptions, .. } = grant;
+        let MediaGrant { org_id, call_id, plan, call_sid, mut start, continued, resumptions, .. } = grant;
         let Some(registration) = self.begin_call(call_id) else {
             tracing::warn!(call.id = %call_id, "a second session for a call, or one too many, was not begun");
             return None;
@@ -169,6 +170,7 @@ impl App {
         let (state, states) = watch::channel(CallState::default());
         let hand_over = self.hand_over.child_token();
         let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
+        let realtime = self.engine(&plan, Arc::clone(&tools) as Arc<dyn Tools>, &log, &mut start);
         let ended_log = log.clone();
         let parts = CallParts {
             mind: self.brain.begin(Arc::clone(&plan), tools),
@@ -179,7 +181,7 @@ impl App {
             log,
             recording,
             ambient: self.ambient.clone(),
-            realtime: None,
+            realtime,
             start,
             state,
             drain: self.drain.child_token(),

@@ -1,6 +1,7 @@
 //! The life of a call: answered, connected, recorded, finished, recovered.
 
 pub mod delete;
+mod engine;
 pub(crate) mod finish;
 pub mod inbound;
 mod keeping;
@@ -13,3 +14,4 @@ mod resume;
 pub mod routing;
 pub mod status;
 pub mod sweep;
+pub(crate) mod warm;

@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
+use domain::agent_versions::DEFAULT_ENGINE;
 use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller};
 use domain::ids::{CallId, OrgId};
 use domain::phone::PhoneNumber;
-use domain::plans::{Feature, Limit};
+use domain::plans::{Entitlements, Feature, Limit};
 use store::clients::ContactKind;
 use store::tx::OrgTx;
 
 use crate::error::AppError;
 use crate::organizations::settings_of;
 use crate::runtime::App;
+
+/// The engine that an agent's calls ask for. A plan that was changed may not have the agent's any more: each minute
+/// of a model costs the installation money.
+pub(crate) fn engine(entitled: &Entitlements, chosen: String) -> String {
+    if entitled.allows(Feature::AllEngines) { chosen } else { DEFAULT_ENGINE.to_owned() }
+}
 
 impl App {
     /// Everything a call needs to know before the first word.
@@ -61,7 +68,7 @@ impl App {
             agent: AgentProfile {
                 id: call.agent_id,
                 name: agent.name,
-                engine: agent.engine,
+                engine: engine(&entitled, agent.engine),
                 persona_prompt: agent.persona_prompt,
                 language: agent.language,
                 voice: agent.voice,

@@ -1,0 +1,128 @@
+//! What carries a call: a speech-to-speech model, when the agent is set to one and it is ready, else the pipeline.
+
+use std::sync::Arc;
+
+use domain::agent_versions::DEFAULT_ENGINE;
+use domain::call_log::{CallEvent, EventKind, Fault};
+use domain::call_plan::CallPlan;
+use domain::ids::{CallId, OrgId};
+use provider_traits::descriptor::Readiness;
+use provider_traits::functions::Functions;
+use provider_traits::realtime::{ModelHearing, RealtimeConfig, RealtimeProvider};
+use provider_traits::tools::Tools;
+use tokio::sync::mpsc;
+use voice::call::{RealtimeParts, Start};
+
+use crate::conversation_tools::CallTools;
+use crate::error::AppError;
+use crate::runtime::App;
+
+/// The engine that is carried by a speech-to-speech model.
+const REALTIME: &str = "realtime";
+/// Most tokens of one answer: about 50 s of speech. Nobody listens longer.
+const MAX_OUTPUT_TOKENS: u32 = 1_024;
+
+/// Why an engine can't be had, in plain words.
+#[derive(Debug, PartialEq, Eq)]
+struct Unavailable(String);
+
+impl App {
+    /// Whether a call can go without the pipeline's transcriber: a model hears it.
+    pub(crate) fn is_heard_by_a_model(&self, engine: &str) -> bool {
+        matches!(available(engine, self.realtime.as_ref()), Ok(Some(_)))
+    }
+
+    /// The model that carries a call, with everything it is told. `None` leaves the call to the pipeline; when that
+    /// is not what the agent is set to, the call's log says so.
+    pub(crate) fn engine(
+        &self,
+        plan: &Arc<CallPlan>,
+        tools: Arc<dyn Tools>,
+        log: &mpsc::Sender<CallEvent>,
+        start: &mut Start,
+    ) -> Option<RealtimeParts> {
+        let provider = match available(&plan.agent.engine, self.realtime.as_ref()) {
+            Ok(provider) => provider?,
+            Err(Unavailable(text)) => {
+                tracing::warn!(org.id = %plan.org_id, call.id = %plan.call_id, engine = %plan.agent.engine, reason = %text, "the agent's engine is not available");
+                let kind =
+                    EventKind::Notice { code: "engine_unavailable".to_owned(), text, fault: Some(Fault::Us) };
+                let entry = CallEvent { seq: start.next_seq, at_ms: start.at_ms, kind };
+                // Among the first entries of a queue with room for a thousand.
+                if log.try_send(entry).is_ok() {
+                    start.next_seq += 1;
+                }
+                return None;
+            }
+        };
+        let functions = brain::functions::functions(Arc::clone(plan), tools, self.ambient.clone());
+        let config = told(plan, &*functions);
+        let (warm, provider) = match self.warm_sessions.take(plan.call_id) {
+            Some(session) => session.of(provider),
+            None => (None, provider),
+        };
+        let greeting = brain::instructions::greeting(plan);
+        Some(RealtimeParts { provider, warm, config, functions, greeting })
+    }
+
+    /// Opens the session with the model while the telephone still rings.
+    pub(crate) fn open_session_early(self: &Arc<Self>, org_id: OrgId, call_id: CallId) {
+        let app = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Err(error) = app.keep_session(org_id, call_id).await {
+                // The call opens its own.
+                tracing::warn!(call.id = %call_id, %error, "no session was prepared while the telephone rang");
+            }
+        });
+    }
+
+    async fn keep_session(self: &Arc<Self>, org_id: OrgId, call_id: CallId) -> Result<(), AppError> {
+        let plan = self.plan(org_id, call_id).await?;
+        if let Ok(Some(provider)) = available(&plan.agent.engine, self.realtime.as_ref()) {
+            let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
+            let functions = brain::functions::functions(Arc::clone(&plan), tools, self.ambient.clone());
+            let config = told(&plan, &*functions);
+            self.warm_sessions.keep(call_id, provider, &config, &self.drain).await;
+        }
+        Ok(())
+    }
+}
+
+/// The provider that an engine needs; `None` for the pipeline, which needs none.
+fn available(
+    engine: &str,
+    realtime: Option<&Arc<dyn RealtimeProvider>>,
+) -> Result<Option<Arc<dyn RealtimeProvider>>, Unavailable> {
+    let instead = "the pipeline carries the call instead";
+    match (engine, realtime) {
+        (DEFAULT_ENGINE, _) => Ok(None),
+        (REALTIME, Some(provider)) => match provider.readiness() {
+            Readiness::Ready => Ok(Some(Arc::clone(provider))),
+            Readiness::Missing { what, remedy } => Err(Unavailable(format!(
+                "the agent is set to the engine {engine}, but {what} is missing; {instead}. To mend it: {remedy}"
+            ))),
+        },
+        _ => Err(Unavailable(format!(
+            "the agent is set to the engine {engine}, which this installation does not have; {instead}"
+        ))),
+    }
+}
+
+/// What the model is told before the first audio.
+fn told(plan: &CallPlan, functions: &dyn Functions) -> RealtimeConfig {
+    let turn_taking = &plan.agent.turn_taking;
+    RealtimeConfig {
+        instructions: brain::instructions::realtime(plan),
+        voice: plan.agent.voice.clone(),
+        language: plan.agent.language.clone(),
+        tools: functions.specs().iter().map(|spec| spec.tool.clone()).collect(),
+        hearing: ModelHearing {
+            threshold: turn_taking.vad_threshold,
+            prefix_ms: turn_taking.prefix_ms,
+            silence_ms: turn_taking.silence_ms,
+            // What the caller heard is known here alone, so the answer is stopped from here.
+            interrupts_itself: false,
+        },
+        max_output_tokens: MAX_OUTPUT_TOKENS,
+    }
+}
