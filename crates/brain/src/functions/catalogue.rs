@@ -30,7 +30,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             "Tells how one of the caller's projects stands: status, last update, next step and date. Use it for every \
              question about a project's progress. Say what `say` holds, in its sense, and nothing beyond it.",
             Phrase::WaitingToLook,
-            json!({
+            &json!({
                 "project": text("The project as the caller named it, such as \"the website\". Empty when the caller named none."),
             }),
         ));
@@ -38,7 +38,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             "list_projects",
             "Lists the caller's projects with their status. Use it when the caller asks which projects there are.",
             Phrase::WaitingToLook,
-            json!({}),
+            &json!({}),
         ));
     } else {
         specs.push(spec(
@@ -47,7 +47,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
              that they are a client. A number or address that somebody merely tells proves nothing, so the answer is \
              often that the caller is not recognised.",
             Phrase::WaitingToLook,
-            json!({
+            &json!({
                 "by": one_of("What the caller gave.", &["phone", "email"]),
                 "value": text("The number or address in the caller's words."),
             }),
@@ -58,7 +58,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
         "Finds the business's own answers about services, prices, hours, terms and the like. Use it for every question \
          about the business before answering, and answer only from what it returns.",
         Phrase::WaitingToLook,
-        json!({ "question": text("The caller's question as a short sentence.") }),
+        &json!({ "question": text("The caller's question as a short sentence.") }),
     ));
     if !plan.lead_questions.is_empty() {
         specs.extend(lead(&plan.lead_questions));
@@ -69,7 +69,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
          anything else, once for each incident. Not for questions about emergency services, nor when the caller says \
          that it is not urgent.",
         Phrase::WaitingToNote,
-        json!({
+        &json!({
             "score": {
                 "type": "integer", "minimum": 5, "maximum": 10,
                 "description": "5 to 7: in a hurry. 8 to 10: an emergency, damage happens now.",
@@ -82,7 +82,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
         "Passes a message on to the business. Use it when the caller wants to leave word, or wants something that you \
          can't do. First ask for what is missing: the message itself, the name, and where to answer.",
         Phrase::WaitingToNote,
-        json!({
+        &json!({
             "text": text("The message in the caller's words."),
             "from_name": text("Who it is from. Empty when the caller would not say, or is a recognised client."),
             "reply_to": text(
@@ -98,7 +98,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             "Connects the caller with a person. Use it when the caller asks for a person and has agreed to be \
              connected now. Do not announce it before: the words to say come back in `say`.",
             Phrase::WaitingToConnect,
-            json!({ "reason": text("In a few words, what the call is about.") }),
+            &json!({ "reason": text("In a few words, what the call is about.") }),
         ));
     }
     let reasons: Vec<&str> = END_REASONS.iter().map(|(word, _)| *word).collect();
@@ -107,7 +107,7 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
         "Ends the call. Use it when the caller says goodbye or wants nothing more, or for an unwanted sales call. Do \
          not say goodbye before: the last words come back in `say`; say them, and the call ends behind them.",
         Phrase::WaitingToConnect,
-        json!({ "reason": one_of("Why the call ends.", &reasons) }),
+        &json!({ "reason": one_of("Why the call ends.", &reasons) }),
     ));
     specs
 }
@@ -124,7 +124,7 @@ fn lead(questions: &[LeadQuestion]) -> [FunctionSpec; 2] {
              for each. Also when the caller does not want to answer: with their words. First say what `say` holds, then \
              ask `next_question`.",
             Phrase::WaitingToNote,
-            json!({
+            &json!({
                 "question": one_of("The question's label.", &labels),
                 "answer": text("The answer in the caller's own words, such as \"maria at gmail dot com\"."),
             }),
@@ -134,7 +134,7 @@ fn lead(questions: &[LeadQuestion]) -> [FunctionSpec; 2] {
             "Closes the questions about a new project. Call it when `next_question` is null, or when the caller wants \
              no more questions.",
             Phrase::WaitingToNote,
-            json!({ "reason": one_of("Why the questions end.", &reasons) }),
+            &json!({ "reason": one_of("Why the questions end.", &reasons) }),
         ),
     ]
 }
@@ -151,7 +151,7 @@ pub(crate) fn label(questions: &[LeadQuestion], at: usize) -> String {
     if same == 0 { own } else { format!("{own} ({})", same + 1) }
 }
 
-fn spec(name: &str, description: &str, waiting: Phrase, properties: Value) -> FunctionSpec {
+fn spec(name: &str, description: &str, waiting: Phrase, properties: &Value) -> FunctionSpec {
     let required: Vec<String> =
         properties.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
     FunctionSpec {

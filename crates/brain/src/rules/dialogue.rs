@@ -42,14 +42,15 @@ impl<'a> Talk<'a> {
     /// Answers a prompt.
     pub(super) async fn answer(&mut self, prompt: Prompt) {
         match prompt {
-            Prompt::PickedUp => self.greet().await,
+            Prompt::PickedUp if self.memory.history.is_empty() => self.greet().await,
+            // Restored elsewhere: the caller was in the middle of something.
+            Prompt::PickedUp => self.take_up(GoOn::CutOff).await,
             Prompt::CallerSaid { turn, text, agent_was_heard } => {
                 self.caller_said(turn, &text, agent_was_heard.as_deref()).await;
             }
             Prompt::CallerDialled { digits } => self.dialled(&digits).await,
             Prompt::Silence { stage } => self.silence(stage).await,
-            Prompt::GoOn(GoOn::AnswerOwed { turn, text }) => self.caller_said(turn, &text, None).await,
-            Prompt::GoOn(GoOn::CutOff | GoOn::WordsLost) => self.repeat().await,
+            Prompt::GoOn(how) => self.take_up(how).await,
             Prompt::TimeIsUp => {
                 self.close_lead_early().await;
                 self.farewell(Phrase::TimeIsUp).await;
@@ -143,22 +144,13 @@ impl<'a> Talk<'a> {
     }
 
     /// The question the agent's last turn ended with.
-    fn last_question(&self) -> Option<String> {
+    pub(super) fn last_question(&self) -> Option<String> {
         self.memory.last_said.last().filter(|s| s.trim_end().ends_with('?')).cloned()
     }
 
     // Prompts.
 
-    async fn greet(&mut self) {
-        if !self.memory.history.is_empty() {
-            // Restored elsewhere: the caller was in the middle of something.
-            self.say_phrase(Phrase::CutOff).await;
-            match self.last_question() {
-                Some(question) => self.say(question).await,
-                None => self.say_phrase(Phrase::NothingToRepeat).await,
-            }
-            return;
-        }
+    pub(super) async fn greet(&mut self) {
         let notice = !self.plan.agent.notice.trim().is_empty();
         for (i, sentence) in domain::greeting::sentences(self.plan).into_iter().enumerate() {
             let interruptible = self.plan.agent.greeting_interruptible && !(notice && i == 0);
@@ -209,8 +201,11 @@ impl<'a> Talk<'a> {
         }
     }
 
-    async fn caller_said(&mut self, turn: TurnId, text: &str, heard: Option<&str>) {
+    pub(super) async fn caller_said(&mut self, turn: TurnId, text: &str, heard: Option<&str>) {
         let question_unheard = heard.is_some_and(|heard| self.question_went_unheard(heard));
+        self.memory.answered = Some(turn);
+        self.memory.owed = None;
+        self.read_up().await;
         self.memory.note(false, text);
         let urgency = urgency::assess(text, &UrgencyRules::default());
         let intent = if urgency.is_urgent() { Intent::Emergency } else { intents::classify(text) };

@@ -121,6 +121,10 @@ impl<'a> Talk<'a> {
     pub(super) async fn resume_lead(&mut self) {
         let plan = self.plan;
         let step = LeadQualifier::new(&plan.lead_questions, self.memory.lead.clone()).ask_again();
+        if step.done {
+            // Something else asked the last question and could not say so any more.
+            return self.complete_lead().await;
+        }
         self.say_phrase(Phrase::LeadResumes).await;
         for sentence in step.say {
             self.say(sentence).await;

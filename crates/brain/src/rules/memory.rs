@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::call_plan::{CallPlan, KnownClient};
+use domain::call_plan::KnownClient;
 use domain::expected_answer::ExpectedAnswer;
-use domain::history::{History, LeadState, Side};
-use domain::ids::ProjectId;
+use domain::history::Unanswered;
+use domain::ids::{ProjectId, TurnId};
 use domain::leads::Priority;
 use domain::qualification::Progress;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,12 @@ pub(super) struct Memory {
     pub(super) unanswered: Option<String>,
     /// The project that was last spoken of.
     pub(super) last_project: Option<ProjectId>,
+    /// The caller's turn that was answered last, heard or not.
+    pub(super) answered: Option<TurnId>,
+    /// A turn that something else left unanswered.
+    pub(super) owed: Option<Unanswered>,
+    /// What was said to something else and may hold answers of the lead flow.
+    pub(super) unread: Vec<String>,
 }
 
 /// A line of the history.
@@ -135,27 +141,6 @@ impl Memory {
             self.history.remove(0);
         }
         self.history.push(Line { by_agent, text: text.to_owned() });
-    }
-
-    /// Goes on with what something else has heard and saved.
-    pub(super) fn take_over(&mut self, history: &History, plan: &CallPlan) {
-        if self.history.is_empty() {
-            for line in &history.lines {
-                self.note(line.by == Side::Agent, &line.text);
-            }
-        }
-        let known = self.lead.answers.iter().flatten().count();
-        if history.answers.len() > known {
-            self.lead.answers.resize(plan.lead_questions.len(), None);
-            self.lead.skipped.resize(plan.lead_questions.len(), false);
-            for answer in &history.answers {
-                if let Some(place) = plan.lead_questions.iter().position(|one| one.id == answer.question) {
-                    self.lead.answers[place] = Some(answer.clone());
-                }
-            }
-        }
-        self.lead_active |= history.lead == LeadState::UnderWay;
-        self.lead_closed |= history.lead == LeadState::Closed;
     }
 
     /// The priority that the highest urgency so far gives.

@@ -11,6 +11,7 @@ mod message;
 mod reply;
 mod small_talk;
 mod status;
+mod taking_over;
 mod tools;
 mod transfer;
 mod urgent;

@@ -4,6 +4,7 @@ mod conversations;
 mod fake_tools;
 mod mechanics;
 mod robustness;
+mod taking_over;
 
 use std::sync::Arc;
 

@@ -112,6 +112,27 @@ impl LeadQualifier<'_> {
         false
     }
 
+    /// Whether the words are the answer that was saved last, by something that could not go on. An address or number
+    /// is then read back.
+    pub fn has_taken(&mut self, text: &str, context: &Context<'_>) -> bool {
+        let Some(at) = self.progress.last_answered else { return false };
+        let (question, Some(known)) = (&self.questions[at], &self.progress.answers[at]) else { return false };
+        // "Yes" is the answer to too many questions.
+        let telling = question.answer_type != AnswerType::YesNo;
+        let same = match parse(question, text, context) {
+            Parsed::Value { value, .. } => value == known.value,
+            Parsed::Unclear(_) => words(text) == words(&known.said),
+        };
+        if !(telling && same) {
+            return false;
+        }
+        if matches!(question.answer_type, AnswerType::Email | AnswerType::Phone) {
+            self.progress.confirming = Some(at);
+            self.progress.done = false;
+        }
+        true
+    }
+
     /// The open question that a line asks, in whatever words.
     #[must_use]
     pub fn asked_in(&self, line: &str) -> Option<usize> {
