@@ -68,6 +68,9 @@ pub enum Command {
     /// Plays the part of a vendor on this machine, to try an installation with, faults included.
     #[command(subcommand)]
     StandIn(StandInCommand),
+    /// The media sockets of a running server.
+    #[command(subcommand)]
+    Ws(WsCommand),
     /// Prints the OpenAPI document of the HTTP API.
     Openapi,
     /// Prints a completion script for a shell.
@@ -122,6 +125,31 @@ pub struct StandInOpenai {
     /// How much faster than real time audio is made.
     #[arg(long, default_value_t = 8.0)]
     pub speed: f64,
+}
+
+/// `studioconnect ws …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum WsCommand {
+    /// Prints how many sockets are open, what they received, and each of them.
+    Stats(WsStats),
+}
+
+/// Options of `ws stats`.
+#[derive(Debug, Clone, Args)]
+pub struct WsStats {
+    /// The server [default: the one on this machine, at `server.port`].
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Signs in as somebody who may operate the platform. Not needed on the server's own machine while its public
+    /// address is plain http.
+    #[arg(long, requires = "password")]
+    pub email: Option<String>,
+    /// The password of `--email`.
+    #[arg(long, env = "STUDIOCONNECT_CALL_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `seed`.
@@ -459,6 +487,14 @@ mod tests {
         let chosen = Cli::try_parse_from(line).unwrap().chosen();
         let flags: Vec<(&str, &str)> = chosen.flags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(flags, [("server.port", "1"), ("data_dir", "/d"), ("server.port", "4000")]);
+    }
+
+    #[test]
+    fn signing_in_takes_both_halves() {
+        let parses =
+            |line: &[&str]| Cli::try_parse_from([&["studioconnect", "ws", "stats"], line].concat()).is_ok();
+        assert!(parses(&["--json"]));
+        assert!(parses(&["--url", "http://a", "--email", "a@b.c", "--password", "x"]));
     }
 
     #[test]

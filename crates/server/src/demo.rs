@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use domain::call_log::{CallEvent, EventKind};
+use domain::call_log::{CallEvent, ContinueCause, EventKind, Fault};
 use simulator::line::session::Pace;
 use simulator::scenario::file::Scenario;
 use simulator::scenario::report::{Report, Verdict};
@@ -125,9 +125,29 @@ fn print_event(event: &CallEvent) {
             "{at}          {} ms to answer (endpointing {}, speech to text {}, brain {}, text to speech {}, hop {})",
             parts.total_ms, parts.endpointing_ms, parts.stt_ms, parts.brain_ms, parts.tts_ms, parts.hop_ms
         )),
-        EventKind::Notice { text, .. } => say(&format!("{at}  Notice  {text}")),
+        EventKind::Notice { text, fault, .. } => say(&format!("{at}  Notice  {text}{}", whose(*fault))),
+        EventKind::EngineChanged { from, to, cause, fault } => {
+            say(&format!("{at}  Notice  {to} goes on for {from}: {cause}{}", whose(Some(*fault))));
+        }
+        EventKind::Continued { node, gap_ms, cause } => {
+            let why = match cause {
+                ContinueCause::CutOff => "was cut off",
+                ContinueCause::HandedOver => "was handed over",
+            };
+            say(&format!("{at}  Notice  the call {why} and goes on at {node} after {gap_ms} ms"));
+        }
         EventKind::Ended { reason } => say(&format!("{at}  The call is over ({reason:?}).")),
         _ => {}
+    }
+}
+
+/// Whose fault an incident was, behind its text.
+fn whose(fault: Option<Fault>) -> &'static str {
+    match fault {
+        Some(Fault::Provider) => " (the provider's fault)",
+        Some(Fault::Carrier) => " (the carrier's fault)",
+        Some(Fault::Us) => " (this installation's fault)",
+        Some(Fault::Nobody) | None => "",
     }
 }
 

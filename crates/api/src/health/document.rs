@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::ids::CallId;
 use serde::Serialize;
 use store::SystemTx;
 use store::call_sessions::SharedState;
@@ -18,6 +19,8 @@ const LATE: TimeDelta = TimeDelta::minutes(10);
 /// Less free disk than this part of it is worth a word, and less than the second one stops recordings.
 const LITTLE_DISK: f64 = 0.10;
 const NO_DISK: f64 = 0.01;
+/// Connections that are listed; more is for a program that asks the metrics.
+const MOST_CONNECTIONS: usize = 1_000;
 
 /// Everything that who operates the platform should know.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,10 +56,25 @@ pub(crate) struct HealthDocument {
     open_ai: OpenAiFigures,
     /// What runs where.
     environment: Environment,
-    /// The open media sockets, when they are asked for.
+    /// The open media sockets, when they are asked for: the oldest 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     connections: Option<Vec<Connection>>,
+}
+
+/// What a program of this very machine may know without a token.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SocketDocument {
+    /// In a word.
+    pub(super) status: HealthStatus,
+    /// The version that runs.
+    #[schema(example = "0.1.0")]
+    version: String,
+    /// Media sockets.
+    web_socket: SocketFigures,
+    /// The open media sockets: the oldest 1,000.
+    connections: Vec<Connection>,
 }
 
 /// Memory in MB.
@@ -148,7 +166,7 @@ struct SocketFigures {
     connections_since_start: u64,
     /// Sockets turned away since the start.
     refused: u64,
-    /// Messages received on sockets that are closed again.
+    /// Messages received since the start.
     total_messages: u64,
     /// Messages among them that could not be read.
     malformed_messages: u64,
@@ -238,8 +256,19 @@ struct Environment {
 struct Connection {
     /// The carrier's id of the call.
     call_sid: String,
+    /// The call's id; `null` while its stream is being let in.
+    #[schema(value_type = Option<String>, example = "call_01jd5z6q2mf3vr4c9s8e7t6k5h")]
+    call_id: Option<CallId>,
     /// Since when.
     connected_at: DateTime<Utc>,
+    /// Messages received.
+    messages: u64,
+    /// Messages among them that could not be read.
+    malformed_messages: u64,
+    /// Audio frames among them that were dropped.
+    dropped_frames: u64,
+    /// How long answers to pings took on average, in milliseconds; `null` before the first.
+    average_latency: Option<f64>,
 }
 
 /// Something that is not as it should be.
@@ -399,8 +428,27 @@ fn socket_figures(voice: &VoiceEdge) -> SocketFigures {
 }
 
 fn open_connections(voice: &VoiceEdge) -> Vec<Connection> {
-    let open = voice.open_streams().into_iter();
-    open.map(|stream| Connection { call_sid: stream.call_sid, connected_at: stream.since }).collect()
+    let open = voice.open_streams().into_iter().take(MOST_CONNECTIONS);
+    open.map(|stream| Connection {
+        call_sid: stream.call_sid,
+        call_id: stream.call_id,
+        connected_at: stream.since,
+        messages: stream.messages,
+        malformed_messages: stream.malformed,
+        dropped_frames: stream.dropped,
+        average_latency: stream.round_trip.map(milliseconds),
+    })
+    .collect()
+}
+
+/// Looks at the media sockets alone.
+pub(super) async fn look_at_sockets(state: &ApiState, voice: &VoiceEdge) -> SocketDocument {
+    SocketDocument {
+        status: worst(&reasons(state, database_latency(state).await)),
+        version: state.settings.version.to_owned(),
+        web_socket: socket_figures(voice),
+        connections: open_connections(voice),
+    }
 }
 
 async fn jobs(state: &ApiState, now: DateTime<Utc>) -> Option<JobFigures> {

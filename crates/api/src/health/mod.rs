@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use domain::permissions::Permission;
@@ -18,11 +18,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::document::HealthDocument;
+use self::document::{HealthDocument, SocketDocument};
 use crate::auth::tenant::SignedIn;
 use crate::extract::ValidQuery;
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
+use crate::voice::admission;
 use crate::voice::edge::VoiceEdge;
 
 /// A database that has not answered by then is away.
@@ -59,13 +60,16 @@ pub(crate) enum HealthAnswer {
     Public(Health),
     /// For who may operate the platform.
     Operator(Box<HealthDocument>),
+    /// For programs of the machine itself that ask for the connections.
+    Local(Box<SocketDocument>),
 }
 
 /// What of the document is wanted.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HealthQuery {
-    /// Whether the open media sockets are listed; only for who may operate the platform.
+    /// Whether the open media sockets are listed; only for who may operate the platform, and for programs of the
+    /// machine itself while the installation's address is plain http.
     #[garde(skip)]
     #[serde(default)]
     connections: bool,
@@ -103,6 +107,7 @@ pub(crate) async fn get_health(
     mut parts: Parts,
 ) -> Response {
     let state = &_state;
+    let local = query.connections && is_this_machine(state, &parts);
     let operator = match SignedIn::from_request_parts(&mut parts, state).await {
         Ok(SignedIn(identity)) => identity.permissions.has(Permission::PlatformOperate),
         // Whoever can't be identified is the public; without a database that is everybody.
@@ -111,6 +116,9 @@ pub(crate) async fn get_health(
     let (status, answer) = if operator {
         let document = document::look(state, &_voice, query.connections).await;
         (document.status, HealthAnswer::Operator(Box::new(document)))
+    } else if local {
+        let document = document::look_at_sockets(state, &_voice).await;
+        (document.status, HealthAnswer::Local(Box::new(document)))
     } else {
         let reasons = document::reasons(state, database_latency(state).await);
         let status = document::worst(&reasons);
@@ -119,6 +127,15 @@ pub(crate) async fn get_health(
     let code =
         if status == HealthStatus::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (code, Json(answer)).into_response()
+}
+
+/// Whether a program of this machine asks that shows no credentials. Encryption needs a proxy before us, and through
+/// a proxy on this machine the whole world has a loopback address: then nobody is local.
+fn is_this_machine(state: &ApiState, parts: &Parts) -> bool {
+    let has_credentials = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static("x-api-key")]
+        .iter()
+        .any(|name| parts.headers.contains_key(name));
+    !state.settings.is_https() && !has_credentials && admission::is_local(parts)
 }
 
 /// How long the database took to answer; `None` when it did not.

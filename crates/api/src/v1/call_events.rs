@@ -47,7 +47,8 @@ const GAP_TRIES: u32 = 50;
 ///
 /// Server-sent events. Each entry of the log is an event `entry` whose id is its position; when the call is over
 /// and everything was sent, an event `complete` follows and the stream ends. A client that loses the connection
-/// comes back with `Last-Event-ID` and misses nothing.
+/// comes back with `Last-Event-ID` and misses nothing. Incidents are entries like all others: `notice` with `fault`,
+/// `engine_changed` when another engine goes on, `continued` when the call goes on with a new media stream.
 #[utoipa::path(
     get, path = "/api/v1/calls/{id}/events", operation_id = "watch_call", tag = "calls",
     extensions(("x-permission" = json!("calls:live"))),

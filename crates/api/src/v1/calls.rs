@@ -22,7 +22,10 @@ use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod quality;
 mod transcript;
+
+use quality::{MediaQualityView, ResponseTimesView};
 
 /// The operations.
 pub(crate) fn router() -> OpenApiRouter<ApiState> {
@@ -239,7 +242,13 @@ pub struct CallDetail {
     rejected_turns: Vec<RejectedTurnView>,
     /// What the agent looked up or did.
     tool_calls: Vec<ToolCallView>,
-    /// The log of the call, without the words that were still in flux.
+    /// How the call's audio did; `null` until its stream is over.
+    media_quality: Option<MediaQualityView>,
+    /// How long the caller waited for answers; `null` before the first.
+    response_times: Option<ResponseTimesView>,
+    /// The log of the call, without the words that were still in flux. Each entry has `seq`, `at_ms` and a `type` with
+    /// fields of its own. Incidents are `notice` (`code`, `text`, `fault`), `engine_changed` (`from`, `to`, `cause`,
+    /// `fault`) and `continued` (`node`, `gap_ms`, `cause`); `fault` is `provider`, `carrier`, `us` or `nobody`.
     #[schema(value_type = Vec<Object>,
         example = json!([{"seq": 0, "at_ms": 0, "type": "engine_ready", "engine": "pipeline", "providers": []}]))]
     events: Vec<CallEvent>,
@@ -456,6 +465,8 @@ pub(crate) async fn get_call(
         turns: said.into_iter().map(TurnView::from).collect(),
         rejected_turns: rejected.into_iter().map(RejectedTurnView::from).collect(),
         tool_calls: tool_calls.into_iter().map(ToolCallView::from).collect(),
+        media_quality: quality::of_media(&events),
+        response_times: quality::of_answers(&events),
         events: events.into_iter().filter(|e| !matches!(e.kind, EventKind::CallerPartial { .. })).collect(),
     }))
 }

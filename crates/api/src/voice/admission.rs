@@ -187,10 +187,15 @@ fn signature(parts: &Parts) -> Option<&[u8]> {
 }
 
 fn require_local(parts: &Parts) -> Result<(), Refusal> {
+    if is_local(parts) { Ok(()) } else { Err(Refusal::NotLocal) }
+}
+
+/// Whether a program of this very machine asks, and nobody through it.
+pub(crate) fn is_local(parts: &Parts) -> bool {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let is_local = peer.is_some_and(|ip| ip.to_canonical().is_loopback());
     let is_passed_on = NOT_OURS.iter().any(|name| parts.headers.contains_key(*name));
-    if is_local && !is_passed_on { Ok(()) } else { Err(Refusal::NotLocal) }
+    is_local && !is_passed_on
 }
 
 fn log_refusal(parts: &Parts, refusal: Refusal) {

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use domain::ids::CallId;
 use providers::twilio::signature::SignatureVerifier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::counters::{SocketCounters, SocketFigures};
 use super::desk::CallDesk;
 
 /// How a request is known to come from the carrier. There is no default: one of them is chosen.
@@ -84,7 +86,7 @@ pub struct StreamFigures {
     pub opened: u64,
     /// Sockets turned away, before or after their handshake.
     pub refused: u64,
-    /// Messages received, without those of open sockets.
+    /// Messages received from streams that became a call, up to this moment.
     pub messages: u64,
     /// Messages that could not be read, likewise.
     pub malformed: u64,
@@ -92,7 +94,7 @@ pub struct StreamFigures {
     pub dropped: u64,
     /// Sockets opened today (UTC).
     pub opened_today: u64,
-    /// How long the answers to pings took on average, without those of open sockets; `None` before the first.
+    /// How long the answers to pings took on average; `None` before the first.
     pub round_trip: Option<Duration>,
 }
 
@@ -101,8 +103,18 @@ pub struct StreamFigures {
 pub struct OpenStream {
     /// The carrier's id of the call.
     pub call_sid: String,
+    /// The call, once its stream was let in.
+    pub call_id: Option<CallId>,
     /// Since when.
     pub since: DateTime<Utc>,
+    /// Messages received.
+    pub messages: u64,
+    /// Messages that could not be read.
+    pub malformed: u64,
+    /// Audio frames dropped because the session was too slow.
+    pub dropped: u64,
+    /// How long the answers to pings took on average; `None` before the first.
+    pub round_trip: Option<Duration>,
 }
 
 /// Shared by the handlers of the edge.
@@ -114,8 +126,22 @@ pub struct VoiceEdge {
     /// Every task of a media socket; wait for it after `drain`.
     pub(super) tasks: TaskTracker,
     places: Arc<Semaphore>,
-    calls: Mutex<HashMap<String, DateTime<Utc>>>,
+    calls: Mutex<Sockets>,
     pub(super) totals: Totals,
+}
+
+/// The sockets that carry a call, and what those before them received: under one lock, so that a socket that closes
+/// is never counted twice or not at all.
+#[derive(Debug, Default)]
+struct Sockets {
+    open: HashMap<String, Socket>,
+    closed: SocketFigures,
+}
+
+#[derive(Debug)]
+struct Socket {
+    since: DateTime<Utc>,
+    counters: Arc<SocketCounters>,
 }
 
 /// Counters behind [`StreamFigures`].
@@ -123,22 +149,10 @@ pub struct VoiceEdge {
 pub(super) struct Totals {
     opened: AtomicU64,
     refused: AtomicU64,
-    messages: AtomicU64,
-    malformed: AtomicU64,
-    dropped: AtomicU64,
     today: Mutex<(NaiveDate, u64)>,
-    /// Answers to pings, and the time that they took together in microseconds.
-    pongs: AtomicU64,
-    pongs_us: AtomicU64,
 }
 
 impl Totals {
-    pub(super) fn add_round_trips(&self, count: u32, took: Duration) {
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.pongs_us.fetch_add(took_us, Ordering::Relaxed);
-        self.pongs.fetch_add(count.into(), Ordering::Relaxed);
-    }
-
     fn open(&self, now: DateTime<Utc>) {
         self.opened.fetch_add(1, Ordering::Relaxed);
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,12 +167,6 @@ impl Totals {
 
     pub(super) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn add(&self, messages: u64, malformed: u64, dropped: u64) {
-        self.messages.fetch_add(messages, Ordering::Relaxed);
-        self.malformed.fetch_add(malformed, Ordering::Relaxed);
-        self.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
 }
 
@@ -186,29 +194,47 @@ impl VoiceEdge {
     #[must_use]
     pub fn figures(&self) -> StreamFigures {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let received = {
+            let sockets = self.sockets();
+            sockets.open.values().fold(sockets.closed, |sum, socket| sum.plus(socket.counters.read()))
+        };
         StreamFigures {
             open: self.settings.max_streams.saturating_sub(self.places.available_permits()),
             opened: load(&self.totals.opened),
             refused: load(&self.totals.refused),
-            messages: load(&self.totals.messages),
-            malformed: load(&self.totals.malformed),
-            dropped: load(&self.totals.dropped),
+            messages: received.messages,
+            malformed: received.malformed,
+            dropped: received.dropped,
             opened_today: self.totals.opened_on(self.desk.now().date_naive()),
-            round_trip: load(&self.totals.pongs_us)
-                .checked_div(load(&self.totals.pongs))
-                .map(Duration::from_micros),
+            round_trip: received.round_trip(),
         }
     }
 
     /// The calls whose media sockets are open, the oldest first.
     #[must_use]
     pub fn open_streams(&self) -> Vec<OpenStream> {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let open =
-            calls.iter().map(|(call_sid, since)| OpenStream { call_sid: call_sid.clone(), since: *since });
-        let mut open: Vec<OpenStream> = open.collect();
+        let mut open: Vec<OpenStream> = {
+            let sockets = self.sockets();
+            let open = sockets.open.iter().map(|(call_sid, socket)| {
+                let received = socket.counters.read();
+                OpenStream {
+                    call_sid: call_sid.clone(),
+                    call_id: socket.counters.call(),
+                    since: socket.since,
+                    messages: received.messages,
+                    malformed: received.malformed,
+                    dropped: received.dropped,
+                    round_trip: received.round_trip(),
+                }
+            });
+            open.collect()
+        };
         open.sort_by(|a, b| (a.since, &a.call_sid).cmp(&(b.since, &b.call_sid)));
         open
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, Sockets> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Most media sockets at once.
@@ -226,10 +252,13 @@ impl VoiceEdge {
 
     /// Marks a call as having a stream, unless it has one. Unmarked when dropped.
     pub(super) fn claim_call(self: &Arc<Self>, call_sid: &str) -> Option<CallClaim> {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let Entry::Vacant(vacant) = calls.entry(call_sid.to_owned()) else { return None };
-        vacant.insert(self.desk.now());
-        Some(CallClaim { edge: Arc::clone(self), call_sid: call_sid.to_owned() })
+        let since = self.desk.now();
+        let mut sockets = self.sockets();
+        let Entry::Vacant(vacant) = sockets.open.entry(call_sid.to_owned()) else { return None };
+        let counters = Arc::new(SocketCounters::default());
+        vacant.insert(Socket { since, counters: Arc::clone(&counters) });
+        drop(sockets);
+        Some(CallClaim { edge: Arc::clone(self), call_sid: call_sid.to_owned(), counters })
     }
 }
 
@@ -237,10 +266,14 @@ impl VoiceEdge {
 pub(super) struct CallClaim {
     edge: Arc<VoiceEdge>,
     call_sid: String,
+    /// What the stream receives.
+    pub(super) counters: Arc<SocketCounters>,
 }
 
 impl Drop for CallClaim {
     fn drop(&mut self) {
-        self.edge.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call_sid);
+        let mut sockets = self.edge.sockets();
+        sockets.open.remove(&self.call_sid);
+        sockets.closed = sockets.closed.plus(self.counters.read());
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod answers;
+mod counters;
 pub mod desk;
 pub mod edge;
 pub mod media;

@@ -4,6 +4,7 @@
 //! hears a gap); the last places are kept for marks, keys and `stop`. A peer that keeps a queue full, or sends
 //! mostly nonsense, is flooding us, and is closed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::voice::media_streams::{Incoming, parse};
@@ -13,6 +14,8 @@ use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+
+use super::counters::{SocketCounters, SocketFigures};
 
 /// Places in the queue that audio may not take.
 const KEPT_FOR_CONTROL: usize = 32;
@@ -44,27 +47,12 @@ impl ReaderEnd {
     }
 }
 
-/// What was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ReaderFigures {
-    /// Messages, readable or not.
-    pub(super) messages: u64,
-    /// Messages that could not be read.
-    pub(super) malformed: u64,
-    /// Audio frames dropped because the session was too slow.
-    pub(super) dropped: u64,
-    /// Answers to pings.
-    pub(super) pongs: u32,
-    /// How long they took together.
-    pub(super) pongs_took: Duration,
-}
-
 /// Reads one socket.
 pub(super) struct Reader {
     phone: mpsc::Sender<PhoneIn>,
     stream_sid: String,
     idle_limit: Duration,
-    figures: ReaderFigures,
+    counters: Arc<SocketCounters>,
     weight: u32,
     /// When the last ping went out.
     ping_sent: watch::Receiver<Option<Instant>>,
@@ -76,8 +64,9 @@ impl Reader {
         stream_sid: String,
         idle_limit: Duration,
         ping_sent: watch::Receiver<Option<Instant>>,
+        counters: Arc<SocketCounters>,
     ) -> Self {
-        Self { phone, stream_sid, idle_limit, figures: ReaderFigures::default(), weight: 0, ping_sent }
+        Self { phone, stream_sid, idle_limit, counters, weight: 0, ping_sent }
     }
 
     /// Reads until the socket is over. May be dropped at any await without losing a message.
@@ -107,10 +96,10 @@ impl Reader {
     }
 
     /// Tells the session that nothing more comes.
-    pub(super) fn close(self) -> ReaderFigures {
+    pub(super) fn close(self) -> SocketFigures {
         // With a full queue, or none, dropping the sender says the same.
         let _ = self.phone.try_send(PhoneIn::Closed);
-        self.figures
+        self.counters.read()
     }
 
     fn take(&mut self, message: Option<Result<Message, axum::Error>>) -> Option<ReaderEnd> {
@@ -120,8 +109,7 @@ impl Reader {
             Some(Ok(Message::Ping(_))) => None,
             Some(Ok(Message::Pong(_))) => {
                 if let Some(sent) = *self.ping_sent.borrow() {
-                    self.figures.pongs += 1;
-                    self.figures.pongs_took += sent.elapsed();
+                    self.counters.pong(sent.elapsed());
                 }
                 None
             }
@@ -143,20 +131,20 @@ impl Reader {
                 self.take_malformed("message of another stream")
             }
             Ok(Incoming::Phone(message)) => {
-                self.count();
+                self.counters.message();
                 self.weight = self.weight.saturating_sub(1);
                 self.deliver(message)
             }
             Ok(Incoming::Connected | Incoming::Unknown) => {
-                self.count();
+                self.counters.message();
                 None
             }
         }
     }
 
     fn take_malformed(&mut self, reason: &'static str) -> Option<ReaderEnd> {
-        self.count();
-        self.figures.malformed += 1;
+        self.counters.message();
+        self.counters.malformed();
         self.weight += MALFORMED_WEIGHT;
         if self.weight > MAX_WEIGHT {
             return Some(ReaderEnd::Abused("too many malformed messages"));
@@ -164,15 +152,11 @@ impl Reader {
         self.deliver(PhoneIn::Malformed { reason })
     }
 
-    fn count(&mut self) {
-        self.figures.messages += 1;
-    }
-
     fn deliver(&mut self, message: PhoneIn) -> Option<ReaderEnd> {
         let is_droppable = matches!(message, PhoneIn::Media { .. } | PhoneIn::Malformed { .. });
         if is_droppable && self.phone.capacity() <= KEPT_FOR_CONTROL && !self.phone.is_closed() {
-            self.figures.dropped += 1;
-            return (self.figures.dropped > MAX_DROPPED).then_some(ReaderEnd::Abused("flooding"));
+            let dropped = self.counters.dropped();
+            return (dropped > MAX_DROPPED).then_some(ReaderEnd::Abused("flooding"));
         }
         match self.phone.try_send(message) {
             // A session that is over needs nothing more; the writer closes the socket.
@@ -190,7 +174,10 @@ mod tests {
 
     fn reader() -> (Reader, mpsc::Receiver<PhoneIn>) {
         let (phone, session) = mpsc::channel(CAPACITY);
-        (Reader::new(phone, "MZ1".into(), Duration::from_secs(1), watch::channel(None).1), session)
+        (
+            Reader::new(phone, "MZ1".into(), Duration::from_secs(1), watch::channel(None).1, Arc::default()),
+            session,
+        )
     }
 
     fn media(sequence: u64) -> Option<Result<Message, axum::Error>> {
@@ -223,7 +210,7 @@ mod tests {
         }
         assert_eq!(
             reader.close(),
-            ReaderFigures { messages: 5, malformed: 0, dropped: 0, ..ReaderFigures::default() }
+            SocketFigures { messages: 5, malformed: 0, dropped: 0, ..SocketFigures::default() }
         );
         let payload = bytes::Bytes::from_static(&[0xff, 0xff]);
         let expect = [
@@ -255,7 +242,7 @@ mod tests {
         assert!(matches!(session.try_recv(), Ok(PhoneIn::Media { .. })));
         assert_eq!(
             reader.close(),
-            ReaderFigures { messages: 5, malformed: 4, dropped: 0, ..ReaderFigures::default() }
+            SocketFigures { messages: 5, malformed: 4, dropped: 0, ..SocketFigures::default() }
         );
     }
 
@@ -284,7 +271,7 @@ mod tests {
         }
         let key = r#"{"event":"dtmf","streamSid":"MZ1","dtmf":{"digit":"7"}}"#;
         assert_eq!(reader.take(text(key)), None);
-        assert_eq!(reader.figures.dropped, 100 - (CAPACITY - KEPT_FOR_CONTROL) as u64);
+        assert_eq!(reader.counters.read().dropped, 100 - (CAPACITY - KEPT_FOR_CONTROL) as u64);
         let received: Vec<_> = std::iter::from_fn(|| session.try_recv().ok()).collect();
         assert_eq!(received.last(), Some(&PhoneIn::Dtmf { digit: '7' }));
         assert_eq!(received.len(), CAPACITY - KEPT_FOR_CONTROL + 1);
@@ -300,6 +287,6 @@ mod tests {
         for sequence in 0..1_000 {
             assert_eq!(reader.take(media(sequence)), None);
         }
-        assert_eq!(reader.figures.dropped, 0);
+        assert_eq!(reader.counters.read().dropped, 0);
     }
 }

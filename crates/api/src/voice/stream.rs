@@ -157,15 +157,15 @@ async fn carry(
         edge.tasks.spawn(writer::run(sink, outgoing, stream_sid, hung_up, ping_interval, ping_sent));
 
     let idle_limit = ping_interval + edge.settings.pong_timeout;
-    let mut reader = Reader::new(incoming, start.stream_sid, idle_limit, pinged);
+    let counters = Arc::clone(&claim.counters);
+    counters.carries(call_id);
+    let mut reader = Reader::new(incoming, start.stream_sid, idle_limit, pinged, counters);
     let ended_by = tokio::select! {
         end = reader.run(&mut stream) => Some(end),
         // The session is done and said so to the peer, or the peer takes nothing any more.
         _ = &mut writing => None,
     };
     let figures = reader.close();
-    edge.totals.add(figures.messages, figures.malformed, figures.dropped);
-    edge.totals.add_round_trips(figures.pongs, figures.pongs_took);
     if let Some(ReaderEnd::Abused(why)) = ended_by {
         let frame = CloseFrame { code: close_code::POLICY, reason: Utf8Bytes::from_static(why) };
         // An error means that the writer is gone, and the socket with it.

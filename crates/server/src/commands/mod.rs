@@ -10,6 +10,7 @@ pub mod secrets;
 pub mod seed;
 pub mod stand_in;
 pub mod user;
+pub mod ws;
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -65,6 +66,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::StandIn(command) => {
             drop(out);
             with_runtime(collect(&chosen)?, |_| stand_in::run(command))
+        }
+        Command::Ws(command) => {
+            let loaded = collect(&chosen)?;
+            runtime()?.block_on(ws::run(command, &loaded.config, &mut out))
         }
         Command::Serve(_) => {
             drop(out);

@@ -295,6 +295,28 @@ async fn malformed_messages_are_survived_and_a_flood_of_them_is_not() {
 }
 
 #[tokio::test]
+async fn what_open_sockets_receive_is_counted_as_it_comes_and_once() {
+    let mut served = Served::signed().await;
+    let mut client = served.started("CA1", "t1").await;
+    for sequence in 3..8 {
+        say(&mut client, &media(sequence, 20)).await;
+        next_text(&mut client).await;
+    }
+    say(&mut client, "{").await;
+    while !matches!(served.hears().await, PhoneIn::Malformed { .. }) {}
+    let open = served.edge.open_streams();
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].call_sid.as_str(), open[0].messages, open[0].malformed), ("CA1", 7, 1));
+    assert!(open[0].call_id.is_some());
+    assert_eq!(served.edge.figures().messages, 7);
+    say(&mut client, STOP).await;
+    closing(&mut client).await;
+    let figures = served.all_over().await;
+    assert_eq!((figures.messages, figures.malformed), (8, 1));
+    assert!(served.edge.open_streams().is_empty());
+}
+
+#[tokio::test]
 async fn too_long_a_message_ends_the_stream() {
     let mut served = Served::signed().await;
     let mut client = served.started("CA1", "t1").await;

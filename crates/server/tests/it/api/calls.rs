@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use domain::call_log::{CallEvent, EndReason, EventKind, LatencyParts};
+use domain::call_log::{CallEvent, EndReason, EventKind, Fault, LatencyParts, MediaQuality};
 use domain::ids::{CallId, ToolCallId, TurnId};
 use serde_json::json;
 use store::OrgTx;
@@ -111,6 +111,19 @@ async fn the_record_of_a_call_has_all_that_was_said_and_done() {
     let events = [
         EventKind::SpeechStarted,
         EventKind::CallerPartial { turn: outcome.turns[0].id, text: "when".to_owned() },
+        EventKind::Latency {
+            turn: outcome.turns[2].id,
+            parts: LatencyParts { total_ms: 640, ..Default::default() },
+        },
+        EventKind::EngineChanged {
+            from: "realtime".to_owned(),
+            to: "pipeline".to_owned(),
+            cause: "the model's connection was closed".to_owned(),
+            fault: Fault::Provider,
+        },
+        EventKind::Media {
+            quality: MediaQuality { packets: 50, jitter_us: 400, underruns: 1, ..MediaQuality::default() },
+        },
         EventKind::Ended { reason: EndReason::CallerHungUp },
     ];
     let events: Vec<CallEvent> =
@@ -130,5 +143,12 @@ async fn the_record_of_a_call_has_all_that_was_said_and_done() {
     assert_eq!(call["rejected_turns"][0]["reason"], "too short to be a word");
     assert_eq!(call["tool_calls"][0]["name"], "search_knowledge");
     let kinds: Vec<_> = call["events"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
-    assert_eq!(kinds, ["speech_started", "ended"], "words in flux are no part of the record");
+    let expect = ["speech_started", "latency", "engine_changed", "media", "ended"];
+    assert_eq!(kinds, expect, "words in flux are no part of the record");
+    assert_eq!(call["events"][2]["fault"], "provider");
+    let quality = &call["media_quality"];
+    assert_eq!((&quality["packets"], &quality["underruns"]), (&json!(50), &json!(1)));
+    assert_eq!((&quality["jitter_ms"], &quality["streams"]), (&json!(0.4), &json!(1)));
+    let times = json!({ "answers": 1, "median_ms": 640, "p95_ms": 640, "longest_ms": 640 });
+    assert_eq!(call["response_times"], times);
 }
