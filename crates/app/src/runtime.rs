@@ -1,6 +1,6 @@
 //! What the use cases share: the database, the providers, the calls in progress.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,6 +157,8 @@ pub struct App {
     active: Mutex<HashMap<CallId, ActiveCall>>,
     /// Calls whose caller is to be connected with a number, until the carrier asks.
     pub(crate) transfers: Mutex<HashMap<CallId, String>>,
+    /// Businesses whose transcriber is being prepared to stand by.
+    pub(crate) warming: Mutex<HashSet<OrgId>>,
     pub(crate) key_uses: KeyUses,
     pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
 }
@@ -198,6 +200,7 @@ impl App {
             password_checks: Semaphore::new(PARALLEL_CHECKS),
             active: Mutex::default(),
             transfers: Mutex::default(),
+            warming: Mutex::default(),
             key_uses: KeyUses::default(),
             vocabularies: Mutex::default(),
             settings: parts.settings,

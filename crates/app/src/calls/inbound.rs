@@ -1,7 +1,7 @@
 //! Answering a call: who is called, who calls, what happens next.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -206,7 +206,7 @@ impl App {
         if is_heard_by_a_model {
             self.open_session_early(org_id, announced.call_id);
         }
-        self.warm_up(org_id, routed.agent.language);
+        self.warm_up(org_id, routed.agent.language, is_heard_by_a_model);
         Ok(Answer::Connect { call_id: announced.call_id, ticket })
     }
 
@@ -234,9 +234,13 @@ impl App {
         });
     }
 
-    /// Loads the transcriber's model while the phone still rings.
-    fn warm_up(self: &Arc<Self>, org_id: OrgId, language: String) {
+    /// Loads the transcriber's model while the phone still rings. For calls that it only stands by for, one at a
+    /// time and business: should a model fail, the first call is served at once and the others wait for a moment.
+    fn warm_up(self: &Arc<Self>, org_id: OrgId, language: String, stands_by: bool) {
         let app = Arc::clone(self);
+        if stands_by && !app.warming.lock().unwrap_or_else(PoisonError::into_inner).insert(org_id) {
+            return;
+        }
         self.tasks.spawn(async move {
             let warmed =
                 tokio::time::timeout(Duration::from_secs(20), app.prepare_speech(org_id, language)).await;
@@ -246,6 +250,9 @@ impl App {
                     tracing::warn!(org.id = %org_id, %error, "the transcriber could not be prepared");
                 }
                 Err(_) => tracing::warn!(org.id = %org_id, "preparing the transcriber takes too long"),
+            }
+            if stands_by {
+                app.warming.lock().unwrap_or_else(PoisonError::into_inner).remove(&org_id);
             }
         });
     }
