@@ -250,6 +250,11 @@ pub trait RealtimeProvider: Send + Sync {
         Readiness::Ready
     }
 
+    /// How many of its sessions are open, those that only wait for their call included.
+    fn open_sessions(&self) -> usize {
+        0
+    }
+
     /// Opens a session and sends the configuration; [`RealtimeOutput::Ready`] follows when it is in force.
     async fn open(&self, config: &RealtimeConfig) -> Result<RealtimeLink, ProviderError>;
 }

@@ -9,7 +9,7 @@ use store::SystemTx;
 use store::call_sessions::SharedState;
 use utoipa::ToSchema;
 
-use super::machine::SpeechProvider;
+use super::machine::{Machine, SpeechProvider};
 use super::{DATABASE_WITHIN, HealthStatus, database_latency};
 use crate::state::ApiState;
 use crate::voice::edge::VoiceEdge;
@@ -220,7 +220,7 @@ struct SpeechFigures {
 struct OpenAiFigures {
     /// Open connections.
     realtime_connections: u32,
-    /// How the model is.
+    /// How the model is: `ready` or `not_configured`.
     #[schema(example = "not_configured")]
     model_status: &'static str,
     /// Average time of an answer, in milliseconds.
@@ -368,11 +368,7 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
             .disk()
             .map(|disk| DiskFigures { total: megabytes(disk.total), free: megabytes(disk.free) }),
         speech: machine.speech().into_iter().map(SpeechFigures::from).collect(),
-        open_ai: OpenAiFigures {
-            realtime_connections: 0,
-            model_status: "not_configured",
-            average_response_time: None,
-        },
+        open_ai: open_ai(&**machine),
         environment: Environment {
             node: settings.node.clone(),
             public_url: state.settings.public_url.clone(),
@@ -464,6 +460,18 @@ async fn jobs(state: &ApiState, now: DateTime<Utc>) -> Option<JobFigures> {
         oldest_s: backlog.oldest.map(|oldest| (now - oldest).num_seconds().max(0)),
         given_up: backlog.given_up,
     })
+}
+
+fn open_ai(machine: &dyn Machine) -> OpenAiFigures {
+    let model = machine.speech().into_iter().find(|provider| provider.role == "realtime");
+    OpenAiFigures {
+        realtime_connections: u32::try_from(machine.realtime_sessions()).unwrap_or(u32::MAX),
+        model_status: match model {
+            Some(SpeechProvider { missing: None, .. }) => "ready",
+            _ => "not_configured",
+        },
+        average_response_time: None,
+    }
 }
 
 impl From<SpeechProvider> for SpeechFigures {

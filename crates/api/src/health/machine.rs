@@ -44,6 +44,11 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
     /// The providers of speech, in the order in which they are tried.
     fn speech(&self) -> Vec<SpeechProvider>;
 
+    /// Open sessions with the speech-to-speech model.
+    fn realtime_sessions(&self) -> usize {
+        0
+    }
+
     /// How long the process has run.
     fn uptime(&self) -> Duration;
 }

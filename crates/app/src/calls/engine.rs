@@ -77,7 +77,7 @@ impl App {
     }
 
     async fn keep_session(self: &Arc<Self>, org_id: OrgId, call_id: CallId) -> Result<(), AppError> {
-        let plan = self.plan(org_id, call_id).await?;
+        let plan = Arc::new(self.plan_without_vocabulary(org_id, call_id).await?);
         if let Ok(Some(provider)) = available(&plan.agent.engine, self.realtime.as_ref()) {
             let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
             let functions = brain::functions::functions(Arc::clone(&plan), tools, self.ambient.clone());
@@ -124,5 +124,64 @@ fn told(plan: &CallPlan, functions: &dyn Functions) -> RealtimeConfig {
             interrupts_itself: false,
         },
         max_output_tokens: MAX_OUTPUT_TOKENS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use provider_traits::descriptor::{Descriptor, Locality};
+    use provider_traits::error::ProviderError;
+    use provider_traits::realtime::RealtimeLink;
+
+    use super::*;
+
+    static DESCRIPTOR: Descriptor = Descriptor { id: "model", name: "Model", locality: Locality::Local };
+
+    struct Model {
+        has_key: bool,
+    }
+
+    #[async_trait]
+    impl RealtimeProvider for Model {
+        fn descriptor(&self) -> &'static Descriptor {
+            &DESCRIPTOR
+        }
+
+        fn model(&self) -> &str {
+            "one"
+        }
+
+        fn readiness(&self) -> Readiness {
+            if self.has_key {
+                return Readiness::Ready;
+            }
+            Readiness::Missing { what: "the key".to_owned(), remedy: "set KEY".to_owned() }
+        }
+
+        async fn open(&self, _config: &RealtimeConfig) -> Result<RealtimeLink, ProviderError> {
+            Err(ProviderError::Refused { provider: "model", reason: "a test".to_owned() })
+        }
+    }
+
+    #[test]
+    fn a_model_carries_those_calls_that_ask_for_one_while_it_is_ready() {
+        // Whether a model carries the call, or what is told about why none does.
+        let check = |engine: &str, model: Option<bool>, expect: Result<bool, &[&str]>| {
+            let model = model.map(|has_key| Arc::new(Model { has_key }) as Arc<dyn RealtimeProvider>);
+            match (available(engine, model.as_ref()), expect) {
+                (Ok(found), Ok(expect)) => assert_eq!(found.is_some(), expect, "{engine}"),
+                (Err(Unavailable(text)), Err(words)) => {
+                    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+                }
+                (found, _) => panic!("{engine}: carried by a model: {:?}", found.map(|one| one.is_some())),
+            }
+        };
+        check("pipeline", Some(true), Ok(false));
+        check("pipeline", None, Ok(false));
+        check("realtime", Some(true), Ok(true));
+        check("realtime", Some(false), Err(&["the key is missing", "pipeline carries the call", "set KEY"]));
+        check("realtime", None, Err(&["realtime", "does not have", "pipeline carries the call"]));
+        check("elevenlabs", Some(true), Err(&["elevenlabs", "does not have"]));
     }
 }

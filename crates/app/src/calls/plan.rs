@@ -23,6 +23,17 @@ pub(crate) fn engine(entitled: &Entitlements, chosen: String) -> String {
 impl App {
     /// Everything a call needs to know before the first word.
     pub(crate) async fn plan(&self, org_id: OrgId, call_id: CallId) -> Result<Arc<CallPlan>, AppError> {
+        let vocabulary = self.vocabulary(org_id).await?;
+        Ok(Arc::new(CallPlan { vocabulary, ..self.plan_without_vocabulary(org_id, call_id).await? }))
+    }
+
+    /// The plan as far as a speech-to-speech model needs it: the vocabulary, which takes a while to make, is for
+    /// transcribers.
+    pub(crate) async fn plan_without_vocabulary(
+        &self,
+        org_id: OrgId,
+        call_id: CallId,
+    ) -> Result<CallPlan, AppError> {
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let call = store::calls::get(&mut tx, call_id).await?;
         let business = store::organizations::get(&mut tx).await?;
@@ -47,13 +58,12 @@ impl App {
         };
         let own_limit = settings_of(&business)?.max_call_minutes;
         drop(tx);
-        let vocabulary = self.vocabulary(org_id).await?;
         let greeting = number
             .as_ref()
             .map(|number| number.greeting.clone())
             .filter(|greeting| !greeting.is_empty())
             .unwrap_or(agent.greeting);
-        Ok(Arc::new(CallPlan {
+        Ok(CallPlan {
             call_id,
             org_id,
             started_at: call.started_at,
@@ -80,10 +90,10 @@ impl App {
             },
             caller: Caller { number: caller_number, client },
             lead_questions,
-            vocabulary,
+            vocabulary: Arc::default(),
             recording: number.is_some_and(|number| number.recording),
             max_call_minutes: own_limit
                 .map_or(self.settings.max_call_minutes, |own| own.min(self.settings.max_call_minutes)),
-        }))
+        })
     }
 }

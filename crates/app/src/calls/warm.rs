@@ -159,6 +159,10 @@ impl RealtimeProvider for FirstOpened {
         self.provider.readiness()
     }
 
+    fn open_sessions(&self) -> usize {
+        self.provider.open_sessions()
+    }
+
     async fn open(&self, config: &RealtimeConfig) -> Opened {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(first) = first

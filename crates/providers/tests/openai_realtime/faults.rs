@@ -271,9 +271,12 @@ async fn dropping_the_link_closes_the_socket_and_ends_the_tasks() {
         let _ = closed.send(farewell);
     })
     .await;
-    let mut link = client(settings(&url), &tasks).open(&config()).await.unwrap();
+    let provider = client(settings(&url), &tasks);
+    let mut link = provider.open(&config()).await.unwrap();
     assert!(matches!(next(&mut link).await, Some(RealtimeOutput::Ready { .. })));
+    assert_eq!(provider.open_sessions(), 1);
     drop(link);
     assert_eq!(was_closed.await, Ok(Some(1000)), "a farewell, not a broken connection");
     all_over(&tasks).await;
+    assert_eq!(provider.open_sessions(), 0);
 }

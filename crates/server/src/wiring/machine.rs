@@ -50,6 +50,10 @@ impl Machine for ThisMachine {
         self.speech.providers().iter().cloned().chain([model]).collect()
     }
 
+    fn realtime_sessions(&self) -> usize {
+        self.realtime.open_sessions()
+    }
+
     fn uptime(&self) -> Duration {
         self.started.elapsed()
     }

@@ -46,6 +46,8 @@ struct Shared {
     heard_ms: AtomicU64,
     /// The reader waits for room in `output`: that the other side is not heard is our own doing.
     waits: AtomicBool,
+    /// Counts among the provider's sessions.
+    _session: Arc<()>,
 }
 
 impl Shared {
@@ -67,6 +69,7 @@ pub(super) fn start(
     socket: Socket,
     patience: Patience,
     clock: Arc<dyn Clock>,
+    session: Arc<()>,
     tasks: &TaskTracker,
 ) -> RealtimeLink {
     let (input, incoming) = mpsc::channel(INPUT);
@@ -78,6 +81,7 @@ pub(super) fn start(
         began: Instant::now(),
         heard_ms: AtomicU64::new(0),
         waits: AtomicBool::new(false),
+        _session: session,
     });
     tasks.spawn(write(sink, incoming, patience, Arc::clone(&shared)));
     tasks.spawn(read(stream, outgoing, clock, shared));

@@ -88,6 +88,8 @@ pub struct OpenAiRealtime {
     tls: Option<TlsConnector>,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
+    /// Held by each session, so that they can be counted.
+    sessions: Arc<()>,
 }
 
 // By hand: headers may hold keys.
@@ -140,7 +142,7 @@ impl OpenAiRealtime {
         }
         let mut url = settings.url.clone();
         url.query_pairs_mut().append_pair("model", &settings.model);
-        Ok(Self { settings, url, headers, tls, clock, tasks })
+        Ok(Self { settings, url, headers, tls, clock, tasks, sessions: Arc::default() })
     }
 
     fn is_own_endpoint(&self) -> bool {
@@ -185,6 +187,11 @@ impl RealtimeProvider for OpenAiRealtime {
         Readiness::Ready
     }
 
+    fn open_sessions(&self) -> usize {
+        // One is the provider's own.
+        Arc::strong_count(&self.sessions) - 1
+    }
+
     async fn open(&self, config: &RealtimeConfig) -> Result<RealtimeLink, ProviderError> {
         if let Readiness::Missing { what, .. } = self.readiness() {
             return Err(refused(format!("{what} is missing")));
@@ -196,7 +203,8 @@ impl RealtimeProvider for OpenAiRealtime {
         let socket = tokio::time::timeout(patience.open, self.opened(update))
             .await
             .map_err(|_elapsed| ProviderError::Timeout { provider: DESCRIPTOR.id, waited_ms })??;
-        Ok(link::start(socket, patience, Arc::clone(&self.clock), &self.tasks))
+        let of_us = Arc::clone(&self.sessions);
+        Ok(link::start(socket, patience, Arc::clone(&self.clock), of_us, &self.tasks))
     }
 }
 
