@@ -142,11 +142,11 @@ pub struct WsStats {
     pub url: Option<String>,
     /// Signs in as somebody who may operate the platform. Not needed on the server's own machine while its public
     /// address is plain http.
-    #[arg(long, requires = "password")]
+    #[arg(long, requires = "password_stdin")]
     pub email: Option<String>,
-    /// The password of `--email`.
-    #[arg(long, env = "STUDIOCONNECT_CALL_PASSWORD", hide_env_values = true)]
-    pub password: Option<String>,
+    /// Reads the password of `--email` from standard input.
+    #[arg(long, requires = "email")]
+    pub password_stdin: bool,
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,
@@ -494,7 +494,9 @@ mod tests {
         let parses =
             |line: &[&str]| Cli::try_parse_from([&["studioconnect", "ws", "stats"], line].concat()).is_ok();
         assert!(parses(&["--json"]));
-        assert!(parses(&["--url", "http://a", "--email", "a@b.c", "--password", "x"]));
+        assert!(parses(&["--url", "http://a", "--email", "a@b.c", "--password-stdin"]));
+        assert!(!parses(&["--email", "a@b.c"]));
+        assert!(!parses(&["--password-stdin"]));
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
 ///
 /// The public is told status and version. With the token of somebody who has the permission `platform:operate` the
 /// answer has memory, database, sockets, jobs, disk, speech and the reasons. Degraded is answered with 200 as well:
-/// the server still takes calls.
+/// the server still takes calls. A program on the server's own machine that asks for the connections without a token is
+/// told of the media sockets, as long as the public address is plain http.
 #[utoipa::path(
     get, path = "/health", operation_id = "get_health", tag = "health",
     extensions(("x-permission" = json!("public"))),

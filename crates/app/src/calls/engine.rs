@@ -56,6 +56,8 @@ impl App {
             }
         };
         let functions = brain::functions::functions(Arc::clone(plan), tools, self.ambient.clone());
+        // A call that goes on has answers of the lead flow already.
+        functions.take_over(&start.history);
         let config = told(plan, &*functions);
         let (warm, provider) = match self.warm_sessions.take(plan.call_id) {
             Some(session) => session.of(provider),

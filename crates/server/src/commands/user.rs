@@ -72,11 +72,14 @@ fn chosen(from_stdin: bool) -> anyhow::Result<(SecretString, Option<String>)> {
         let drawn = password();
         return Ok((drawn.clone().into(), Some(drawn)));
     }
+    Ok((password_of_stdin()?, None))
+}
+
+/// The password that comes through a pipe.
+pub(super) fn password_of_stdin() -> anyhow::Result<SecretString> {
     let input = std::io::stdin();
     if input.is_terminal() {
-        bail!(
-            "--password-stdin reads the password from a pipe: printf '%s' \"$PASSWORD\" | studioconnect user …"
-        );
+        bail!("--password-stdin reads the password from a pipe: printf '%s' \"$PASSWORD\" | studioconnect …");
     }
     let mut line = String::new();
     input.lock().read_line(&mut line).context("could not read the password from standard input")?;
@@ -84,7 +87,7 @@ fn chosen(from_stdin: bool) -> anyhow::Result<(SecretString, Option<String>)> {
     if line.is_empty() {
         bail!("standard input holds no password");
     }
-    Ok((line.into(), None))
+    Ok(line.into())
 }
 
 fn show(drawn: Option<String>, out: &mut impl Write) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::Url;
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{WsCommand, WsStats};
@@ -71,8 +72,9 @@ async fn ask(url: &str, options: &WsStats) -> anyhow::Result<Sockets> {
     let base: Url = url.parse().with_context(|| format!("{url} is not an address"))?;
     let http = simulation::http_client()?;
     let mut request = http.get(base.join("/health")?).query(&[("connections", "true")]).timeout(WITHIN);
-    if let (Some(email), Some(password)) = (&options.email, &options.password) {
-        request = request.bearer_auth(sign_in(&http, &base, email, password).await?);
+    if let Some(email) = &options.email {
+        let password = super::user::password_of_stdin()?;
+        request = request.bearer_auth(sign_in(&http, &base, email, password.expose_secret()).await?);
     }
     let answer = request.send().await.with_context(|| format!("{url} does not answer"))?;
     // An unhealthy server answers 503 with the same document.
@@ -82,8 +84,8 @@ async fn ask(url: &str, options: &WsStats) -> anyhow::Result<Sockets> {
             serde_json::from_value(document).context("the server is of another version than this program")
         }
         Ok(document) if document.get("version").is_some() => bail!(
-            "{url} does not tell strangers of its sockets: sign in with --email and --password as somebody who may \
-             operate the platform"
+            "{url} does not tell strangers of its sockets: sign in with --email and --password-stdin as somebody \
+             who may operate the platform"
         ),
         _ => bail!("{url} is no StudioConnect server"),
     }
