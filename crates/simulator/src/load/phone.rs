@@ -175,6 +175,32 @@ fn stream_of(verbs: Vec<Verb>) -> Result<Stream, NoStream> {
     Err(NoStream::Refused(said.unwrap_or_else(|| "no stream and no words".to_owned())))
 }
 
+/// Places one call that lasts so long, apart from all figures: the first call of a server makes what later ones find.
+///
+/// # Errors
+/// When it has no stream.
+pub async fn one(door: &Door, lasts: Duration) -> Result<Ended, NoStream> {
+    // A board without calls counts nothing of a call.
+    let board = Arc::new(Board::new(0));
+    let number = Stamp::NO_CALL;
+    let mut placed = door.open(number, &board).await?;
+    placed.begin().await.map_err(NoStream::Failed)?;
+    let until = CancellationToken::new();
+    let talking = placed.talk(number, 1_000, &board, &until, Farewell::HangUp);
+    let ends = async {
+        tokio::time::sleep(lasts).await;
+        until.cancel();
+        // The call says goodbye now, and ends both.
+        std::future::pending::<()>().await;
+    };
+    let (ended, fields) = tokio::select! {
+        ended = talking => ended,
+        () = ends => return Ok(Ended::AsPlanned),
+    };
+    door.report_end(&fields).await?;
+    Ok(ended)
+}
+
 impl Placed {
     /// `connected` and `start`.
     pub(crate) async fn begin(&mut self) -> Result<(), String> {

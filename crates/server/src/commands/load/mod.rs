@@ -14,7 +14,7 @@ use serde::Serialize;
 use simulator::load::board::Board;
 use simulator::load::idle;
 use simulator::load::peer::{Manner, Peer};
-use simulator::load::phone::Door;
+use simulator::load::phone::{self, Door, Ended};
 use simulator::load::steady;
 use simulator::twilio::signature;
 use simulator::twilio::webhook::{Account, Endpoint, Webhooks};
@@ -29,6 +29,10 @@ use crate::wiring::simulation;
 const NO_ACCOUNT: &str = "AC00000000000000000000000000000000";
 /// All calls are up for so long before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// The first call of a server that was just started loads what later ones find: it is tried so often.
+const FIRST_CALLS: u32 = 20;
+/// How long a first call lasts, and the pause after one that failed.
+const FIRST_CALL: Duration = Duration::from_secs(2);
 /// How long the server is given to put away what calls took.
 const COOL_DOWN: Duration = Duration::from_secs(5);
 
@@ -60,6 +64,9 @@ pub async fn run(config: Config, options: Load, flags: &[(String, String)]) -> a
         }
     };
     let pid = options.pid.or(subject.as_ref().map(Subject::pid));
+    if subject.is_some() && options.idle.is_none() {
+        first_call(&door).await?;
+    }
     let done = if let Some(sockets) = options.idle {
         hold_idle(&config, &options, &door, sockets, pid).await
     } else if options.churn {
@@ -88,6 +95,20 @@ pub async fn run(config: Config, options: Load, flags: &[(String, String)]) -> a
         peer.stop().await;
     }
     done
+}
+
+/// Until a call was carried as it should be, there is nothing to measure.
+async fn first_call(door: &Door) -> anyhow::Result<()> {
+    let mut last = String::new();
+    for _ in 0..FIRST_CALLS {
+        match phone::one(door, FIRST_CALL).await {
+            Ok(Ended::AsPlanned) => return Ok(()),
+            Ok(ended) => last = format!("{ended:?}"),
+            Err(error) => last = error.to_string(),
+        }
+        tokio::time::sleep(FIRST_CALL).await;
+    }
+    bail!("no call could be carried before the load: {last}")
 }
 
 /// The way to a running server.
