@@ -60,6 +60,9 @@ pub enum Command {
     /// The secrets in the database: seal them anew under a new key, or check that all can be opened.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// What nodes keep to go on with each other's calls: list it, remove what nobody needs.
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
     /// Fills an empty database with calls, for measurements, and checks how statements do on it.
     Seed(Seed),
     /// Accounts: make one, give one another password.
@@ -150,6 +153,19 @@ pub struct WsStats {
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `studioconnect sessions …`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum SessionsCommand {
+    /// Lists the sessions of calls that are in Redis.
+    List,
+    /// Removes sessions of calls that are over or lost, and has lost calls completed. Running servers do the same.
+    Cleanup {
+        /// Only tells what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// Options of `seed`.

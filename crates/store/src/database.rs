@@ -96,6 +96,11 @@ impl Target {
         self.owner.connect().await.map_err(refused)
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn on_socket(&self, folder: &Path) -> Self {
+        Self { owner: self.owner.clone().socket(folder), roles_log_in: self.roles_log_in }
+    }
+
     pub(crate) fn owner_options(&self) -> &PgConnectOptions {
         &self.owner
     }

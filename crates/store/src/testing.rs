@@ -76,6 +76,27 @@ pub async fn fresh_database(server: &Target) -> Result<(Database, Target), Store
     Ok((db, target))
 }
 
+/// The socket of the server that a database is on, when it listens on one.
+#[must_use]
+pub fn socket_of(target: &Target) -> Option<PathBuf> {
+    let options = target.owner_options();
+    options.get_socket().map(|folder| folder.join(format!(".s.PGSQL.{}", options.get_port())))
+}
+
+/// The same database through a socket in another folder: for what lies between.
+#[must_use]
+pub fn through(target: &Target, folder: &Path) -> Target {
+    target.on_socket(folder)
+}
+
+/// Opens a database with a test's few connections.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn open_database(target: &Target) -> Result<Database, StoreError> {
+    Database::connect(target, TEST_POOLS).await
+}
+
 /// Tells the databases of processes with equal pids apart, on a server that outlives them.
 fn boot_nanos() -> u128 {
     static START: std::sync::OnceLock<u128> = std::sync::OnceLock::new();

@@ -8,6 +8,7 @@ use domain::call_log::ContinueCause;
 use domain::ids::{CallId, OrgId};
 use store::call_sessions::{CallSession, Kept, SessionStore as _};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use voice::call::CallState;
 
@@ -73,6 +74,7 @@ impl Keeping {
     ) {
         let mut state_at = app.ambient.now();
         loop {
+            let written_at = Instant::now();
             let state = states.borrow_and_update().clone();
             let session = self.session(&app, &state, state_at, None);
             if !self.write(&app, &session).await {
@@ -80,13 +82,19 @@ impl Keeping {
                 give_up.cancel();
                 return;
             }
-            let pause = async {
-                tokio::time::sleep(WRITE_EVERY).await;
-                tokio::time::timeout(HEARTBEAT_EVERY, states.changed()).await
+            // A mind that has answered is kept at once: it knows what no log tells.
+            let news = async {
+                states.changed().await?;
+                let soon = tokio::time::sleep_until(written_at + WRITE_EVERY);
+                let answered = states.wait_for(|now| now.mind != state.mind);
+                tokio::select! {
+                    () = soon => Ok(()),
+                    answered = answered => answered.map(drop),
+                }
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                changed = pause => match changed {
+                news = tokio::time::timeout(HEARTBEAT_EVERY, news) => match news {
                     Ok(Ok(())) => state_at = app.ambient.now(),
                     Ok(Err(_gone)) => return,
                     Err(_quiet) => {}

@@ -8,6 +8,7 @@ pub mod load;
 pub mod migrate;
 pub mod secrets;
 pub mod seed;
+pub mod sessions;
 pub mod stand_in;
 pub mod user;
 pub mod ws;
@@ -53,6 +54,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
             let loaded = collect(&chosen)?;
             telemetry::start(&loaded.config.log)?;
             runtime()?.block_on(secrets::run(command, &loaded.config, &mut out))
+        }
+        Command::Sessions(command) => {
+            let loaded = collect(&chosen)?;
+            telemetry::start(&loaded.config.log)?;
+            runtime()?.block_on(sessions::run(&loaded.config, command, &mut out))
         }
         Command::Seed(options) => {
             let loaded = collect(&chosen)?;

@@ -4,6 +4,7 @@
 mod api;
 mod architecture;
 mod commands;
+mod nodes;
 mod recovery;
 mod seed;
 mod spoken;

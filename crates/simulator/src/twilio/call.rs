@@ -163,8 +163,10 @@ pub struct CarrierReport {
     pub deeds: Vec<Deed>,
     /// Why Twilio would have ended the call with "an application error has occurred".
     pub error: Option<String>,
-    /// The stream, if one was opened.
+    /// The last stream, if one was opened.
     pub line: Option<LineReport>,
+    /// The streams before it, when the call went on with another.
+    pub earlier_lines: Vec<LineReport>,
 }
 
 impl CarrierReport {
@@ -199,7 +201,13 @@ pub async fn place(webhooks: &Webhooks, options: &CallOptions, user: &mut dyn Li
         answered: None,
         status: "ringing",
         sequence: 0,
-        report: CarrierReport { call_sid: new_sid("CA"), deeds: Vec::new(), error: None, line: None },
+        report: CarrierReport {
+            call_sid: new_sid("CA"),
+            deeds: Vec::new(),
+            error: None,
+            line: None,
+            earlier_lines: Vec::new(),
+        },
     };
     if let Err(error) = call.run(user).await {
         tracing::debug!(code = error.code, "the carrier gives up: {}", error.reason);
@@ -399,8 +407,8 @@ impl Carrier<'_> {
             call_sid: self.report.call_sid.clone(),
             stream_sid: new_sid("MZ"),
         };
-        let address = self.webhooks.endpoint().route(&url);
-        let socket = match socket::connect(&address, Some(&signed)).await {
+        let (address, connected) = self.connect(&url, &signed).await;
+        let socket = match connected {
             Ok(socket) => socket,
             Err(error) => {
                 let (code, reason) = (error.code, error.reason);
@@ -423,8 +431,25 @@ impl Carrier<'_> {
         let line = session::run(socket, &setup, user).await;
         self.stream_event(base, stream, &ids, "stream-stopped", None).await;
         let caller_gone = matches!(line.end, LineEnd::CallerHungUp | LineEnd::CallerBroke | LineEnd::TooLong);
-        self.report.line = Some(line);
+        self.report.earlier_lines.extend(self.report.line.replace(line));
         Ok(caller_gone)
+    }
+
+    /// Connects to the first server that takes the stream.
+    async fn connect(&self, url: &Url, signed: &str) -> (Url, Result<socket::Socket, socket::ConnectError>) {
+        let mut last = None;
+        for address in self.webhooks.routes(url) {
+            let connected = socket::connect(&address, Some(signed)).await;
+            let is_taken = connected.is_ok();
+            last = Some((address, connected));
+            if is_taken {
+                break;
+            }
+        }
+        last.unwrap_or_else(|| {
+            let reason = "there is no server".to_owned();
+            (url.clone(), Err(socket::ConnectError { code: 31902, reason }))
+        })
     }
 
     async fn stream_event(

@@ -82,13 +82,35 @@ pub struct Webhooks {
     http: reqwest::Client,
     account: Account,
     endpoint: Endpoint,
+    others: Vec<Url>,
 }
 
 impl Webhooks {
     /// The client should have no deadline shorter than 15 s and follow no redirects.
     #[must_use]
     pub fn new(http: reqwest::Client, account: Account, endpoint: Endpoint) -> Self {
-        Self { http, account, endpoint }
+        Self { http, account, endpoint, others: Vec::new() }
+    }
+
+    /// Further servers behind the same public address: whichever first takes a request has it, as behind a load
+    /// balancer. One that refuses the connection, or answers 502 or 503, does not take it.
+    #[must_use]
+    pub fn with_others(mut self, others: Vec<Url>) -> Self {
+        self.others = others;
+        self
+    }
+
+    /// The addresses to try, in order, for one that names the public host.
+    #[must_use]
+    pub fn routes(&self, url: &Url) -> Vec<Url> {
+        let others = self.others.iter().map(|base| {
+            let endpoint = Endpoint { base: base.clone(), public: self.endpoint.public.clone() };
+            endpoint.route(url)
+        });
+        let mut routes = vec![self.endpoint.route(url)];
+        routes.extend(others);
+        routes.dedup();
+        routes
     }
 
     /// The account.
@@ -119,20 +141,32 @@ impl Webhooks {
             let mut url = url.clone();
             // The fragment carries overrides for Twilio itself; it is neither sent nor signed.
             url.set_fragment(None);
-            let request = if get {
+            if get {
                 url.query_pairs_mut().extend_pairs(fields);
-                let signature = signature::sign_url(&self.account.auth_token, url.as_str());
-                self.http.get(self.endpoint.route(&url)).header("X-Twilio-Signature", signature)
-            } else {
-                let signature = signature::sign_form(&self.account.auth_token, url.as_str(), fields);
-                self.http.post(self.endpoint.route(&url)).header("X-Twilio-Signature", signature).form(fields)
-            };
-            let response = request
-                .header("I-Twilio-Idempotency-Token", token)
-                .header("User-Agent", "TwilioProxy/1.1")
-                .header("Accept", "*/*")
-                .send()
-                .await?;
+            }
+            let mut response = None;
+            for route in self.routes(&url) {
+                let request = if get {
+                    let signature = signature::sign_url(&self.account.auth_token, url.as_str());
+                    self.http.get(route).header("X-Twilio-Signature", signature)
+                } else {
+                    let signature = signature::sign_form(&self.account.auth_token, url.as_str(), fields);
+                    self.http.post(route).header("X-Twilio-Signature", signature).form(fields)
+                };
+                let answer = request
+                    .header("I-Twilio-Idempotency-Token", token)
+                    .header("User-Agent", "TwilioProxy/1.1")
+                    .header("Accept", "*/*")
+                    .send()
+                    .await;
+                let is_taken =
+                    answer.as_ref().is_ok_and(|answer| !matches!(answer.status().as_u16(), 502 | 503));
+                response = Some(answer);
+                if is_taken {
+                    break;
+                }
+            }
+            let Some(response) = response.transpose()? else { return Ok(None) };
             let status = response.status().as_u16();
             let content_type = response
                 .headers()
@@ -141,10 +175,11 @@ impl Webhooks {
                 .map(|value| value.split(';').next().unwrap_or_default().trim().to_lowercase())
                 .unwrap_or_default();
             let body = response.text().await?;
-            Ok::<_, reqwest::Error>(Answer { status, body, content_type, took: started.elapsed() })
+            Ok::<_, reqwest::Error>(Some(Answer { status, body, content_type, took: started.elapsed() }))
         };
         match tokio::time::timeout(WEBHOOK_TIMEOUT, work).await {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(Some(answer))) => Ok(answer),
+            Ok(Ok(None)) => Err(TwimlError::new(11200, format!("there is no server for {url}"))),
             Ok(Err(error)) => Err(TwimlError::new(11200, format!("no answer from {url}: {error}"))),
             Err(_) => Err(TwimlError::new(11200, format!("no answer from {url} within 15 s"))),
         }

@@ -53,7 +53,13 @@ fn record() -> CallRecord {
 
 fn check(expect: &str, record: Option<&CallRecord>) -> Vec<String> {
     let expect: FinalExpect = toml::from_str(expect).expect("an expectation");
-    let carrier = CarrierReport { call_sid: "CA1".into(), deeds: vec![], error: None, line: None };
+    let carrier = CarrierReport {
+        call_sid: "CA1".into(),
+        deeds: vec![],
+        error: None,
+        line: None,
+        earlier_lines: vec![],
+    };
     let silence = Activity::of(&[]);
     check_final(
         &expect,
