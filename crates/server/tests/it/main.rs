@@ -4,6 +4,7 @@
 mod api;
 mod architecture;
 mod commands;
+mod engines;
 mod nodes;
 mod recovery;
 mod seed;
