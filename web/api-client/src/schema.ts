@@ -1011,7 +1011,8 @@ export interface paths {
          * Follow a call: its log from the beginning (or from behind `Last-Event-ID`), then live.
          * @description Server-sent events. Each entry of the log is an event `entry` whose id is its position; when the call is over
          *     and everything was sent, an event `complete` follows and the stream ends. A client that loses the connection
-         *     comes back with `Last-Event-ID` and misses nothing.
+         *     comes back with `Last-Event-ID` and misses nothing. Incidents are entries like all others: `notice` with `fault`,
+         *     `engine_changed` when another engine goes on, `continued` when the call goes on with a new media stream.
          */
         get: operations["watch_call"];
         put?: never;
@@ -2265,7 +2266,8 @@ export interface paths {
          * Tell how the server is.
          * @description The public is told status and version. With the token of somebody who has the permission `platform:operate` the
          *     answer has memory, database, sockets, jobs, disk, speech and the reasons. Degraded is answered with 200 as well:
-         *     the server still takes calls.
+         *     the server still takes calls. A program on the server's own machine that asks for the connections without a token is
+         *     told of the media sockets, as long as the public address is plain http.
          */
         get: operations["get_health"];
         put?: never;
@@ -2718,7 +2720,9 @@ export interface components {
         /** @description The whole record of a call. */
         CallDetail: components["schemas"]["CallSummary"] & {
             /**
-             * @description The log of the call, without the words that were still in flux.
+             * @description The log of the call, without the words that were still in flux. Each entry has `seq`, `at_ms` and a `type` with
+             *     fields of its own. Incidents are `notice` (`code`, `text`, `fault`), `engine_changed` (`from`, `to`, `cause`,
+             *     `fault`) and `continued` (`node`, `gap_ms`, `cause`); `fault` is `provider`, `carrier`, `us` or `nobody`.
              * @example [
              *       {
              *         "at_ms": 0,
@@ -2730,8 +2734,10 @@ export interface components {
              *     ]
              */
             events: Record<string, never>[];
+            media_quality?: components["schemas"]["MediaQuality"] | null;
             /** @description What sounded like words and was not taken as a turn. */
             rejected_turns: components["schemas"]["RejectedTurn"][];
+            response_times?: components["schemas"]["ResponseTimes"] | null;
             /** @description What the agent looked up or did. */
             tool_calls: components["schemas"]["ToolCall"][];
             /** @description What was said, in order. Complete when the record is finished; read `events` before that. */
@@ -3532,6 +3538,16 @@ export interface components {
         };
         /** @description An open media socket. */
         Connection: {
+            /**
+             * Format: double
+             * @description How long answers to pings took on average, in milliseconds; `null` before the first.
+             */
+            averageLatency?: number | null;
+            /**
+             * @description The call's id; `null` while its stream is being let in.
+             * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            callId?: string | null;
             /** @description The carrier's id of the call. */
             callSid: string;
             /**
@@ -3539,6 +3555,21 @@ export interface components {
              * @description Since when.
              */
             connectedAt: string;
+            /**
+             * Format: int64
+             * @description Audio frames among them that were dropped.
+             */
+            droppedFrames: number;
+            /**
+             * Format: int64
+             * @description Messages among them that could not be read.
+             */
+            malformedMessages: number;
+            /**
+             * Format: int64
+             * @description Messages received.
+             */
+            messages: number;
         };
         /** @description A number or address of a client. */
         Contact: {
@@ -3794,6 +3825,11 @@ export interface components {
             /** @description Where the world reaches this installation. */
             publicUrl: string;
             /**
+             * @description Tasks of the process that are alive: a few for each call and connection.
+             * @example 38
+             */
+            tasks: number;
+            /**
              * Format: int64
              * @description How long the process has run, in seconds.
              */
@@ -3837,10 +3873,10 @@ export interface components {
             version: string;
         };
         /** @description What is told of the server's health, by who asks. */
-        HealthAnswer: components["schemas"]["Health"] | components["schemas"]["HealthDocument"];
+        HealthAnswer: components["schemas"]["Health"] | components["schemas"]["HealthDocument"] | components["schemas"]["SocketDocument"];
         /** @description Everything that who operates the platform should know. */
         HealthDocument: {
-            /** @description The open media sockets, when they are asked for. */
+            /** @description The open media sockets, when they are asked for: the oldest 1,000. */
             connections?: components["schemas"]["Connection"][];
             /** @description The database. */
             database: components["schemas"]["DatabaseFigures"];
@@ -3853,7 +3889,7 @@ export interface components {
             openAI: components["schemas"]["OpenAiFigures"];
             /** @description Why it is not healthy, in plain words. */
             reasons: string[];
-            /** @description Redis, which nodes share; not in use in this version. */
+            /** @description Redis, in which nodes share what is needed to go on with each other's calls. */
             redis: components["schemas"]["RedisFigures"];
             /** @description Conversations. */
             sessions: components["schemas"]["SessionFigures"];
@@ -4361,6 +4397,47 @@ export interface components {
              */
             role: string;
             user?: components["schemas"]["User"] | null;
+        };
+        /** @description How the audio between the carrier and us did, over all streams of the call. */
+        MediaQuality: {
+            /**
+             * Format: double
+             * @description Mean deviation of the messages' arrival from their pace, in milliseconds (RFC 3550, section 6.4.1).
+             * @example 0.412
+             */
+            jitter_ms: number;
+            /**
+             * Format: int64
+             * @description Messages that made no sense.
+             */
+            malformed: number;
+            /**
+             * Format: int64
+             * @description Milliseconds of audio that never came.
+             */
+            missing_ms: number;
+            /**
+             * Format: int64
+             * @description Messages of audio received, 20 ms each.
+             * @example 6150
+             */
+            packets: number;
+            /**
+             * Format: int64
+             * @description Messages that came twice or too late.
+             */
+            repeated: number;
+            /**
+             * Format: int32
+             * @description Media streams of the call: more than one when it went on after a cut.
+             * @example 1
+             */
+            streams: number;
+            /**
+             * Format: int64
+             * @description Times that the agent's voice ran dry in mid-sentence.
+             */
+            underruns: number;
         };
         /** @description A person of the organization. */
         Member: {
@@ -5027,7 +5104,7 @@ export interface components {
              */
             averageResponseTime?: number | null;
             /**
-             * @description How the model is.
+             * @description How the model is: `ready` or `not_configured`.
              * @example not_configured
              */
             modelStatus: string;
@@ -6861,7 +6938,7 @@ export interface components {
              */
             recovery_codes: string[];
         };
-        /** @description Redis. */
+        /** @description Redis. While it is away its work is done in memory. */
         RedisFigures: {
             /** @description Whether one is configured. */
             configured: boolean;
@@ -6874,7 +6951,7 @@ export interface components {
             consecutiveFailures: number;
             /**
              * Format: int32
-             * @description Most tries.
+             * @description Most tries; 0 means that there is no end of them.
              */
             maxReconnectAttempts: number;
             /**
@@ -6911,6 +6988,33 @@ export interface components {
             started_ms: number;
             /** @description The words, if any. */
             text: string;
+        };
+        /** @description How long the caller waited for the agent's first sound, over all answers, in milliseconds. */
+        ResponseTimes: {
+            /**
+             * Format: int64
+             * @description Answers that were measured.
+             * @example 12
+             */
+            answers: number;
+            /**
+             * Format: int32
+             * @description The slowest.
+             * @example 1100
+             */
+            longest_ms: number;
+            /**
+             * Format: int32
+             * @description Half of them were faster.
+             * @example 640
+             */
+            median_ms: number;
+            /**
+             * Format: int32
+             * @description Nineteen of twenty were at least as fast.
+             * @example 980
+             */
+            p95_ms: number;
         };
         /** @description A role. */
         Role: {
@@ -7242,6 +7346,20 @@ export interface components {
              */
             value: string;
         };
+        /** @description What a program of this very machine may know without a token. */
+        SocketDocument: {
+            /** @description The open media sockets: the oldest 1,000. */
+            connections: components["schemas"]["Connection"][];
+            /** @description In a word. */
+            status: components["schemas"]["HealthStatus"];
+            /**
+             * @description The version that runs.
+             * @example 0.1.0
+             */
+            version: string;
+            /** @description Media sockets. */
+            webSocket: components["schemas"]["SocketFigures"];
+        };
         /** @description Media sockets. */
         SocketFigures: {
             /** @description Sockets open now. */
@@ -7280,11 +7398,11 @@ export interface components {
             refused: number;
             /**
              * Format: int64
-             * @description Messages received on sockets that are closed again.
+             * @description Messages received since the start.
              */
             totalMessages: number;
         };
-        /** @description A transcriber or a voice. */
+        /** @description A transcriber, a voice or a speech-to-speech model. */
         SpeechFigures: {
             /**
              * @description Its id.
@@ -7296,7 +7414,7 @@ export interface components {
             /** @description Whether it can serve. */
             ready: boolean;
             /**
-             * @description `transcriber` or `voice`.
+             * @description `transcriber`, `voice` or `realtime`.
              * @example voice
              */
             role: string;
@@ -7482,6 +7600,12 @@ export interface components {
              * @example 15000
              */
             second_prompt_ms: number;
+            /**
+             * @description With the engine `realtime`: whether our own voice detection and phantom filter decide that the caller
+             *     interrupts; otherwise the model's own detection does, at once.
+             * @example false
+             */
+            semantic_interruption?: boolean;
             /**
              * Format: int32
              * @description Silence that ends an utterance which is clearly complete.
@@ -23304,7 +23428,10 @@ export interface operations {
     get_health: {
         parameters: {
             query?: {
-                /** @description Whether the open media sockets are listed; only for who may operate the platform. */
+                /**
+                 * @description Whether the open media sockets are listed; only for who may operate the platform, and for programs of the
+                 *     machine itself while the installation's address is plain http.
+                 */
                 connections?: boolean;
             };
             header?: never;
