@@ -163,7 +163,7 @@ impl App {
             match self.sweep(settled).await {
                 Ok(0) => {}
                 Ok(found) => {
-                    tracing::warn!(calls = found, "calls of a process that died are being completed")
+                    tracing::warn!(calls = found, "calls of a process that died are being completed");
                 }
                 Err(error) => tracing::warn!(%error, "lost calls could not be looked for"),
             }
