@@ -6,6 +6,7 @@ mod architecture;
 mod commands;
 mod engines;
 mod nodes;
+mod faults;
 mod recovery;
 mod seed;
 mod spoken;

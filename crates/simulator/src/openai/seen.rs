@@ -69,6 +69,8 @@ pub struct SessionSeen {
     pub errors: Vec<String>,
     /// Their messages.
     pub complaints: Vec<String>,
+    /// The first of the caller's audio, as it came: 20 ms, to tell calls apart by.
+    pub first_audio: Vec<u8>,
     /// Bytes of the caller's audio.
     pub audio_bytes: usize,
     /// Bytes of it that came before the configuration was in force and were misread.
@@ -149,6 +151,7 @@ impl Book {
             outputs: Vec::new(),
             errors: Vec::new(),
             complaints: Vec::new(),
+            first_audio: Vec::new(),
             audio_bytes: 0,
             early_audio_bytes: 0,
         };

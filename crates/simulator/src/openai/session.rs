@@ -277,6 +277,8 @@ impl Session {
         let early = !self.updated;
         self.page.note(|session| {
             session.audio_bytes += audio.len();
+            let missing = 160_usize.saturating_sub(session.first_audio.len());
+            session.first_audio.extend_from_slice(&audio[..missing.min(audio.len())]);
             session.early_audio_bytes += if early { audio.len() } else { 0 };
         });
         let before_ms = self.ear.buffered_ms;

@@ -1,0 +1,183 @@
+//! A caller with a stopwatch: says phrases, waits for answers, and knows when something was heard.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use audio::{energy, g711};
+use simulator::line::session::{Doing, Ending, LineUser, Moment};
+use simulator::openai::ear::{MS_PER_WORD, voiced_frame};
+use tokio::time::Instant;
+
+/// Silence after the agent's words before the caller speaks: longer than any gap that is to be measured.
+const PATIENCE_MS: u64 = 2_200;
+/// A caller who hears nothing for so long gives up.
+const GIVES_UP_MS: u64 = 10_000;
+/// A pause within the agent's words: the stand-in voices pause between words.
+const PAUSE_MS: u64 = 120;
+const FRAME_MS: u64 = 20;
+
+/// What a caller says: the number of a phrase and its words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Phrase {
+    pub(crate) number: usize,
+    pub(crate) words: &'static str,
+}
+
+/// 20 ms of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    at: Instant,
+    agent: bool,
+    caller: bool,
+}
+
+/// What a silent telephone sends, with a number in it that nobody hears: the two zeros of mu-law are its digits.
+fn silence(line: usize) -> [u8; 160] {
+    std::array::from_fn(|at| if at < 16 && line >> at & 1 == 1 { 0x7F } else { 0xFF })
+}
+
+/// The number in such a frame.
+pub(crate) fn line_of(frame: &[u8]) -> Option<usize> {
+    let digits = frame.get(..16)?;
+    let known = digits.iter().all(|code| matches!(code, 0x7F | 0xFF));
+    known.then(|| digits.iter().rev().fold(0, |line, code| line << 1 | usize::from(*code == 0x7F)))
+}
+
+fn hang_up() -> Doing {
+    Doing { end: Some(Ending::HangUp), ..Doing::default() }
+}
+
+/// A caller.
+pub(crate) struct Caller {
+    line: usize,
+    phrases: VecDeque<Phrase>,
+    saying: Option<(Phrase, u64)>,
+    /// Whether something was heard since the caller spoke.
+    answered: bool,
+    silent_ms: u64,
+    /// What was heard and said.
+    pub(crate) heard: Heard,
+}
+
+/// What was heard and said, frame by frame.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard {
+    frames: Vec<Frame>,
+    /// The caller waited in vain.
+    pub(crate) gave_up: bool,
+    /// Phrases that were said to their end.
+    pub(crate) said: Vec<&'static str>,
+}
+
+impl Caller {
+    /// A caller on a line of a number of its own.
+    pub(crate) fn new(line: usize, phrases: &[Phrase]) -> Self {
+        Self {
+            line,
+            phrases: phrases.iter().copied().collect(),
+            saying: None,
+            answered: false,
+            silent_ms: 0,
+            heard: Heard::default(),
+        }
+    }
+
+    /// The number of its line.
+    pub(crate) fn line(&self) -> usize {
+        self.line
+    }
+}
+
+#[async_trait]
+impl LineUser for Caller {
+    async fn tick(&mut self, moment: Moment<'_>) -> Doing {
+        let samples = moment.heard.map(g711::decode);
+        let agent = energy::rms_dbfs(&samples) > -40.0;
+        let caller = self.saying.is_some();
+        self.heard.frames.push(Frame { at: Instant::now(), agent, caller });
+        if let Some((phrase, left_ms)) = &mut self.saying {
+            let audio = voiced_frame(phrase.number);
+            *left_ms = left_ms.saturating_sub(FRAME_MS);
+            if *left_ms == 0 {
+                self.heard.said.push(phrase.words);
+                self.saying = None;
+                (self.answered, self.silent_ms) = (false, 0);
+            }
+            return Doing { audio, ..Doing::default() };
+        }
+        self.answered |= agent;
+        self.silent_ms = if agent { 0 } else { self.silent_ms + FRAME_MS };
+        if !self.answered && self.silent_ms >= GIVES_UP_MS {
+            self.heard.gave_up = true;
+            return hang_up();
+        }
+        if self.answered && self.silent_ms >= PATIENCE_MS {
+            let Some(phrase) = self.phrases.pop_front() else { return hang_up() };
+            let words = phrase.words.split(' ').count() as u64;
+            self.saying = Some((phrase, words * MS_PER_WORD));
+        }
+        Doing { audio: silence(self.line), ..Doing::default() }
+    }
+
+    async fn ended(&mut self, _at_ms: u64) {}
+}
+
+impl Heard {
+    fn between(from: Instant, to: Instant) -> u64 {
+        u64::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// From the first frame to the first sound.
+    pub(crate) fn first_sound_ms(&self) -> Option<u64> {
+        let began = self.frames.first()?.at;
+        self.sound_after(began)
+    }
+
+    /// From a moment to the next sound of the agent: 0 when it sounds then.
+    pub(crate) fn sound_after(&self, moment: Instant) -> Option<u64> {
+        let heard = self.frames.iter().find(|frame| frame.agent && frame.at >= moment)?;
+        Some(Self::between(moment, heard.at).saturating_sub(FRAME_MS))
+    }
+
+    /// From the end of the caller's words, those in progress at a moment or the next, to the next sound.
+    pub(crate) fn answer_after(&self, moment: Instant) -> Option<u64> {
+        let mut rest =
+            self.frames.iter().skip_while(|frame| frame.at < moment).skip_while(|frame| !frame.caller);
+        let end = rest.find(|frame| !frame.caller)?.at;
+        self.sound_after(end)
+    }
+
+    /// The silence that follows the words which sound at a moment, up to the agent's next sound. `None` when the
+    /// caller had to speak first.
+    pub(crate) fn gap_after(&self, moment: Instant) -> Option<u64> {
+        let mut last_sound = moment;
+        for frame in self.frames.iter().filter(|frame| frame.at >= moment) {
+            if frame.caller {
+                return None;
+            }
+            if frame.agent {
+                let gap_ms = Self::between(last_sound, frame.at);
+                if gap_ms > PAUSE_MS {
+                    return Some(gap_ms.saturating_sub(FRAME_MS));
+                }
+                last_sound = frame.at;
+            }
+        }
+        None
+    }
+
+    /// From the end of each phrase to the next sound; the last is `None` when nothing came.
+    pub(crate) fn answers_ms(&self) -> Vec<Option<u64>> {
+        let ends = self.frames.windows(2).filter(|pair| pair[0].caller && !pair[1].caller);
+        ends.map(|pair| self.sound_after(pair[1].at)).collect()
+    }
+
+    /// How long the call was.
+    pub(crate) fn length(&self) -> Duration {
+        match (self.frames.first(), self.frames.last()) {
+            (Some(first), Some(last)) => last.at.saturating_duration_since(first.at),
+            _ => Duration::ZERO,
+        }
+    }
+}

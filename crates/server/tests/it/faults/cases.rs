@@ -1,0 +1,167 @@
+//! What goes wrong with a model in mid-call, and what the caller must hear then.
+
+use std::time::Duration;
+
+use domain::call_log::EventKind;
+use simulator::line::session::LineEnd;
+use simulator::openai::fault::{Fault, FaultKind, Phase};
+use simulator::openai::seen::Seen;
+
+use super::caller::{Caller, Phrase, line_of};
+use super::stage::{Done, HOURS, PLACE, SERVICES, Stage};
+
+/// A caller's turn is over after so much silence; only then anything is owed.
+const END_OF_TURN_MS: u64 = 500;
+/// What a caller may wait for any answer of a call, whatever goes wrong.
+const LONGEST_WAIT_MS: u64 = 3_000;
+
+/// Something that goes wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) fault: Fault,
+    /// In so many sessions; `None`: in all, so that only another engine helps.
+    pub(crate) sessions: Option<usize>,
+}
+
+/// How a call with a fault went.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    /// From the fault, or from when something was owed, to what was heard.
+    pub(crate) gap_ms: Option<u64>,
+    /// The engines that the call went over.
+    pub(crate) engines: Vec<String>,
+    /// What was not as it must be.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Case {
+    pub(crate) fn always(phase: Phase, kind: FaultKind) -> Self {
+        // The greeting is the first answer; what goes wrong in an answer goes wrong in the second.
+        Self { fault: Fault::new(phase, kind).from_answer(2), sessions: None }
+    }
+
+    pub(crate) fn in_the_greeting(mut self) -> Self {
+        self.fault.from_answer = 1;
+        self
+    }
+
+    pub(crate) fn once(mut self) -> Self {
+        self.sessions = Some(1);
+        self
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let greeting = if self.is_in_greeting() { " (greeting)" } else { "" };
+        let once = if self.sessions.is_some() { ", once" } else { "" };
+        format!("{}{greeting}{once}", self.fault.name())
+    }
+
+    fn is_in_greeting(&self) -> bool {
+        matches!(self.fault.phase, Phase::ReplyOwed | Phase::Speaking) && self.fault.from_answer == 1
+    }
+
+    pub(crate) fn phrases(&self) -> [Phrase; 2] {
+        match self.fault.phase {
+            Phase::FunctionOutput => [HOURS, SERVICES],
+            _ => [PLACE, SERVICES],
+        }
+    }
+
+    /// The longest that a caller may hear nothing: product targets, "Reliability".
+    pub(crate) fn limit_ms(&self) -> u64 {
+        let noticed_at_once = matches!(
+            self.fault.kind,
+            FaultKind::Refuse(_) | FaultKind::Close(_) | FaultKind::Reset | FaultKind::Error(_)
+        );
+        match self.fault.phase {
+            Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated if noticed_at_once => 1_000,
+            Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated => 1_200,
+            Phase::Listening | Phase::CallerSpeaking if noticed_at_once => END_OF_TURN_MS + 700,
+            Phase::Listening | Phase::CallerSpeaking => END_OF_TURN_MS + 1_200,
+            _ if noticed_at_once => 700,
+            _ => 1_200,
+        }
+    }
+
+    pub(crate) fn apply(&self, stage: &Stage) {
+        match self.sessions {
+            None => stage.stand_in.set_fault(Some(self.fault.clone())),
+            Some(sessions) => stage.stand_in.set_fault_for(self.fault.clone(), sessions),
+        }
+    }
+
+    /// Places a call in which it goes wrong.
+    pub(crate) async fn run(&self, stage: &Stage, line: usize) -> Verdict {
+        let done = stage.call(Caller::new(line, &self.phrases())).await;
+        self.judge(&done, &stage.stand_in.seen(), line)
+    }
+
+    fn judge(&self, done: &Done, seen: &Seen, line: usize) -> Verdict {
+        let mut wrong = Vec::new();
+        let heard = &done.heard;
+        let mine: Vec<usize> = seen
+            .sessions
+            .iter()
+            .filter(|session| line_of(&session.first_audio) == Some(line))
+            .map(|session| session.connection)
+            .collect();
+        let fault = seen.faults.iter().find(|fault| mine.contains(&fault.connection));
+        let from_the_start =
+            matches!(self.fault.phase, Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated);
+        if !from_the_start && fault.is_none() {
+            wrong.push("the fault did not come about".to_owned());
+        }
+        let gap_ms = match (self.fault.phase, fault.map(|fault| fault.at)) {
+            (Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated, _) => heard.first_sound_ms(),
+            (_, None) => None,
+            (Phase::Listening | Phase::CallerSpeaking, Some(at)) => heard.answer_after(at),
+            (Phase::Speaking, Some(at)) => heard.gap_after(at),
+            (_, Some(at)) => heard.sound_after(at),
+        };
+        if gap_ms.is_none() {
+            wrong.push("nothing was heard after it".to_owned());
+        }
+        let end = done.report.line.as_ref().map(|line| line.end.clone());
+        if heard.gave_up || end != Some(LineEnd::CallerHungUp) {
+            wrong.push(format!("the call ended by {end:?} after {:?}", heard.length()));
+        }
+        // Everything was answered, to the last phrase.
+        let answers = heard.answers_ms();
+        if answers.len() != 2 || answers.iter().any(|ms| ms.is_none_or(|ms| ms > LONGEST_WAIT_MS * slack())) {
+            wrong.push(format!("answers after {answers:?} ms"));
+        }
+        self.history(done, &mut wrong);
+        let engines = done.engines().into_iter().map(str::to_owned).collect();
+        Verdict { gap_ms, engines, wrong }
+    }
+
+    /// What was said is in the record, from before and after the fault, and nobody begins anew.
+    fn history(&self, done: &Done, wrong: &mut Vec<String>) {
+        let turns = done.caller_turns();
+        for phrase in &done.heard.said {
+            // Words that were under way when the model died may be lost; the caller is asked for them again.
+            let may_be_lost = self.fault.phase == Phase::CallerSpeaking && *phrase == PLACE.words;
+            if !may_be_lost && !turns.contains(phrase) {
+                wrong.push(format!("{phrase:?} is not in the record: {turns:?}"));
+            }
+        }
+        if done.greetings() > 1 {
+            wrong.push(format!("the caller was greeted {} times", done.greetings()));
+        }
+        let told = done.log.iter().any(|event| match &event.kind {
+            EventKind::EngineChanged { cause, .. } => !cause.is_empty(),
+            EventKind::Notice { fault, .. } => fault.is_some(),
+            _ => false,
+        });
+        if !told && !matches!(self.fault.kind, FaultKind::Slow(_)) {
+            wrong.push("the timeline does not tell what happened".to_owned());
+        }
+    }
+}
+
+/// Tests allow a busy machine more time than the targets do; `make chaos` does not.
+pub(crate) fn slack() -> u64 {
+    3
+}
+
+pub(crate) const SLOW: Duration = Duration::from_millis(2_500);
