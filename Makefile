@@ -48,6 +48,9 @@ bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RU
 .PHONY: soak
 soak: setup ## MINUTES (20) of short calls that come and go: is memory flat, is anything left behind?
 	@$(ENV) scripts/soak.sh $(MINUTES)
+.PHONY: chaos
+chaos: setup ## each key fault of a model 100 times, in calls: a table of what callers heard; RUNS=10 for fewer
+	@$(ENV) RUNS=$(if $(filter-out 1,$(RUNS)),$(RUNS),100) scripts/chaos.sh
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain and cargo-fuzz

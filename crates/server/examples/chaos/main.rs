@@ -29,6 +29,9 @@ struct Options {
     /// Calls beside each other.
     #[arg(long, default_value_t = 20)]
     at_once: usize,
+    /// Prints the log of the first run of each case that was not as it must be.
+    #[arg(long)]
+    show: bool,
     /// Only cases whose name contains this.
     #[arg(long)]
     only: Option<String>,
@@ -107,6 +110,9 @@ async fn chaos(case: &Case, options: &Options) -> bool {
     }
     let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} x {way}")).collect();
     println!("|   {}", ways.join(", "));
+    if let Some(verdict) = verdicts.iter().find(|verdict| options.show && !verdict.timeline.is_empty()) {
+        println!("|   {}", verdict.timeline.join("\n|   "));
+    }
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for reason in verdicts.into_iter().flat_map(|verdict| verdict.wrong).chain(left.iter().cloned()) {
         *reasons.entry(reason).or_default() += 1;

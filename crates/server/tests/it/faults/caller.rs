@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use audio::{energy, g711};
+use audio::g711;
 use simulator::line::session::{Doing, Ending, LineUser, Moment};
 use simulator::openai::ear::{MS_PER_WORD, voiced_frame};
 use tokio::time::Instant;
@@ -16,6 +16,8 @@ const GIVES_UP_MS: u64 = 10_000;
 /// A pause within the agent's words: the stand-in voices pause between words.
 const PAUSE_MS: u64 = 120;
 const FRAME_MS: u64 = 20;
+/// The stand-in voices are far above it, silence is far below.
+const LOUD: u16 = 1_000;
 
 /// What a caller says: the number of a phrase and its words.
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +94,7 @@ impl Caller {
 #[async_trait]
 impl LineUser for Caller {
     async fn tick(&mut self, moment: Moment<'_>) -> Doing {
-        let samples = moment.heard.map(g711::decode);
-        let agent = energy::rms_dbfs(&samples) > -40.0;
+        let agent = moment.heard.iter().any(|&code| g711::decode(code).unsigned_abs() > LOUD);
         let caller = self.saying.is_some();
         self.heard.frames.push(Frame { at: Instant::now(), agent, caller });
         if let Some((phrase, left_ms)) = &mut self.saying {
@@ -148,23 +149,21 @@ impl Heard {
         self.sound_after(end)
     }
 
-    /// The silence that follows the words which sound at a moment, up to the agent's next sound. `None` when the
-    /// caller had to speak first.
-    pub(crate) fn gap_after(&self, moment: Instant) -> Option<u64> {
-        let mut last_sound = moment;
-        for frame in self.frames.iter().filter(|frame| frame.at >= moment) {
-            if frame.caller {
-                return None;
-            }
+    /// The silence that follows the words which sound at a moment, of which `made_ms` had been made, up to the agent's
+    /// next sound: 0 when other words followed without a silence, `None` when the caller had to speak first.
+    pub(crate) fn gap_after(&self, moment: Instant, made_ms: u64) -> Option<u64> {
+        let (mut last_sound, mut sound_ms) = (moment, 0);
+        for frame in self.frames.iter().filter(|frame| frame.at >= moment).take_while(|frame| !frame.caller) {
             if frame.agent {
                 let gap_ms = Self::between(last_sound, frame.at);
                 if gap_ms > PAUSE_MS {
                     return Some(gap_ms.saturating_sub(FRAME_MS));
                 }
                 last_sound = frame.at;
+                sound_ms += FRAME_MS;
             }
         }
-        None
+        (sound_ms > made_ms + PAUSE_MS).then_some(0)
     }
 
     /// From the end of each phrase to the next sound; the last is `None` when nothing came.

@@ -32,6 +32,8 @@ pub(crate) struct Verdict {
     pub(crate) engines: Vec<String>,
     /// What was not as it must be.
     pub(crate) wrong: Vec<String>,
+    /// The call's log, when something was not.
+    pub(crate) timeline: Vec<String>,
 }
 
 impl Case {
@@ -115,7 +117,12 @@ impl Case {
             (Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated, _) => heard.first_sound_ms(),
             (_, None) => None,
             (Phase::Listening | Phase::CallerSpeaking, Some(at)) => heard.answer_after(at),
-            (Phase::Speaking, Some(at)) => heard.gap_after(at),
+            (Phase::Speaking, Some(at)) => {
+                let session =
+                    seen.sessions.iter().find(|one| Some(one.connection) == fault.map(|f| f.connection));
+                let made_ms = session.and_then(|one| one.responses.last()).map_or(0, |last| last.made_ms);
+                heard.gap_after(at, made_ms.into())
+            }
             (_, Some(at)) => heard.sound_after(at),
         };
         if gap_ms.is_none() {
@@ -131,8 +138,12 @@ impl Case {
             wrong.push(format!("answers after {answers:?} ms"));
         }
         self.history(done, &mut wrong);
+        let timeline = match wrong.is_empty() {
+            true => Vec::new(),
+            false => done.log.iter().map(|event| format!("{:6} {:?}", event.at_ms, event.kind)).collect(),
+        };
         let engines = done.engines().into_iter().map(str::to_owned).collect();
-        Verdict { gap_ms, engines, wrong }
+        Verdict { gap_ms, engines, wrong, timeline }
     }
 
     /// What was said is in the record, from before and after the fault, and nobody begins anew.

@@ -7,7 +7,7 @@ use super::cases::{Case, SLOW, slack};
 use super::stage::Stage;
 
 /// Calls that run beside each other, each against a server of its own.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 5;
 
 #[expect(clippy::print_stdout, reason = "the figures are what the matrix is looked at for")]
 async fn check(cases: Vec<Case>) {
@@ -33,7 +33,10 @@ async fn check(cases: Vec<Case>) {
     let wrong: Vec<String> = done
         .iter()
         .filter(|(_, verdict)| !verdict.wrong.is_empty())
-        .map(|(case, verdict)| format!("{}: {}", case.name(), verdict.wrong.join("; ")))
+        .map(|(case, verdict)| {
+            let (wrong, timeline) = (verdict.wrong.join("; "), verdict.timeline.join("\n    "));
+            format!("{}: {wrong}\n    {timeline}", case.name())
+        })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -14,7 +14,7 @@ use server::config::{Layers, Loaded};
 use server::wiring::server::{RunningServer, listen, start_with};
 use server::wiring::speech::Speech;
 use simulator::line::session::LineUser;
-use simulator::openai::settings::{Answer, Asked, Script, Settings};
+use simulator::openai::settings::{Answer, Asked, Script, Settings, TranscriptOrder};
 use simulator::openai::stand_in::StandIn;
 use simulator::twilio::call::{CallOptions, CarrierReport, place};
 use simulator::twilio::webhook::{Account, Endpoint, Webhooks};
@@ -85,6 +85,8 @@ impl Stage {
         let stand_in = StandIn::start(Settings {
             phrases: PHRASES.map(str::to_owned).into(),
             script: Script::new(script),
+            // The transcriber of the default configuration gives the words before the turn is complete.
+            transcripts: TranscriptOrder::Before,
             ..Settings::default()
         });
         let stand_in = stand_in.await.expect("a port");
