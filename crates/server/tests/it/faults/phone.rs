@@ -111,6 +111,14 @@ impl Stream {
         bytes
     }
 
+    /// Listens until something is heard.
+    async fn hear(&mut self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.listen(Duration::from_millis(200)).await == 0 {
+            assert!(Instant::now() < until, "nothing is heard");
+        }
+    }
+
     /// Waits until the server closes it.
     async fn closed(&mut self) {
         let closing = async { while let Some(Ok(_)) = self.socket.next().await {} };
@@ -150,7 +158,7 @@ async fn a_telephone_that_falls_silent_without_a_word_is_given_up() {
     let stage = Stage::open("half-open").await;
     let call = announce(&stage).await;
     let mut stream = Stream::open(&call, call.parameters.clone()).await;
-    assert!(stream.listen(Duration::from_secs(2)).await > 0, "the greeting");
+    stream.hear().await;
     assert_eq!(stage.running.app.active_calls(), 1);
     // From here on nothing is sent and nothing is read: the socket is open, nobody is there.
     let silent = Instant::now();
@@ -167,12 +175,12 @@ async fn a_second_stream_of_a_call_is_turned_away_and_the_first_goes_on() {
     let stage = Stage::open("duplicate").await;
     let call = announce(&stage).await;
     let mut first = Stream::open(&call, call.parameters.clone()).await;
-    assert!(first.listen(Duration::from_secs(1)).await > 0, "the greeting");
+    first.hear().await;
     let mut second = Stream::open(&call, call.parameters.clone()).await;
     second.closed().await;
     assert_eq!(stage.running.app.active_calls(), 1);
     assert_eq!(stage.stand_in.open(), 1, "one session for one call");
-    assert!(first.listen(Duration::from_secs(2)).await > 0, "the greeting goes on");
+    first.hear().await;
     let stop = messages::stop(&first.ids, 9_999);
     first.send(stop).await;
     first.closed().await;
@@ -189,7 +197,7 @@ async fn a_stream_with_a_wrong_ticket_gets_no_session_and_leaves_none() {
     assert_eq!(stage.running.app.active_calls(), 0);
     // The session that was opened while the telephone rang waits for its stream, which may still come.
     let mut stream = Stream::open(&call, call.parameters.clone()).await;
-    assert!(stream.listen(Duration::from_secs(2)).await > 0, "the greeting");
+    stream.hear().await;
     let stop = messages::stop(&stream.ids, 9_999);
     stream.send(stop).await;
     stream.closed().await;

@@ -39,8 +39,8 @@ pub(crate) const HOURS: Phrase = Phrase { number: 0, words: PHRASES[0] };
 pub(crate) const PLACE: Phrase = Phrase { number: 1, words: PHRASES[1] };
 pub(crate) const SERVICES: Phrase = Phrase { number: 2, words: PHRASES[2] };
 
-/// How long leftovers may take to go.
-const LEFTOVERS_WITHIN: Duration = Duration::from_secs(15);
+/// How long leftovers may take to go: a session that was opened while the telephone rang waits 20 s for its call.
+const LEFTOVERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A server and its model.
 pub(crate) struct Stage {
