@@ -90,6 +90,7 @@ async fn chaos(case: &Case, options: &Options) -> bool {
     let mut gaps: Vec<u64> = verdicts.iter().filter_map(|verdict| verdict.gap_ms).collect();
     gaps.sort_unstable();
     let within = gaps.iter().filter(|gap_ms| **gap_ms <= case.limit_ms()).count();
+    let came = verdicts.iter().filter(|verdict| verdict.came_about).count();
     let sound = verdicts.iter().filter(|verdict| verdict.wrong.is_empty()).count();
     println!(
         "| {:38} | {:4} | {:4} | {:6} | {:5} | {:5} | {:5} | {:5} | {:4} | {:5.0} |",
@@ -109,7 +110,7 @@ async fn chaos(case: &Case, options: &Options) -> bool {
         *ways.entry(verdict.engines.join(" > ")).or_default() += 1;
     }
     let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} x {way}")).collect();
-    println!("|   {}", ways.join(", "));
+    println!("|   it came about in {came}; {}", ways.join(", "));
     if let Some(verdict) = verdicts.iter().find(|verdict| options.show && !verdict.timeline.is_empty()) {
         println!("|   {}", verdict.timeline.join("\n|   "));
     }

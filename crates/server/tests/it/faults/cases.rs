@@ -28,6 +28,8 @@ pub(crate) struct Case {
 pub(crate) struct Verdict {
     /// From the fault, or from when something was owed, to what was heard.
     pub(crate) gap_ms: Option<u64>,
+    /// Whether the fault came at all.
+    pub(crate) came_about: bool,
     /// The engines that the call went over.
     pub(crate) engines: Vec<String>,
     /// What was not as it must be.
@@ -110,7 +112,8 @@ impl Case {
         let fault = seen.faults.iter().find(|fault| mine.contains(&fault.connection));
         let from_the_start =
             matches!(self.fault.phase, Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated);
-        if !from_the_start && fault.is_none() {
+        let came_about = from_the_start || fault.is_some();
+        if !came_about {
             wrong.push("the fault did not come about".to_owned());
         }
         let gap_ms = match (self.fault.phase, fault.map(|fault| fault.at)) {
@@ -143,7 +146,7 @@ impl Case {
             false => done.log.iter().map(|event| format!("{:6} {:?}", event.at_ms, event.kind)).collect(),
         };
         let engines = done.engines().into_iter().map(str::to_owned).collect();
-        Verdict { gap_ms, engines, wrong, timeline }
+        Verdict { gap_ms, came_about, engines, wrong, timeline }
     }
 
     /// What was said is in the record, from before and after the fault, and nobody begins anew.

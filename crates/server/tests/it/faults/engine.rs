@@ -6,16 +6,26 @@ use simulator::openai::fault::{FaultKind, Phase};
 use super::cases::{Case, SLOW, slack};
 use super::stage::Stage;
 
+/// A machine that is busy may have the pipeline greet before the model is there; then the fault can't come, and the
+/// case is tried again.
+const ATTEMPTS: usize = 4;
 /// Calls that run beside each other, each against a server of its own.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 3;
 
 #[expect(clippy::print_stdout, reason = "the figures are what the matrix is looked at for")]
 async fn check(cases: Vec<Case>) {
     let runs = cases.into_iter().enumerate().map(async |(line, case)| {
-        let stage = Stage::open("faults").await;
-        case.apply(&stage);
-        let mut verdict = case.run(&stage, line + 1).await;
-        verdict.wrong.extend(stage.stop().await.into_iter().map(|left| format!("left over: {left}")));
+        let mut attempts = 0;
+        let mut verdict = loop {
+            let stage = Stage::open("faults").await;
+            case.apply(&stage);
+            let mut verdict = case.run(&stage, line + 1).await;
+            verdict.wrong.extend(stage.stop().await.into_iter().map(|left| format!("left over: {left}")));
+            attempts += 1;
+            if verdict.came_about || attempts == ATTEMPTS {
+                break verdict;
+            }
+        };
         if verdict.gap_ms.is_some_and(|gap_ms| gap_ms > case.limit_ms() * slack()) {
             verdict.wrong.push(format!("{:?} ms are more than {} allow", verdict.gap_ms, case.limit_ms()));
         }
