@@ -48,6 +48,7 @@ bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RU
 .PHONY: soak
 soak: setup ## MINUTES (20) of short calls that come and go: is memory flat, is anything left behind?
 	@$(ENV) scripts/soak.sh $(MINUTES)
+
 .PHONY: chaos
 chaos: setup ## each key fault of a model 100 times, in calls: a table of what callers heard; RUNS=10 for fewer
 	@$(ENV) RUNS=$(if $(filter-out 1,$(RUNS)),$(RUNS),100) scripts/chaos.sh
