@@ -3,7 +3,7 @@
 use futures_util::StreamExt as _;
 use simulator::openai::fault::{FaultKind, Phase};
 
-use super::cases::{Case, SLOW, slack};
+use super::cases::{Case, SLOW};
 use super::stage::Stage;
 
 /// A machine that is busy may have the pipeline greet before the model is there; then the fault can't come, and the
@@ -26,8 +26,8 @@ async fn check(cases: Vec<Case>) {
                 break verdict;
             }
         };
-        if verdict.gap_ms.is_some_and(|gap_ms| gap_ms > case.limit_ms() * slack()) {
-            verdict.wrong.push(format!("{:?} ms are more than {} allow", verdict.gap_ms, case.limit_ms()));
+        if verdict.gap_ms.is_some_and(|gap_ms| gap_ms > case.allowed_ms()) {
+            verdict.wrong.push(format!("{:?} ms are more than {} allow", verdict.gap_ms, case.allowed_ms()));
         }
         (case, verdict)
     });
