@@ -196,7 +196,7 @@ pub(super) fn call(webhooks: Webhooks, lines: usize) -> (tokio::task::JoinHandle
         max_ms: 300_000,
         ..CallOptions::new("+15135550177", "+15135550100")
     };
-    let placing = tokio::spawn(async move { place(&webhooks, &options, &mut caller).await });
+    let placing = TaskTracker::new().spawn(async move { place(&webhooks, &options, &mut caller).await });
     (placing, handle)
 }
 
