@@ -94,6 +94,8 @@ pub enum RealtimeInput {
         /// The item.
         item: String,
     },
+    /// Show that you are there: [`RealtimeOutput::Ready`] comes again. Changes nothing.
+    Probe,
     /// The result of a function call. Exactly one for each call.
     FunctionOutput {
         /// The call's id as the model gave it.

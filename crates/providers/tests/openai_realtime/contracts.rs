@@ -49,6 +49,7 @@ fn inputs() -> Vec<RealtimeInput> {
         RealtimeInput::Cancel { response: "resp_1".to_owned() },
         RealtimeInput::Truncate { item: "item_1".to_owned(), content_index: 0, audio_end_ms: 640 },
         RealtimeInput::Forget { item: "item_1".to_owned() },
+        RealtimeInput::Probe,
         RealtimeInput::FunctionOutput { call_id: "call_1".to_owned(), output: "{\"ok\":true}".to_owned() },
     ]
 }

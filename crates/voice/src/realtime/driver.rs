@@ -42,6 +42,8 @@ const MOST_WAITING: usize = 128;
 const FUNCTIONS_MAY_FINISH: Duration = Duration::from_millis(250);
 /// Lines of the history that a new session is told.
 const LINES_TOLD: usize = 60;
+/// Mean level of 16-bit samples above which somebody may speak: about -36 dB below the loudest.
+const LOUD: u32 = 500;
 /// Notices of providers that wait for the loop.
 const WAITING_NOTICES: usize = 16;
 
@@ -353,7 +355,8 @@ impl Driver {
         let payload = payload.slice(..payload.len().min(crate::phone::MAX_PAYLOAD_BYTES));
         if self.hearing.is_none() && !self.line.is_recorded() {
             if let Some(missing_ms) = self.line.pass(timestamp_ms, &payload) {
-                self.inputs.push_back(Input::Audio { audio: payload, missing_ms });
+                let is_loud = is_loud(&payload);
+                self.inputs.push_back(Input::Audio { audio: payload, missing_ms, is_loud });
             }
             return;
         }
@@ -378,7 +381,8 @@ impl Driver {
         }
         self.pieces = pieces;
         if is_new {
-            self.inputs.push_back(Input::Audio { audio: payload, missing_ms });
+            let is_loud = is_loud(&payload);
+            self.inputs.push_back(Input::Audio { audio: payload, missing_ms, is_loud });
         }
         self.inputs.extend(frames.into_iter().map(Input::Heard));
     }
@@ -570,6 +574,14 @@ impl Driver {
         self.line.finish().await;
         outcome
     }
+}
+
+/// Whether audio is loud enough to be somebody speaking: its mean level, from each eighth sample.
+fn is_loud(codes: &[u8]) -> bool {
+    let samples = codes.iter().step_by(8);
+    let count = samples.len().max(1) as u32;
+    let sum: u32 = samples.map(|&code| u32::from(audio::g711::decode(code).unsigned_abs())).sum();
+    sum / count >= LOUD
 }
 
 fn failed(sentence: &str) -> FunctionOutcome {

@@ -46,6 +46,8 @@ pub enum Input {
         audio: Bytes,
         /// Milliseconds that never came, before it.
         missing_ms: u64,
+        /// Whether it is loud enough to be somebody speaking, by its energy alone.
+        is_loud: bool,
     },
     /// A frame of it was scored; only when our own detection decides about interruptions.
     Heard(HeardFrame),
@@ -320,7 +322,10 @@ impl Machine {
         }
         match input {
             Input::Began { begin } => self.begin(begin, out),
-            Input::Audio { audio, missing_ms } => self.caller_audio(audio, missing_ms, out),
+            Input::Audio { audio, missing_ms, is_loud } => {
+                self.watch_for_a_deaf_model(&audio, is_loud, out);
+                self.caller_audio(audio, missing_ms, out);
+            }
             Input::Heard(frame) => self.heard(&frame, out),
             Input::LinkReady { expires_in_ms } => self.link_ready(expires_in_ms, out),
             Input::LinkFailed { reason, refused } => self.link_failed(&reason, refused, out),
@@ -380,6 +385,7 @@ impl Machine {
 
     fn model(&mut self, event: RealtimeOutput, out: &mut Vec<Output>) {
         self.last_model_ms = self.now_ms;
+        self.link.heard_of();
         match event {
             // Told once more after a change of settings; nothing depends on it.
             RealtimeOutput::Ready { .. } => {}

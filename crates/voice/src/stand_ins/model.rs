@@ -22,6 +22,8 @@ use super::{MS_PER_WORD, VOICE_MS_PER_CHARACTER, phrase_of};
 pub enum ModelPhase {
     /// Before it is ready.
     Opening,
+    /// When the caller begins to speak, before it is noticed.
+    Listening,
     /// While the caller speaks.
     CallerSpeaking,
     /// When an answer is asked for.
@@ -79,6 +81,8 @@ pub struct ScriptedModel {
     pub faults: Vec<(std::ops::Range<usize>, ModelPhase, ModelFault)>,
     /// How long a session lasts.
     pub lasts: Duration,
+    /// Whether it never notices that anybody speaks.
+    pub is_hard_of_hearing: bool,
     seen: Arc<Mutex<ModelSeen>>,
     tasks: TaskTracker,
 }
@@ -92,6 +96,7 @@ impl ScriptedModel {
             answers,
             faults: Vec::new(),
             lasts: Duration::from_secs(3_600),
+            is_hard_of_hearing: false,
             seen: Arc::default(),
             tasks: TaskTracker::new(),
         }
@@ -137,6 +142,7 @@ impl RealtimeProvider for ScriptedModel {
             answers: self.answers,
             fault,
             lasts: self.lasts,
+            is_hard_of_hearing: self.is_hard_of_hearing,
             seen: Arc::clone(&self.seen),
             outputs,
             voiced_ms: [0; 10],
@@ -157,6 +163,7 @@ struct Session {
     answers: ModelAnswers,
     fault: Option<(ModelPhase, ModelFault)>,
     lasts: Duration,
+    is_hard_of_hearing: bool,
     seen: Arc<Mutex<ModelSeen>>,
     outputs: mpsc::Sender<RealtimeOutput>,
     voiced_ms: [u64; 10],
@@ -196,6 +203,9 @@ impl Session {
                     let number = self.number;
                     self.seen(|seen| seen.inputs.push((number, other.clone())));
                     match other {
+                        RealtimeInput::Probe => {
+                            self.tell(RealtimeOutput::Ready { expires_in: Some(self.lasts) }).await?;
+                        }
                         RealtimeInput::Respond { instructions } => {
                             let id = format!("r{}-{response}", self.number);
                             response += 1;
@@ -249,7 +259,10 @@ impl Session {
         } else {
             self.quiet_ms += 20;
         }
-        if self.speaking.is_none() && self.loud_ms >= 60 {
+        if self.loud_ms == 20 {
+            self.reach(ModelPhase::Listening).await?;
+        }
+        if self.speaking.is_none() && self.loud_ms >= 60 && !self.is_hard_of_hearing {
             let item = format!("c{}-{}", self.number, self.items);
             self.items += 1;
             self.speaking = Some(item.clone());

@@ -115,6 +115,10 @@ pub fn write(input: &RealtimeInput, event_id: &str, buffer: &mut String) {
         RealtimeInput::Forget { item } => {
             json!({ "type": "conversation.item.delete", "event_id": event_id, "item_id": item })
         }
+        // An update that updates nothing is answered with the configuration in force.
+        RealtimeInput::Probe => {
+            json!({ "type": "session.update", "event_id": event_id, "session": { "type": "realtime" } })
+        }
         RealtimeInput::FunctionOutput { call_id, output } => json!({
             "type": "conversation.item.create", "event_id": event_id,
             "item": { "type": "function_call_output", "call_id": call_id, "output": output },

@@ -236,6 +236,34 @@ async fn a_session_that_breaks_while_the_caller_speaks_asks_for_the_words_again(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_goes_deaf_without_a_word_is_noticed_by_the_callers_voice() {
+    let (setup, seen) = bridged(&[(0..1, ModelPhase::Listening, ModelFault::Silent)]);
+    let mut call = setup.call().await;
+    call.listen().await;
+    call.say_words(0, 6).await;
+    let waited_ms = call.until_sound().await;
+    assert!(waited_ms <= 2_000, "{waited_ms} ms after the caller's last word");
+    call.listen().await;
+    let ended = call.hang_up().await;
+    assert!(ended.has_notice("engine_lost") && ended.has_notice("engine_reconnected"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(no_session_is_open(&seen));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_ignores_noise_shows_that_it_is_there_and_stays() {
+    let mut model = ScriptedModel::new(&PHRASES, answers);
+    model.is_hard_of_hearing = true;
+    let (setup, seen) = of_model(model, Duration::from_millis(10));
+    let mut call = setup.call().await;
+    call.listen().await;
+    call.noise(3_000).await;
+    let ended = call.hang_up().await;
+    assert!(!ended.has_notice("engine_lost"));
+    assert!(inputs(&seen).contains(&RealtimeInput::Probe), "it was asked");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_model_that_is_lost_again_and_again_hands_the_conversation_to_the_pipeline() {
     let mut model = ScriptedModel::new(&PHRASES, answers);
     model.faults = vec![(0..99, ModelPhase::CallerSpeaking, ModelFault::Closes)];

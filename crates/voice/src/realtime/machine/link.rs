@@ -24,6 +24,10 @@ const ROLL_OVER_AT_ONCE_MS: u64 = 20_000;
 const ROLL_OVER_AGAIN_MS: u64 = 20_000;
 /// A session lost so soon after it was replaced is not replaced again.
 const LOST_AGAIN_WITHIN_MS: u64 = 60_000;
+/// A model that is asked whether it is there must answer within this time.
+const SHOWS_WITHIN_MS: u64 = 700;
+/// So long after it has shown that it is there, it is not asked again.
+const ASKED_AGAIN_MS: u64 = 4_000;
 /// The caller's audio that waits for a session: two seconds.
 const MOST_BUFFERED: usize = 16_000;
 
@@ -52,6 +56,9 @@ pub(super) struct Link {
     opening: Option<Opening>,
     replaced_ms: Option<u64>,
     not_before_ms: u64,
+    /// Since when an answer to a probe is owed.
+    probed_ms: Option<u64>,
+    last_probe_ms: Option<u64>,
     buffer: VecDeque<Bytes>,
     buffered: usize,
     /// Functions whose session is gone.
@@ -66,6 +73,11 @@ impl Link {
     /// Whether there ever was a session.
     pub(super) fn was_up(&self) -> bool {
         self.was_up
+    }
+
+    /// The model has shown that it is there.
+    pub(super) fn heard_of(&mut self) {
+        self.probed_ms = None;
     }
 
     fn keep(&mut self, audio: Bytes) {
@@ -164,6 +176,7 @@ impl Machine {
             return;
         }
         self.link.is_up = false;
+        self.link.probed_ms = None;
         notice(
             out,
             "engine_lost",
@@ -190,6 +203,9 @@ impl Machine {
                 "Your answer broke off. The caller heard only its beginning: {said:?}. Go on from there in one or \
                  two short sentences, without repeating it."
             ));
+        } else if waits && self.ear.has_lost_words() {
+            // What the caller said is known to nobody: an answer would be one to nothing.
+            self.ask_again();
         } else if waits {
             self.owe(Reason::CallerSpoke);
         }
@@ -206,7 +222,20 @@ impl Machine {
         }
     }
 
+    /// Asks the model to show that it is there, when something should have come of it by now.
+    pub(super) fn probe(&mut self, out: &mut Vec<Output>) {
+        let asked_lately = self.link.last_probe_ms.is_some_and(|then| self.now_ms < then + ASKED_AGAIN_MS);
+        if self.link.is_up && !asked_lately {
+            (self.link.probed_ms, self.link.last_probe_ms) = (Some(self.now_ms), Some(self.now_ms));
+            out.push(Output::ToModel(RealtimeInput::Probe));
+        }
+    }
+
     pub(super) fn watch_the_link(&mut self, out: &mut Vec<Output>) {
+        if self.link.probed_ms.is_some_and(|since_ms| self.now_ms >= since_ms + SHOWS_WITHIN_MS) {
+            self.ear.was_cut_off();
+            self.link_gone("it hears nothing and does not answer any more", out);
+        }
         if let Some(opening) = self.link.opening
             && opening.ready.is_none()
         {

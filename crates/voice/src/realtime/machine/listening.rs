@@ -24,6 +24,12 @@ const WORDS_WITHIN_MS: u64 = 700;
 const MOST_FILLED_MS: u64 = 10_000;
 /// Without audio for so long in mid-speech the model is given silence, so that it can find the end.
 const STALLED_AFTER_MS: u64 = 750;
+/// Loud audio of this length, with its pauses, is noticed by a model that hears.
+const NOTICED_WITHIN_MS: u64 = 500;
+/// A pause this long is not within a sentence.
+const PAUSE_BETWEEN_WORDS_MS: u64 = 300;
+/// After a lost session the caller is asked again when they have been silent for so long.
+const ASKS_AGAIN_AFTER_MS: u64 = 700;
 /// Keys are complete after this pause.
 const KEYS_PAUSE_MS: u64 = 2_000;
 /// Keys of one entry.
@@ -60,6 +66,11 @@ pub(super) struct Ear {
     pub(super) to_be_answered: Option<(u64, u64)>,
     /// The caller's last words.
     pub(super) last_words: String,
+    /// Milliseconds of loud audio in a row, with pauses between words, and of the pause now.
+    loud_ms: u64,
+    soft_ms: u64,
+    /// The session was lost while the caller spoke; whether the next one hears the rest is to be seen.
+    cut_off: bool,
     last_audio_ms: u64,
     silence_given: bool,
 }
@@ -77,12 +88,18 @@ impl Ear {
 
     /// The session is gone: what was being said will not be completed by it.
     pub(super) fn session_lost(&mut self, now_ms: u64) {
+        self.cut_off |= self.speaking.is_some();
         if let Some(item) = self.speaking.take()
             && let Some(known) = self.items.iter_mut().find(|known| known.item == item)
         {
             known.ended_ms = Some(now_ms);
         }
         self.session_changed();
+    }
+
+    /// The caller was not heard by the session that is lost.
+    pub(super) fn was_cut_off(&mut self) {
+        self.cut_off = true;
     }
 
     /// Another session knows nothing of what this one was in the middle of.
@@ -117,6 +134,7 @@ impl Machine {
             return;
         }
         out.push(Output::Log(EventKind::SpeechStarted));
+        self.ear.cut_off = false;
         let over_agent = self.ledger.sounds(self.now_ms);
         if self.ear.items.len() >= MOST_ITEMS {
             self.ear.items.pop_front();
@@ -276,8 +294,43 @@ impl Machine {
         }
     }
 
+    /// The caller speaks, by the energy of the audio, and nothing comes of the model: it may be gone without a word.
+    /// Energy alone is no proof of speech, so it is asked to show that it is there.
+    pub(super) fn watch_for_a_deaf_model(&mut self, audio: &Bytes, is_loud: bool, out: &mut Vec<Output>) {
+        let length_ms = audio.len() as u64 / 8;
+        if is_loud {
+            (self.ear.loud_ms, self.ear.soft_ms) = (self.ear.loud_ms + length_ms, 0);
+        } else {
+            self.ear.soft_ms += length_ms;
+            if self.ear.soft_ms >= PAUSE_BETWEEN_WORDS_MS {
+                self.ear.loud_ms = 0;
+            }
+        }
+        let should_have_noticed = self.ear.loud_ms >= NOTICED_WITHIN_MS
+            && self.ear.speaking.is_none()
+            && self.now_ms >= self.last_model_ms + NOTICED_WITHIN_MS;
+        if should_have_noticed && self.closing.is_open() {
+            self.probe(out);
+        }
+    }
+
+    /// The caller's words are lost: they are asked for again.
+    pub(super) fn ask_again(&mut self) {
+        self.ear.cut_off = false;
+        self.tell(
+            "The line to you broke off and the caller's last words were lost. Say in one short sentence that you did \
+             not catch that, and ask them to say it again."
+                .to_owned(),
+        );
+    }
+
     /// Boundaries that never come, words that never come.
     pub(super) fn watch_the_ear(&mut self, out: &mut Vec<Output>) {
+        let is_soft = self.ear.soft_ms >= ASKS_AGAIN_AFTER_MS;
+        if self.ear.cut_off && self.link.is_up() && is_soft && self.ear.speaking.is_none() {
+            // The rest of it was too short for the next session to hear.
+            self.ask_again();
+        }
         if let Some((item, until_ms)) = self.ear.judging.clone()
             && self.now_ms >= until_ms
         {

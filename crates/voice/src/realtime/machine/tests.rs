@@ -64,7 +64,13 @@ fn input(kind: u8, id: u8, ms: u64, session: u32) -> Input {
         0 => return Input::LinkReady { expires_in_ms: Some(ms * 100) },
         1 => return Input::LinkFailed { reason: "no".into(), refused: id == 0 },
         2 => return Input::LinkGone { reason: "gone".into() },
-        3 => return Input::Audio { audio: Bytes::from_static(&[0xFF; 160]), missing_ms: ms % 50 },
+        3 => {
+            return Input::Audio {
+                audio: Bytes::from_static(&[0xFF; 160]),
+                missing_ms: ms % 50,
+                is_loud: id < 3,
+            };
+        }
         4 => return Input::Mark { name: format!("r{}:{}", id % 3, ms % 7) },
         5 => return Input::Dtmf { digit: if id == 0 { '#' } else { '1' } },
         6 => {
