@@ -3,6 +3,7 @@
 //! The carrier asks any node what follows. When nothing says that the call is over it is connected again, and goes on
 //! from its session, or, when that is gone, from its log.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -69,6 +70,10 @@ impl App {
         });
         if let Some(reason) = reason {
             return Ok(Ended::Over(Some(reason)));
+        }
+        if self.is_stopping() && !self.has_company.load(Ordering::Relaxed) {
+            tracing::warn!(call.id = %call_id, "a call that lost its stream can't go on: its only node is stopping");
+            return Ok(Ended::GivenUp);
         }
         if self.active_calls() >= self.settings.max_calls {
             tracing::warn!(call.id = %call_id, "a call that lost its stream can't go on here: all lines are busy");
