@@ -141,6 +141,8 @@ async fn a_model_greets_answers_and_ends_the_call_by_its_function() {
     assert_eq!(outputs, 1, "each call gets exactly one result");
     assert!(!changed_engine(&ended));
     assert!(ended.kinds.iter().any(|kind| matches!(kind, EventKind::ModelUsage { .. })));
+    let is_intent = |kind: &&EventKind| matches!(kind, EventKind::Intent { .. });
+    assert_eq!(ended.kinds.iter().filter(is_intent).count(), 2, "each turn has one");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(no_session_is_open(&seen));
 }

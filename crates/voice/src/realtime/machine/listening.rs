@@ -7,6 +7,8 @@ use bytes::Bytes;
 use domain::call_log::{EventKind, Fault};
 use domain::expected_answer::ExpectedAnswer;
 use domain::ids::TurnId;
+use domain::intents::{self, Intent};
+use domain::urgency::{self, UrgencyRules};
 use provider_traits::realtime::{Earlier, RealtimeInput};
 
 use super::{Machine, Output, notice};
@@ -264,6 +266,10 @@ impl Machine {
             text: text.to_owned(),
             confidence: None,
         }));
+        // The model tells nobody what a turn was about; the same rules as the rules brain's do.
+        let is_urgent = urgency::assess(text, &UrgencyRules::default()).is_urgent();
+        let intent = if is_urgent { Intent::Emergency } else { intents::classify(text) };
+        out.push(Output::Log(EventKind::Intent { turn, intent: intent.name().to_owned() }));
     }
 
     fn judge(&self, place: usize, text: &str) -> Result<(), Rejection> {
