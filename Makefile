@@ -37,8 +37,9 @@ check: ## formatting, lints, generated files, SQL, the API's document and client
 	@$(ENV) scripts/check.sh
 
 .PHONY: e2e
-e2e: setup ## the spoken scenarios with their reports, then the API against its own document (schemathesis)
+e2e: setup ## the spoken scenarios with their reports, the fault matrix, then the API against its own document (schemathesis)
 	@$(ENV) scripts/test.sh --spoken
+	@$(ENV) scripts/test.sh --faults
 	@$(ENV) scripts/schemathesis.sh
 
 .PHONY: bench
@@ -48,6 +49,10 @@ bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RU
 .PHONY: soak
 soak: setup ## MINUTES (20) of short calls that come and go: is memory flat, is anything left behind?
 	@$(ENV) scripts/soak.sh $(MINUTES)
+
+.PHONY: faults
+faults: setup ## every fault of a model in every phase, and of the telephone, in real calls with a real server
+	@$(ENV) scripts/test.sh --faults
 
 .PHONY: chaos
 chaos: setup ## each key fault of a model 100 times, in calls: a table of what callers heard; RUNS=10 for fewer

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests: with cargo-nextest where it is installed, else with cargo test.
 # --spoken: only the spoken scenarios, printing their reports.
+# --faults: only the fault matrix in real calls, which takes wall time and is not part of the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -25,6 +26,13 @@ if [ "${1:-}" = --spoken ]; then
     fi
     exec cargo test -p server --test it -- --nocapture spoken
 fi
+if [ "${1:-}" = --faults ]; then
+    if [ -n "$nextest" ]; then
+        exec cargo nextest run -p server --test it --ignore-default-filter --success-output final \
+            --test-threads 1 -E 'test(/^faults::/)'
+    fi
+    exec cargo test -p server --test it -- --nocapture --test-threads 1 faults::
+fi
 if command -v node >/dev/null 2>&1; then
     node --test web/live/*.test.mjs
 else
@@ -33,4 +41,4 @@ fi
 if [ -n "$nextest" ]; then
     exec cargo nextest run --workspace "${@}"
 fi
-exec cargo test --workspace --no-fail-fast --lib --bins --tests "${@}"
+exec cargo test --workspace --no-fail-fast --lib --bins --tests "${@}" -- --skip faults::
