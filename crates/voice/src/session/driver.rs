@@ -97,6 +97,10 @@ impl Driver {
         let now = Instant::now();
         let lockstep = line.pace == Pace::Lockstep;
         line.carried_by("pipeline");
+        let mut hearing = Hearing::new(vad.scorer(), &agent.turn_taking);
+        if begin != Begin::PickedUp {
+            hearing.presume_a_quiet_line();
+        }
         let prompt = match begin {
             Begin::PickedUp => Some(Prompt::PickedUp),
             Begin::Continued(ContinueCause::CutOff) => Some(Prompt::GoOn(GoOn::CutOff)),
@@ -109,7 +113,7 @@ impl Driver {
             Begin::TookOver(owed) => owed.map(Prompt::GoOn),
         };
         Self {
-            hearing: Hearing::new(vad.scorer(), &agent.turn_taking),
+            hearing,
             listening: Listening::new(stt, config, lockstep),
             speaking: Speaking::new(tts, agent.voice.clone(), agent.language.clone()),
             thinking: Thinking::new(mind),

@@ -14,6 +14,10 @@ use crate::pipeline::speech::FRAME_MS;
 /// Frames kept from before an onset: the longest prefix of 1 s, and the frames that the gate needs.
 const KEPT_FRAMES: usize = 58;
 
+/// What a telephone line without speech usually sounds like, and for how many frames it is presumed to have.
+const QUIET_LINE_DBFS: f32 = -58.0;
+const PRESUMED_FRAMES: usize = 25;
+
 /// Scores frames for voice and remembers the last ones.
 pub(crate) struct Hearing {
     scorer: Box<dyn VoiceScorer>,
@@ -28,6 +32,13 @@ impl Hearing {
             SpeechGate::new(GateSettings { threshold: settings.vad_threshold, ..GateSettings::default() });
         let prefix_frames = (settings.prefix_ms.min(1_000) / FRAME_MS as u32) as usize;
         Self { scorer, gate, recent: VecDeque::with_capacity(KEPT_FRAMES), prefix_frames }
+    }
+
+    /// The line is no new one: the caller may be in the middle of a sentence, which must not be taken for its noise.
+    pub(crate) fn presume_a_quiet_line(&mut self) {
+        for _ in 0..PRESUMED_FRAMES {
+            self.gate.push(0.0, QUIET_LINE_DBFS);
+        }
     }
 
     /// Scores a frame that came.

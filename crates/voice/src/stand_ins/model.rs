@@ -79,6 +79,8 @@ pub struct ScriptedModel {
     pub answers: ModelAnswers,
     /// Faults: of the session with that number (from 0), or of all from it on.
     pub faults: Vec<(std::ops::Range<usize>, ModelPhase, ModelFault)>,
+    /// Faults of answers come not before this one of a session (from 0).
+    pub from_answer: usize,
     /// How long a session lasts.
     pub lasts: Duration,
     /// Whether it never notices that anybody speaks.
@@ -95,6 +97,7 @@ impl ScriptedModel {
             phrases: phrases.to_vec(),
             answers,
             faults: Vec::new(),
+            from_answer: 0,
             lasts: Duration::from_secs(3_600),
             is_hard_of_hearing: false,
             seen: Arc::default(),
@@ -141,6 +144,8 @@ impl RealtimeProvider for ScriptedModel {
             phrases: self.phrases.clone(),
             answers: self.answers,
             fault,
+            from_answer: self.from_answer,
+            answered: 0,
             lasts: self.lasts,
             is_hard_of_hearing: self.is_hard_of_hearing,
             seen: Arc::clone(&self.seen),
@@ -162,6 +167,8 @@ struct Session {
     phrases: Vec<&'static str>,
     answers: ModelAnswers,
     fault: Option<(ModelPhase, ModelFault)>,
+    from_answer: usize,
+    answered: usize,
     lasts: Duration,
     is_hard_of_hearing: bool,
     seen: Arc<Mutex<ModelSeen>>,
@@ -228,6 +235,10 @@ impl Session {
 
     /// What goes wrong here does.
     async fn reach(&self, phase: ModelPhase) -> Result<(), Over> {
+        let in_answer = matches!(phase, ModelPhase::ReplyOwed | ModelPhase::Speaking);
+        if in_answer && self.answered < self.from_answer {
+            return Ok(());
+        }
         match self.fault {
             Some((at, ModelFault::Closes)) if at == phase => Err(Over),
             Some((at, ModelFault::Silent)) if at == phase => {
@@ -315,6 +326,7 @@ impl Session {
             self.tell(RealtimeOutput::FunctionCall { response, call_id, name, arguments }).await?;
         }
         let usage = ModelTokens { input_text: 10, output_audio: 20, ..ModelTokens::default() };
+        self.answered += 1;
         self.tell(RealtimeOutput::ResponseDone { response, status: ResponseStatus::Completed, usage }).await
     }
 }

@@ -237,6 +237,66 @@ async fn a_session_that_breaks_while_the_caller_speaks_asks_for_the_words_again(
     assert!(history.contains(&RealtimeInput::Earlier(Earlier::Agent(GREETING.to_owned()))), "{history:?}");
 }
 
+/// The longest that the caller hears nothing from now on, until the agent has spoken for `ms`.
+async fn longest_silence(call: &mut Call, ms: u64) -> u64 {
+    let until_ms = call.playback.heard_ms + ms;
+    let (mut silent_ms, mut longest_ms) = (0, 0);
+    for _ in 0..1_500 {
+        call.quiet(20).await;
+        silent_ms = if call.playback.sounding { 0 } else { silent_ms + 20 };
+        longest_ms = longest_ms.max(silent_ms);
+        if call.playback.heard_ms >= until_ms {
+            return longest_ms;
+        }
+    }
+    panic!("the agent spoke for less than {ms} ms in 30 s: {:#?}", call.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_in_whatever_phase_the_caller_hears_speech_in_time_and_is_answered() {
+    const END_OF_TURN_MS: u64 = 500;
+    // Fault and the limit of the targets; in the phases in which nothing is owed, only the caller's voice shows that
+    // something is missing: half a second of it, the answer that does not come, a new session, the question.
+    let limits = [
+        (ModelPhase::Listening, ModelFault::Closes, END_OF_TURN_MS + 1_200),
+        (ModelPhase::Listening, ModelFault::Silent, END_OF_TURN_MS + 2_000),
+        (ModelPhase::Listening, ModelFault::Slow(9_000), END_OF_TURN_MS + 2_000),
+        (ModelPhase::Listening, ModelFault::Floods, END_OF_TURN_MS + 1_200),
+        (ModelPhase::CallerSpeaking, ModelFault::Closes, END_OF_TURN_MS + 1_200),
+        (ModelPhase::ReplyOwed, ModelFault::Closes, END_OF_TURN_MS + 700),
+        (ModelPhase::ReplyOwed, ModelFault::Silent, END_OF_TURN_MS + 1_200),
+        (ModelPhase::ReplyOwed, ModelFault::Slow(9_000), END_OF_TURN_MS + 1_200),
+        (ModelPhase::ReplyOwed, ModelFault::Floods, END_OF_TURN_MS + 1_200),
+        (ModelPhase::Speaking, ModelFault::Closes, END_OF_TURN_MS + 700),
+        (ModelPhase::Speaking, ModelFault::Silent, END_OF_TURN_MS + 1_200),
+        (ModelPhase::Speaking, ModelFault::Slow(9_000), END_OF_TURN_MS + 1_200),
+        (ModelPhase::Speaking, ModelFault::Floods, END_OF_TURN_MS + 1_200),
+    ];
+    for (phase, fault, limit_ms) in limits {
+        for sessions in [0..1, 0..99] {
+            let mut model = ScriptedModel::new(&PHRASES, answers);
+            model.faults = vec![(sessions.clone(), phase, fault)];
+            model.from_answer = 1;
+            let (setup, seen) = of_model(model, Duration::from_millis(10));
+            let mut call = setup.call().await;
+            call.listen().await;
+            call.say(0).await;
+            let silent_ms = longest_silence(&mut call, 1_000).await;
+            let case = format!("{phase:?} {fault:?} {sessions:?}");
+            let log = format!("{:#?}", call.events());
+            assert!(silent_ms <= limit_ms + SLACK_MS, "{case}: {silent_ms} ms of silence: {log}");
+            // Whoever carries it now: the conversation goes on.
+            call.quiet(12_000).await;
+            call.say(3).await;
+            call.listen().await;
+            let ended = call.hang_up().await;
+            assert!(ended.caller_turns().contains(&PHRASES[3]), "{case}: {:?}", ended.caller_turns());
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            assert!(no_session_is_open(&seen), "{case}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_model_that_goes_deaf_without_a_word_is_noticed_by_the_callers_voice() {
     let (setup, seen) = bridged(&[(0..1, ModelPhase::Listening, ModelFault::Silent)]);

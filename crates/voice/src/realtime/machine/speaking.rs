@@ -87,6 +87,11 @@ impl Turn {
         }
     }
 
+    /// Whether the model's first audio sounded no earlier than this.
+    pub(super) fn has_begun_after(&self, at_ms: u64) -> bool {
+        self.has_of_model() && self.started_ms.is_some_and(|started_ms| started_ms >= at_ms)
+    }
+
     /// Whether it is the greeting.
     pub(super) fn is_greeting(&self) -> bool {
         self.purpose == Purpose::Greeting

@@ -99,11 +99,14 @@ impl Machine {
         if self.ear.is_speaking() {
             return Owed::Nothing;
         }
+        // What has only just begun to sound answered nothing.
+        let unheard =
+            self.turn.as_ref().is_some_and(|turn| turn.has_begun_after(self.now_ms.saturating_sub(300)));
         let in_mid_answer = self.turn.as_ref().is_some_and(|turn| turn.has_of_model() && !turn.is_complete());
-        if in_mid_answer {
+        if in_mid_answer && !unheard {
             return Owed::This(GoOn::CutOff);
         }
-        if self.waiting_since_ms.is_none() && !self.ear.has_lost_words() {
+        if !unheard && self.waiting_since_ms.is_none() && !self.ear.has_lost_words() {
             return Owed::Nothing;
         }
         match self.ear.last_turn() {
