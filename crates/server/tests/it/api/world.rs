@@ -224,7 +224,7 @@ impl World {
                 ticket_ttl: Duration::from_secs(60),
                 max_calls: lines,
                 max_call_minutes: 10,
-                resume_within: Duration::from_secs(1),
+                resume_within: Duration::from_secs(15),
             },
             sessions: Arc::new(store::call_sessions::FailoverSessions::new(None, Duration::from_secs(5))),
             drain: drain.clone(),

@@ -1,5 +1,6 @@
 //! The facts that are told today, from where they happen to the receiver, through the worker's own loops.
 
+use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,7 +65,9 @@ async fn a_call_is_told_when_it_begins_and_when_it_is_over() {
     let mut tx = OrgTx::begin(&app.db, scene.agency.id).await.unwrap();
     store::calls::life::set_lead(&mut tx, call_id, scene.agency.lead).await.unwrap();
     tx.commit().await.unwrap();
-    // The process that would carry the call dies here; the next one completes its record.
+    // The process that would carry the call dies here; when its caller has not come back, the next one completes its
+    // record.
+    scene.world.clock.advance(TimeDelta::minutes(2));
     run_until(&scene, 3).await;
     let told = told(&scene);
     let of_call = |kind: &str| {
