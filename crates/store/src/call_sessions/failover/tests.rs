@@ -79,7 +79,7 @@ fn desk() -> Desk {
     ));
     let stop = CancellationToken::new();
     let (watching, token) = (Arc::clone(&sessions), stop.clone());
-    tokio::spawn(async move { watching.watch(token).await });
+    tokio_util::task::TaskTracker::new().spawn(async move { watching.watch(token).await });
     Desk { sessions, shared, _stop: stop.drop_guard() }
 }
 
@@ -180,7 +180,7 @@ async fn without_redis_memory_does_and_old_sessions_go() {
     assert_eq!(sessions.list(Some("b")).await.expect("listing").len(), 0);
     let stop = CancellationToken::new();
     let (watching, token) = (Arc::clone(&sessions), stop.clone());
-    tokio::spawn(async move { watching.watch(token).await });
+    tokio_util::task::TaskTracker::new().spawn(async move { watching.watch(token).await });
     tokio::time::sleep(Duration::from_secs(11 * 60)).await;
     assert_eq!(sessions.list(None).await.expect("listing").len(), 0);
     stop.cancel();
