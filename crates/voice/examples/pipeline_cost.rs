@@ -9,9 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::call_log::Purpose;
-use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller, Vocabulary};
-use domain::ids::{AgentId, CallId, OrgId};
-use domain::turn_taking::TurnTaking;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::{Prompt, Thought};
 use tokio::sync::mpsc;
@@ -20,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use voice::call::{CallParts, Start, run};
 use voice::phone::{Pace, PhoneIn, PhoneLine, PhoneOut};
 use voice::stand_ins::{
-    HummingTts, LoudIsVoice, PhraseStt, Playback, ScriptedMind, Step, SttFault, TtsFault, voiced_frame,
+    HummingTts, LoudIsVoice, PhraseStt, Playback, ScriptedMind, Step, SttFault, TtsFault, plan, voiced_frame,
 };
 
 const CALLS: usize = 200;
@@ -28,40 +25,6 @@ const CALLS: usize = 200;
 const ROUNDS: usize = 5;
 const SPEAKING_FRAMES: usize = 75;
 const LISTENING_FRAMES: usize = 225;
-
-fn plan(ids: &Ambient) -> CallPlan {
-    CallPlan {
-        call_id: CallId(ids.new_id()),
-        org_id: OrgId(ids.new_id()),
-        started_at: ids.now(),
-        business: BusinessProfile {
-            name: "Aurora".into(),
-            timezone: "UTC".parse().expect("UTC is a time zone"),
-            default_country: "US".into(),
-            currency: "USD".into(),
-            transfer_to: None,
-            contact_name: None,
-        },
-        agent: AgentProfile {
-            id: AgentId(ids.new_id()),
-            name: "Ava".into(),
-            engine: "pipeline".into(),
-            persona_prompt: String::new(),
-            language: "en-US".into(),
-            voice: String::new(),
-            greeting: String::new(),
-            client_greeting: String::new(),
-            notice: String::new(),
-            greeting_interruptible: true,
-            turn_taking: TurnTaking::default(),
-        },
-        caller: Caller::default(),
-        lead_questions: Vec::new(),
-        vocabulary: Arc::new(Vocabulary::default()),
-        recording: true,
-        max_call_minutes: 30,
-    }
-}
 
 fn answer(prompt: &Prompt) -> Vec<Step> {
     let text = match prompt {
@@ -82,7 +45,7 @@ async fn call(tasks: TaskTracker, everybody: Arc<tokio::sync::Barrier>) {
     tasks.spawn(async move { while blocks.recv().await.is_some() {} });
     let (mind, _asked) = ScriptedMind::new(Box::new(answer));
     let parts = CallParts {
-        plan: Arc::new(plan(&ambient)),
+        plan: Arc::new(plan(&*ambient.ids)),
         stt: Arc::new(PhraseStt::new(&["how is my website doing"], SttFault::None)),
         tts: Arc::new(HummingTts::new(TtsFault::None)),
         vad: Arc::new(LoudIsVoice),

@@ -13,6 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use audio::{energy, g711};
 use bytes::Bytes;
+use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller, Vocabulary};
+use domain::ids::{AgentId, CallId, OrgId};
+use domain::turn_taking::TurnTaking;
+use provider_traits::ambient::IdSource;
 use provider_traits::brain::{Mind, Prompt, Thought};
 use provider_traits::descriptor::{Descriptor, Locality, Readiness};
 use provider_traits::error::ProviderError;
@@ -22,6 +26,42 @@ use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A plan of a call to the stand-in business: recorded, of a stranger, at most half an hour.
+#[must_use]
+pub fn plan(ids: &dyn IdSource) -> CallPlan {
+    CallPlan {
+        call_id: CallId(ids.next()),
+        org_id: OrgId(ids.next()),
+        started_at: chrono::DateTime::UNIX_EPOCH,
+        business: BusinessProfile {
+            name: "Aurora".into(),
+            timezone: "UTC".parse().expect("UTC is a time zone"),
+            default_country: "US".into(),
+            currency: "USD".into(),
+            transfer_to: None,
+            contact_name: None,
+        },
+        agent: AgentProfile {
+            id: AgentId(ids.next()),
+            name: "Ava".into(),
+            engine: "pipeline".into(),
+            persona_prompt: String::new(),
+            language: "en-US".into(),
+            voice: String::new(),
+            greeting: String::new(),
+            client_greeting: String::new(),
+            notice: String::new(),
+            greeting_interruptible: true,
+            turn_taking: TurnTaking::default(),
+        },
+        caller: Caller::default(),
+        lead_questions: Vec::new(),
+        vocabulary: Arc::new(Vocabulary::default()),
+        recording: true,
+        max_call_minutes: 30,
+    }
+}
 
 /// Milliseconds that the stand-in caller takes for a word.
 pub const MS_PER_WORD: u64 = 300;

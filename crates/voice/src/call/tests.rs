@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::call_log::{EventKind, Purpose};
-use domain::call_plan::{AgentProfile, BusinessProfile, Caller, Vocabulary};
-use domain::ids::{AgentId, CallId, OrgId};
-use domain::turn_taking::TurnTaking;
+use provider_traits::ambient::RandomIds;
 use provider_traits::brain::{NextStep, Prompt, Thought};
 use tokio_util::task::TaskTracker;
 
@@ -32,38 +30,7 @@ const PHRASES: [&str; 6] = [
 ];
 
 fn plan() -> CallPlan {
-    let zero = uuid::Uuid::nil();
-    CallPlan {
-        call_id: CallId(zero),
-        org_id: OrgId(zero),
-        started_at: chrono::DateTime::UNIX_EPOCH,
-        business: BusinessProfile {
-            name: "Aurora".into(),
-            timezone: "UTC".parse().expect("a time zone"),
-            default_country: "US".into(),
-            currency: "USD".into(),
-            transfer_to: None,
-            contact_name: None,
-        },
-        agent: AgentProfile {
-            id: AgentId(zero),
-            name: "Ava".into(),
-            engine: "pipeline".into(),
-            persona_prompt: String::new(),
-            language: "en-US".into(),
-            voice: String::new(),
-            greeting: String::new(),
-            client_greeting: String::new(),
-            notice: String::new(),
-            greeting_interruptible: true,
-            turn_taking: TurnTaking::default(),
-        },
-        caller: Caller::default(),
-        lead_questions: Vec::new(),
-        vocabulary: Arc::new(Vocabulary::default()),
-        recording: true,
-        max_call_minutes: 30,
-    }
+    crate::stand_ins::plan(&RandomIds)
 }
 
 fn say(text: &str) -> Step {

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use audio::vad::GateEvent;
 use domain::call_log::Purpose;
-use domain::call_plan::{AgentProfile, BusinessProfile, Caller, Vocabulary};
-use domain::ids::{AgentId, CallId, OrgId};
 use proptest::prelude::*;
+use provider_traits::ambient::RandomIds;
 use provider_traits::brain::NextStep;
 use uuid::Uuid;
 
@@ -24,38 +23,7 @@ impl IdSource for Counting {
 }
 
 fn plan() -> CallPlan {
-    let zero = Uuid::nil();
-    CallPlan {
-        call_id: CallId(zero),
-        org_id: OrgId(zero),
-        started_at: chrono::DateTime::UNIX_EPOCH,
-        business: BusinessProfile {
-            name: "Aurora".into(),
-            timezone: "UTC".parse().expect("a time zone"),
-            default_country: "US".into(),
-            currency: "USD".into(),
-            transfer_to: None,
-            contact_name: None,
-        },
-        agent: AgentProfile {
-            id: AgentId(zero),
-            name: "Ava".into(),
-            engine: "pipeline".into(),
-            persona_prompt: String::new(),
-            language: "en-US".into(),
-            voice: String::new(),
-            greeting: String::new(),
-            client_greeting: String::new(),
-            notice: String::new(),
-            greeting_interruptible: true,
-            turn_taking: TurnTaking::default(),
-        },
-        caller: Caller::default(),
-        lead_questions: Vec::new(),
-        vocabulary: Arc::new(Vocabulary::default()),
-        recording: false,
-        max_call_minutes: 20,
-    }
+    CallPlan { recording: false, max_call_minutes: 20, ..crate::stand_ins::plan(&RandomIds) }
 }
 
 #[derive(Debug, Clone)]

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::call_plan::{AgentProfile, BusinessProfile, Caller, Vocabulary};
-use domain::ids::{AgentId, CallId, OrgId};
 use proptest::prelude::*;
 use provider_traits::ambient::RandomIds;
 use provider_traits::realtime::RealtimeError;
@@ -11,38 +9,7 @@ use provider_traits::realtime::RealtimeError;
 use super::*;
 
 fn machine() -> Machine {
-    let zero = uuid::Uuid::nil();
-    let plan = CallPlan {
-        call_id: CallId(zero),
-        org_id: OrgId(zero),
-        started_at: chrono::DateTime::UNIX_EPOCH,
-        business: BusinessProfile {
-            name: "Aurora".into(),
-            timezone: "UTC".parse().expect("a time zone"),
-            default_country: "US".into(),
-            currency: "USD".into(),
-            transfer_to: None,
-            contact_name: None,
-        },
-        agent: AgentProfile {
-            id: AgentId(zero),
-            name: "Ava".into(),
-            engine: "realtime".into(),
-            persona_prompt: String::new(),
-            language: "en-US".into(),
-            voice: String::new(),
-            greeting: String::new(),
-            client_greeting: String::new(),
-            notice: String::new(),
-            greeting_interruptible: true,
-            turn_taking: TurnTaking::default(),
-        },
-        caller: Caller::default(),
-        lead_questions: Vec::new(),
-        vocabulary: Arc::new(Vocabulary::default()),
-        recording: false,
-        max_call_minutes: 30,
-    };
+    let plan = crate::stand_ins::plan(&RandomIds);
     let settings = Settings {
         provider: "test".into(),
         model: "test-1".into(),
