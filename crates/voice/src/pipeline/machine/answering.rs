@@ -495,7 +495,14 @@ impl Machine {
         if turn.sentences.is_empty() && turn.occasion == Occasion::Caller && cut {
             notice(out, "answer_superseded", "the caller went on before the answer was ready");
         }
+        let for_silence = matches!(self.closing, Closing::After { reason: EndReason::Silence, .. })
+            || (self.closing == Closing::No && matches!(turn.occasion, Occasion::Silence(3..)));
         match (self.closing, turn.occasion) {
+            // Somebody speaks after all, or has: a call is not ended for their silence. Was it only noise, the
+            // goodbye is said again.
+            (Closing::After { .. } | Closing::No, _) if for_silence && self.caller_is_active() => {
+                self.closing = Closing::No;
+            }
             (Closing::After { reason, .. }, _) if !interrupted => self.close(reason, out),
             (Closing::After { .. }, _) => {
                 // The caller had more to say than goodbye.

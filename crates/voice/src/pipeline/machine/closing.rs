@@ -3,7 +3,7 @@
 use domain::call_log::{EndReason, EventKind, Fault};
 use provider_traits::brain::Thought;
 
-use super::{Input, Machine, Output, notice, notice_of};
+use super::{Input, Machine, MindState, Output, notice, notice_of};
 
 /// How far the end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,7 @@ impl Machine {
             }
             Input::EarsLost | Input::GiveUpWaiting => self.settle_transcripts(out),
             Input::MindDone { ask } => self.mind_done_last(ask),
+            Input::MindLost => self.mind = MindState::Lost,
             Input::Leave => {
                 self.settle_transcripts(out);
                 self.finish_when_settled(out);

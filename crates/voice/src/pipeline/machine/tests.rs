@@ -493,3 +493,30 @@ fn a_filler_without_a_sound_does_not_hold_up_the_answer() {
     let answered = |kind: &EventKind| matches!(kind, EventKind::AgentSaying { text, .. } if text == "Here is your answer.");
     assert!(world.log.iter().any(answered), "{:#?}", world.log);
 }
+
+/// The caller begins to speak just when the mind decides to end the call for silence.
+#[test]
+fn a_call_is_not_ended_for_silence_while_the_caller_speaks() {
+    let mut world = World::new();
+    let ops = [
+        Op::Quiet { frames: 52 },
+        Op::MindReturns,
+        Op::Voice { frames: 41 },
+        Op::Wait { ms: 3_740 },
+        Op::AudioEnd,
+        Op::Quiet { frames: 68 },
+        Op::WrongTranscript(1),
+        Op::Voice { frames: 17 },
+        Op::Then(NextStep::HangUp),
+        Op::MindReturns,
+    ];
+    for op in ops {
+        world.act(op);
+    }
+    assert!(!world.machine.is_closing());
+    world.behave(75_000);
+    let words = world.log.iter().position(|kind| matches!(kind, EventKind::CallerTurn { .. }));
+    let answer = |kind: &EventKind| matches!(kind, EventKind::AgentSaying { text, .. } if text == "Here is your answer.");
+    assert!(words.is_some_and(|words| world.log[words..].iter().any(answer)), "{:#?}", world.log);
+    world.leave();
+}
