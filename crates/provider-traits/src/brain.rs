@@ -30,6 +30,10 @@ pub trait Mind: Send {
     /// call returns soon. A full channel is waited for: playback is slower than thought.
     async fn respond(&mut self, prompt: Prompt, thoughts: &mpsc::Sender<Thought>, cancel: &CancellationToken);
 
+    /// The caller pauses and has said these words so far: they may be all there is. A mind may think ahead, without
+    /// any effect outside itself, so that [`Self::respond`] to the same words is quicker. Later words replace earlier.
+    fn foresee(&mut self, _words: &str) {}
+
     /// What is needed to go on elsewhere: history, lead progress.
     fn snapshot(&self) -> serde_json::Value;
 

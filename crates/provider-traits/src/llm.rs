@@ -94,6 +94,8 @@ pub enum LlmStop {
 /// Tokens of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LlmUsage {
+    /// Id of the provider that answered.
+    pub provider: &'static str,
     /// The model that answered, as the vendor names it.
     pub model: String,
     /// Tokens read, those from the vendor's cache included.
