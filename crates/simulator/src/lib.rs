@@ -12,5 +12,6 @@ pub mod openai;
 pub mod receiver;
 pub mod scenario;
 pub mod twilio;
+pub mod vendor;
 pub mod wer;
 pub mod words;
