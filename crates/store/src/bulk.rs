@@ -92,6 +92,24 @@ async fn is_marked(owner: &mut PgConnection) -> Result<bool, StoreError> {
     Ok(comment.as_deref() == Some(MARK))
 }
 
+/// Takes the limit of calls at the same time from every plan of a marked database: a load is larger than any offer.
+///
+/// # Errors
+/// [`StoreError::Unsuitable`] when the database is not marked.
+pub async fn lift_limit_of_calls(target: &Target) -> Result<(), StoreError> {
+    let mut owner = target.connect_owner().await?;
+    if !is_marked(&mut owner).await? {
+        return Err(not_marked());
+    }
+    owner.execute(AssertSqlSafe(format!("SET ROLE {SYSTEM_ROLE}"))).await?;
+    owner.execute("UPDATE plans SET limits = limits - 'concurrent_calls'").await?;
+    Ok(owner.close().await?)
+}
+
+fn not_marked() -> StoreError {
+    StoreError::Unsuitable { reason: "it is not marked as one for measurements".to_owned() }
+}
+
 /// Fills a marked database up to a size. `model` is the business that the others are copies of, and the largest;
 /// `progress` is told how many calls there are, now and then.
 ///
@@ -105,7 +123,7 @@ pub async fn fill(
 ) -> Result<Counts, StoreError> {
     let mut conn = target.connect_owner().await?;
     if !is_marked(&mut conn).await? {
-        return Err(StoreError::Unsuitable { reason: "it is not marked as one for measurements".to_owned() });
+        return Err(not_marked());
     }
     // Where the owner may, foreign keys are not checked row by row; the rows are right by the way they are made.
     let _checked_then = conn.execute("SET session_replication_role = replica").await;
@@ -309,7 +327,7 @@ pub async fn explain(target: &Target, on: bool) -> Result<(), StoreError> {
     ];
     let mut owner = target.connect_owner().await?;
     if !is_marked(&mut owner).await? {
-        return Err(StoreError::Unsuitable { reason: "it is not marked as one for measurements".to_owned() });
+        return Err(not_marked());
     }
     owner.execute("LOAD 'auto_explain'").await?;
     let name: String =

@@ -1,7 +1,9 @@
 //! Jobs: work that is promised inside a transaction and done afterwards, through a restart if need be.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use graphile_worker::{LocalQueueConfig, WorkerOptions};
+use graphile_worker::{LocalQueueConfig, RefetchDelayConfig, WorkerOptions};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -12,6 +14,10 @@ pub(crate) const SCHEMA: &str = "graphile_worker";
 /// Jobs fetched at once. Without a local queue each worker takes one job per signal and a backlog of 2,000 jobs
 /// took minutes; with it 1.6 s (measured 2026-11).
 const LOCAL_QUEUE: usize = 50;
+/// The longest between two looks for jobs; half of it the shortest. A job that comes in is announced, and looked for at
+/// once; this is for those whose time has come. Without it a local queue of graphile_worker 0.14.1 that finds nothing
+/// looks again at once, for ever: a third of a processor in the server and as much in the database (measured 2026-11).
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A job to be done.
 #[derive(Debug, Clone, Default)]
@@ -83,9 +89,12 @@ pub async fn backlog(tx: &mut SystemTx, now: DateTime<Utc>) -> Result<Backlog, S
 /// the caller's (`shutdown_signal`), not the operating system's signals.
 #[must_use]
 pub fn worker_options(db: &Database) -> WorkerOptions {
+    // One announcement ends the wait.
+    let pause = RefetchDelayConfig::default().with_duration(LOOK_AGAIN_AFTER).with_max_abort_threshold(1);
     WorkerOptions::default()
+        .poll_interval(LOOK_AGAIN_AFTER)
         .pg_pool(db.system.clone())
         .schema(SCHEMA)
-        .local_queue(LocalQueueConfig::default().with_size(LOCAL_QUEUE))
+        .local_queue(LocalQueueConfig::default().with_size(LOCAL_QUEUE).with_refetch_delay(pause))
         .listen_os_shutdown_signals(false)
 }

@@ -14,6 +14,7 @@ async fn a_database_with_organizations_is_left_alone() {
     for refused in [
         bulk::mark(&agency.target).await,
         bulk::explain(&agency.target, true).await,
+        bulk::lift_limit_of_calls(&agency.target).await,
         bulk::fill(&agency.target, agency.aurora.0, size, |_| {}).await.map(drop),
     ] {
         assert!(matches!(refused, Err(StoreError::Unsuitable { .. })), "{refused:?}");

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use provider_traits::ambient::Ambient;
 use simulator::load::phone::Door;
 use simulator::twilio::webhook::{Account, Endpoint, Webhooks};
-use store::OrgTx;
+use store::{OrgTx, bulk};
 use tokio::process::{Child, Command};
 
 use crate::cli::{Load, LoadSubject};
@@ -126,6 +126,9 @@ impl Subject {
         config.server.port = 0;
         config.speech.prerender = false;
         let database = database::open(&config).await?;
+        // Refused where a business works.
+        bulk::mark(&database.open.target).await?;
+        bulk::lift_limit_of_calls(&database.open.target).await?;
         let listener = server::listen(&config).await?;
         let running = server::start(&config, database.db.clone(), listener).await?;
         let app = &running.app;
