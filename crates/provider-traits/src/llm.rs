@@ -127,6 +127,12 @@ pub trait LanguageModel: Send + Sync {
         None
     }
 
+    /// The same for a business that wants these providers in this order, by their ids. `None`: there is nothing to
+    /// choose from, use it as it is.
+    fn in_order(&self, _ids: &[String]) -> Option<Arc<dyn LanguageModel>> {
+        None
+    }
+
     /// Begins to answer. Returns when the vendor has accepted the request.
     ///
     /// # Errors

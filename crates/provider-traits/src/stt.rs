@@ -99,6 +99,12 @@ pub trait SpeechToText: Send + Sync {
         None
     }
 
+    /// The same for a business that wants these providers in this order, by their ids. `None`: there is nothing to
+    /// choose from, use it as it is.
+    fn in_order(&self, _ids: &[String]) -> Option<Arc<dyn SpeechToText>> {
+        None
+    }
+
     /// Opens a stream for one call.
     async fn open(&self, config: &SttConfig) -> Result<SttStream, ProviderError>;
 }

@@ -54,6 +54,12 @@ pub trait TextToSpeech: Send + Sync {
         None
     }
 
+    /// The same for a business that wants these providers in this order, by their ids. `None`: there is nothing to
+    /// choose from, use it as it is.
+    fn in_order(&self, _ids: &[String]) -> Option<Arc<dyn TextToSpeech>> {
+        None
+    }
+
     /// Begins to speak a sentence. Dropping the receiver cancels the work.
     async fn speak(&self, request: &TtsRequest) -> Result<TtsAudio, ProviderError>;
 }

@@ -6,7 +6,6 @@
 //! than real time.
 
 pub mod call;
-pub mod chain;
 mod line;
 pub mod media_streams;
 pub mod phone;

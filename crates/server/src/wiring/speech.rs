@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::agent_phrases;
+use failover::ChainSettings;
+use failover::stt::SttChain;
+use failover::tts::TtsChain;
 use provider_traits::descriptor::Readiness;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::{TextToSpeech, TtsRequest};
@@ -14,9 +17,6 @@ use speech::phrase_cache::PhraseCache;
 use speech::pocketsphinx::{PocketSphinx, PocketSphinxSettings};
 use speech::vad::EarshotVad;
 use tokio_util::task::TaskTracker;
-use voice::chain::ChainSettings;
-use voice::chain::stt::SttChain;
-use voice::chain::tts::TtsChain;
 use voice::pipeline::phrases;
 
 use api::health::machine::SpeechProvider;
@@ -29,13 +29,10 @@ const PHRASES_BYTES: u64 = 48 * 1024 * 1024;
 /// Deadlines of chains whose links all run on this machine. A program that is late because the machine is busy
 /// will be no quicker in another one's place, and a voice that changes in mid-call is worse than a second's wait,
 /// which a filler covers. (With 700 ms a machine at load 6 changed from flite to eSpeak within a call.)
-const LOCAL: ChainSettings = ChainSettings {
-    open: Duration::from_secs(2),
-    first_result: Duration::from_secs(2),
-    stall: Duration::from_secs(2),
-    last_link: Duration::from_secs(6),
-    rest: Duration::from_secs(10),
-};
+fn local() -> ChainSettings {
+    let patience = Duration::from_secs(2);
+    ChainSettings { open: patience, first_result: patience, stall: patience, ..ChainSettings::default() }
+}
 
 /// Speech of one process.
 pub struct Speech {
@@ -78,8 +75,8 @@ impl Speech {
         let providers = transcribing.chain(speaking).collect();
         let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
         Self {
-            stt: Arc::new(SttChain::new(transcribers, LOCAL, tasks.clone())),
-            tts: Arc::new(TtsChain::new(voices, LOCAL, tasks.clone())),
+            stt: Arc::new(SttChain::new(transcribers, local(), tasks.clone())),
+            tts: Arc::new(TtsChain::new(voices, local(), tasks.clone())),
             vad: Arc::new(EarshotVad),
             caches,
             missing,

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("provider-traits", &["domain"]),
     ("providers", &["provider-traits", "domain"]),
     ("speech", &["provider-traits", "domain", "audio"]),
+    ("failover", &["provider-traits", "domain", "audio"]),
     ("voice", &["provider-traits", "domain", "audio"]),
     ("brain", &["provider-traits", "domain"]),
     ("store", &["domain"]),

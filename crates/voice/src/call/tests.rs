@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::call_log::{EventKind, Purpose};
+use failover::ChainSettings;
+use failover::stt::SttChain;
+use failover::tts::TtsChain;
 use provider_traits::ambient::RandomIds;
 use provider_traits::brain::{NextStep, Prompt, Thought};
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::chain::ChainSettings;
-use crate::chain::stt::SttChain;
-use crate::chain::tts::TtsChain;
 use crate::phone::{Pace, PhoneIn, PhoneOut};
 use crate::pipeline::phrases;
 use crate::stand_ins::{

@@ -10,8 +10,12 @@ use tokio_util::task::TaskTracker;
 
 use super::stt::SttChain;
 use super::tts::TtsChain;
+use provider_traits::descriptor::Readiness;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
 use super::*;
-use crate::stand_ins::{HummingTts, PhraseStt, SttFault, TtsFault, loudness};
+use voice::stand_ins::{HummingTts, PhraseStt, SttFault, TtsFault, loudness};
 
 fn request(text: &str) -> TtsRequest {
     TtsRequest { text: text.into(), voice: String::new(), language: "en-US".into() }

@@ -1,185 +1,27 @@
-//! Several transcribers as one.
-//!
-//! The audio of the utterance in progress is kept, so that when a link fails in the middle the next one
-//! hears the utterance from its beginning (from its last 20 seconds when it is longer).
+//! One call's stream through a chain of transcribers.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use audio::g711;
-use futures_util::FutureExt as _;
-use provider_traits::descriptor::{Descriptor, ProviderNotice, Readiness};
 use provider_traits::error::ProviderError;
-use provider_traits::stt::{SpeechToText, SttConfig, SttInput, SttOutput, SttStream};
+use provider_traits::stt::{SttConfig, SttInput, SttOutput, SttStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
-use super::{ChainSettings, Link, NOBODY, candidates, notify};
+use super::{SttChain, TOLD};
+use crate::race::Won;
 
-/// Inputs waiting for the chain: 1.3 s of audio. A sender that finds it full has a stuck machine.
-const WAITING_INPUTS: usize = 64;
-/// Results waiting for the session, which reads all the time.
-const WAITING_RESULTS: usize = 32;
 /// Audio kept for the next link: 20 s as mu-law, 160 kB, only while somebody speaks.
 const KEPT_BYTES: usize = 160_000;
 
-/// An ordered list of speech-to-text providers.
-pub struct SttChain {
-    shared: Arc<Shared>,
-    notices: Option<mpsc::Sender<ProviderNotice>>,
-}
-
-struct Shared {
-    links: Vec<Link<dyn SpeechToText>>,
-    settings: ChainSettings,
-    tasks: TaskTracker,
-}
-
-impl SttChain {
-    /// A chain of `providers`, the preferred one first. Open streams are tracked by `tasks`.
-    #[must_use]
-    pub fn new(providers: Vec<Arc<dyn SpeechToText>>, settings: ChainSettings, tasks: TaskTracker) -> Self {
-        let links = providers.into_iter().map(Link::new).collect();
-        Self { shared: Arc::new(Shared { links, settings, tasks }), notices: None }
-    }
-}
-
-impl Shared {
-    fn candidates(&self) -> Vec<usize> {
-        candidates(&self.links, |link| link.is_ready(link.provider.descriptor(), &link.provider.readiness()))
-    }
-
-    fn id(&self, index: usize) -> &'static str {
-        self.links[index].provider.descriptor().id
-    }
-
-    /// Opens the first link of `order` that can be; the links that could not are taken off.
-    async fn open(
-        &self,
-        order: &mut VecDeque<usize>,
-        config: &SttConfig,
-        notices: Option<&mpsc::Sender<ProviderNotice>>,
-    ) -> Result<(usize, SttStream), ProviderError> {
-        let mut last_error =
-            ProviderError::Unavailable { provider: NOBODY.id, reason: "no transcriber is ready".into() };
-        while let Some(index) = order.pop_front() {
-            let link = &self.links[index];
-            link.begin(&self.settings);
-            let patience = if order.is_empty() { self.settings.last_link } else { self.settings.open };
-            let opening = AssertUnwindSafe(link.provider.open(config)).catch_unwind();
-            let error = match tokio::time::timeout(patience, opening).await {
-                Ok(Ok(Ok(stream))) => return Ok((index, stream)),
-                Ok(Ok(Err(error))) => error,
-                Ok(Err(_panic)) => ProviderError::Unavailable {
-                    provider: self.id(index),
-                    reason: "it died of a defect".into(),
-                },
-                Err(_late) => ProviderError::Timeout {
-                    provider: self.id(index),
-                    waited_ms: patience.as_millis() as u64,
-                },
-            };
-            link.failed(&self.settings);
-            self.tell(index, &error, order.front().copied(), notices);
-            last_error = error;
-        }
-        Err(last_error)
-    }
-
-    fn tell(
-        &self,
-        failed: usize,
-        error: &ProviderError,
-        next: Option<usize>,
-        notices: Option<&mpsc::Sender<ProviderNotice>>,
-    ) {
-        let failed = self.id(failed);
-        match next {
-            Some(next) => {
-                let next = self.id(next);
-                notify(
-                    notices,
-                    "stt_failed_over",
-                    format!("transcriber {failed} failed ({error}); {next} goes on"),
-                );
-            }
-            None => {
-                notify(
-                    notices,
-                    "stt_exhausted",
-                    format!("transcriber {failed} failed ({error}); there is no other"),
-                );
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl SpeechToText for SttChain {
-    fn descriptor(&self) -> &'static Descriptor {
-        let first = self.shared.candidates().first().copied();
-        first.map_or(&NOBODY, |index| self.shared.links[index].provider.descriptor())
-    }
-
-    fn readiness(&self) -> Readiness {
-        let all: Vec<Readiness> = self.shared.links.iter().map(|link| link.provider.readiness()).collect();
-        super::readiness_of(&all, "a transcriber (speech to text)")
-    }
-
-    async fn prepare(&self, config: &SttConfig) -> Result<(), ProviderError> {
-        let mut last_error = None;
-        let mut any = false;
-        for index in self.shared.candidates() {
-            match self.shared.links[index].provider.prepare(config).await {
-                Ok(()) => any = true,
-                Err(error) => last_error = Some(error),
-            }
-        }
-        match last_error {
-            Some(error) if !any => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    fn for_call(&self, notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn SpeechToText>> {
-        Some(Arc::new(Self { shared: Arc::clone(&self.shared), notices: Some(notices.clone()) }))
-    }
-
-    async fn open(&self, config: &SttConfig) -> Result<SttStream, ProviderError> {
-        let mut order: VecDeque<usize> = self.shared.candidates().into();
-        let (index, stream) = self.shared.open(&mut order, config, self.notices.as_ref()).await?;
-        let (input, inputs) = mpsc::channel(WAITING_INPUTS);
-        let (results, output) = mpsc::channel(WAITING_RESULTS);
-        let relay = Relay {
-            shared: Arc::clone(&self.shared),
-            notices: self.notices.clone(),
-            config: config.clone(),
-            order,
-            index,
-            stream,
-            results,
-            utterance: None,
-            finals_due: VecDeque::new(),
-            sync_due: None,
-        };
-        self.shared.tasks.spawn(relay.run(inputs));
-        Ok(SttStream { input, output })
-    }
-}
-
 /// One call's stream through the chain.
-struct Relay {
-    shared: Arc<Shared>,
-    notices: Option<mpsc::Sender<ProviderNotice>>,
+pub(super) struct Relay {
+    chain: SttChain,
     config: SttConfig,
     /// Links not tried yet.
     order: VecDeque<usize>,
-    index: usize,
-    stream: SttStream,
+    link: Won<SttStream>,
     results: mpsc::Sender<SttOutput>,
     utterance: Option<Utterance>,
     /// Utterances whose end was told, the oldest first, with what they sounded like.
@@ -198,6 +40,7 @@ struct Utterance {
 
 struct Due {
     utterance: Utterance,
+    since: Instant,
     by: Instant,
 }
 
@@ -205,12 +48,31 @@ struct Due {
 const MOST_DUE: usize = 4;
 
 impl Relay {
-    async fn run(mut self, mut inputs: mpsc::Receiver<SttInput>) {
+    pub(super) fn new(
+        chain: SttChain,
+        config: SttConfig,
+        order: VecDeque<usize>,
+        link: Won<SttStream>,
+        results: mpsc::Sender<SttOutput>,
+    ) -> Self {
+        Self {
+            chain,
+            config,
+            order,
+            link,
+            results,
+            utterance: None,
+            finals_due: VecDeque::new(),
+            sync_due: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<SttInput>) {
         loop {
             let due = self.finals_due.front().map(|due| due.by);
             let outcome = tokio::select! {
                 biased;
-                output = self.stream.output.recv() => match output {
+                output = self.link.result.output.recv() => match output {
                     Some(output) => self.pass_on(output).await,
                     None => Err(self.unavailable("it closed the stream")),
                 },
@@ -220,8 +82,8 @@ impl Relay {
                 },
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     Err(ProviderError::Timeout {
-                        provider: self.shared.id(self.index),
-                        waited_ms: self.patience(self.shared.settings.first_result).as_millis() as u64,
+                        provider: self.id(self.link.index),
+                        waited_ms: self.patience(self.chain.shared.settings.first_result).as_millis() as u64,
                     })
                 }
             };
@@ -238,12 +100,16 @@ impl Relay {
         }
     }
 
+    fn id(&self, index: usize) -> &'static str {
+        self.chain.shared.links[index].descriptor.id
+    }
+
     fn patience(&self, usual: Duration) -> Duration {
-        if self.order.is_empty() { self.shared.settings.last_link } else { usual }
+        if self.order.is_empty() { self.chain.shared.settings.last_link } else { usual }
     }
 
     fn unavailable(&self, reason: &str) -> ProviderError {
-        ProviderError::Unavailable { provider: self.shared.id(self.index), reason: reason.into() }
+        ProviderError::Unavailable { provider: self.id(self.link.index), reason: reason.into() }
     }
 
     async fn pass_on(&mut self, output: SttOutput) -> Result<(), ProviderError> {
@@ -262,8 +128,10 @@ impl Relay {
                 else {
                     return Ok(());
                 };
-                self.finals_due.drain(..=place);
-                self.shared.links[self.index].worked();
+                if let Some(due) = self.finals_due.drain(..=place).next_back() {
+                    self.link.attempt.answered_after(due.since.elapsed());
+                }
+                self.link.attempt.worked();
             }
             SttOutput::Synced { id } => {
                 if self.sync_due == Some(*id) {
@@ -289,8 +157,7 @@ impl Relay {
             }
             SttInput::End => {
                 if let Some(utterance) = self.utterance.take() {
-                    let by = Instant::now() + self.patience(self.shared.settings.first_result);
-                    self.finals_due.push_back(Due { utterance, by });
+                    self.owe(utterance);
                 }
                 if self.finals_due.len() > MOST_DUE {
                     return Err(self.unavailable("it owes too many transcripts"));
@@ -302,10 +169,16 @@ impl Relay {
         self.give(input).await
     }
 
+    fn owe(&mut self, utterance: Utterance) {
+        let since = Instant::now();
+        let by = since + self.patience(self.chain.shared.settings.first_result);
+        self.finals_due.push_back(Due { utterance, since, by });
+    }
+
     /// Gives the link something, reading its results meanwhile, so that neither side waits for the other.
     async fn give(&mut self, input: SttInput) -> Result<(), ProviderError> {
-        let deadline = Instant::now() + self.patience(self.shared.settings.stall);
-        let sender = self.stream.input.clone();
+        let deadline = Instant::now() + self.patience(self.chain.shared.settings.stall);
+        let sender = self.link.result.input.clone();
         loop {
             let output = tokio::select! {
                 biased;
@@ -314,7 +187,7 @@ impl Relay {
                     permit.send(input);
                     return Ok(());
                 }
-                output = self.stream.output.recv() => output,
+                output = self.link.result.output.recv() => output,
                 () = tokio::time::sleep_until(deadline) => {
                     return Err(self.unavailable("it does not keep up"));
                 }
@@ -329,11 +202,15 @@ impl Relay {
     /// Opens the next link and tells it everything that is still owed.
     async fn fail_over(&mut self, mut error: ProviderError) -> Result<(), ProviderError> {
         loop {
-            let failed = self.index;
-            self.shared.links[failed].failed(&self.shared.settings);
-            self.shared.tell(failed, &error, self.order.front().copied(), self.notices.as_ref());
-            match self.shared.open(&mut self.order, &self.config, self.notices.as_ref()).await {
-                Ok((index, stream)) => (self.index, self.stream) = (index, stream),
+            self.link.attempt.failed(&error);
+            let links = &self.chain.shared.links;
+            let next = self.order.front().map(|&next| links[next].descriptor);
+            TOLD.tell(links[self.link.index].descriptor, &error, next, self.chain.notices.as_ref());
+            if next.is_none() {
+                return Err(self.give_up(error).await);
+            }
+            match self.chain.open_first(&mut self.order, &self.config).await {
+                Ok(link) => self.link = link,
                 Err(error) => return Err(self.give_up(error).await),
             }
             match self.tell_again().await {
@@ -355,8 +232,7 @@ impl Relay {
                 told = self.give(SttInput::End).await;
             }
             // Kept in any case: yet another link may have to hear it.
-            let by = Instant::now() + self.patience(self.shared.settings.first_result);
-            self.finals_due.push_back(Due { utterance: due.utterance, by });
+            self.owe(due.utterance);
         }
         if let Some(utterance) = open {
             if told.is_ok() {
