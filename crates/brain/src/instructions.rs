@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use domain::call_plan::CallPlan;
+use domain::history::{History, LeadState};
 use domain::leads::{AnswerType, LeadField, LeadQuestion};
 
 use crate::functions::catalogue;
@@ -16,6 +17,13 @@ const PERSONA_CHARS: usize = 4_000;
 const NAME_CHARS: usize = 120;
 /// Most characters of a question of the lead flow.
 const QUESTION_CHARS: usize = 300;
+
+/// Writes a line; a `String` takes every line.
+macro_rules! line {
+    ($to:expr, $($part:tt)*) => {{
+        let _infallible = writeln!($to, $($part)*);
+    }};
+}
 
 /// The words a call begins with: the notice, if there is one, and the greeting for this caller.
 #[must_use]
@@ -39,11 +47,53 @@ pub fn realtime(plan: &CallPlan) -> String {
     text
 }
 
-/// Writes a line; a `String` takes every line.
-macro_rules! line {
-    ($to:expr, $($part:tt)*) => {{
-        let _infallible = writeln!($to, $($part)*);
-    }};
+/// The system instructions for a language model whose words are spoken by a voice of ours.
+#[must_use]
+pub fn conversation(plan: &CallPlan) -> String {
+    let mut text = String::with_capacity(6_000);
+    role(&mut text, plan);
+    manner(&mut text, plan);
+    in_writing(&mut text);
+    limits(&mut text);
+    caller(&mut text, plan);
+    tasks(&mut text, plan);
+    if !plan.lead_questions.is_empty() {
+        lead(&mut text, plan);
+    }
+    endings(&mut text, plan);
+    text
+}
+
+/// The rules in the instructions, without anything of the business or the caller: nobody is told these.
+#[must_use]
+pub(crate) fn rules(plan: &CallPlan) -> String {
+    let mut text = String::with_capacity(4_000);
+    manner(&mut text, plan);
+    in_writing(&mut text);
+    limits(&mut text);
+    tasks(&mut text, plan);
+    endings(&mut text, plan);
+    text
+}
+
+/// What the conversation so far has settled, for the end of the instructions.
+#[must_use]
+pub(crate) fn known_so_far(plan: &CallPlan, history: &History) -> String {
+    let mut text = String::new();
+    for answer in &history.answers {
+        let at = plan.lead_questions.iter().position(|question| question.id == answer.question);
+        let label = at.map_or_else(|| "answer".to_owned(), |at| catalogue::label(&plan.lead_questions, at));
+        line!(text, "- Saved: {} = {}", plain(&label, NAME_CHARS), tagged("answer", &answer.value, QUESTION_CHARS));
+    }
+    match history.lead {
+        LeadState::NotBegun => {}
+        LeadState::UnderWay => line!(text, "- The questions about the new project are under way."),
+        LeadState::Closed => line!(text, "- The questions about the new project are finished: do not ask them again."),
+    }
+    if history.flagged_urgent {
+        line!(text, "- The business was alerted to this emergency already: do not call flag_urgent again.");
+    }
+    if text.is_empty() { text } else { format!("\n# What is settled\n{text}") }
 }
 
 fn role(text: &mut String, plan: &CallPlan) {
@@ -88,6 +138,19 @@ fn manner(text: &mut String, plan: &CallPlan) {
     line!(text, "- When you did not understand, ask again. Never guess names, numbers or addresses.");
     line!(text, "- When the caller interrupts you, stop and listen.");
     line!(text, "- Do not answer silence, noise, music or voices in the background.");
+}
+
+fn in_writing(text: &mut String) {
+    line!(text, "\n# How you write");
+    line!(text, "- Everything you write is read out by a voice: write only what is to be spoken, in plain sentences.");
+    line!(text, "- Begin with the answer itself, in a short sentence.");
+    line!(
+        text,
+        "- The caller's words come from speech recognition and have mistakes: take them by their sense, and ask when a \
+         name, a number or the matter itself is unclear."
+    );
+    line!(text, "- Text in square brackets comes from the telephone, not from the caller, and is never spoken.");
+    line!(text, "- Never say that you are looking something up without calling the function in the same answer.");
 }
 
 fn limits(text: &mut String) {

@@ -47,6 +47,8 @@ phrases! {
     NotUnderstood = "not_understood",
     /// No stored answer fits.
     DontKnow = "dont_know",
+    /// Something that only a person may say.
+    NotForMeToSay = "not_for_me_to_say",
     /// Two failures in a row.
     OfferHuman = "offer_human",
     /// No stored answer fits, in the middle of the lead flow.

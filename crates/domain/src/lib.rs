@@ -9,6 +9,7 @@ pub mod agent_versions;
 pub mod branding;
 pub mod call_log;
 pub mod call_plan;
+pub mod claims;
 pub mod domain_names;
 pub mod email;
 pub mod end_of_turn;

@@ -17,7 +17,7 @@ use provider_traits::brain::{ExpectedAnswer, GoOn, NextStep, Prompt};
 use provider_traits::tools::Tools;
 
 use super::memory::{Memory, Pending};
-use super::reply::Reply;
+use crate::reply::Reply;
 
 /// One turn of a conversation.
 pub(super) struct Talk<'a> {

@@ -8,7 +8,6 @@ mod dialogue;
 mod lead;
 mod memory;
 mod message;
-mod reply;
 mod small_talk;
 mod status;
 mod taking_over;
@@ -31,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use dialogue::Talk;
 use memory::Memory;
-use reply::Reply;
+use crate::reply::Reply;
 
 static DESCRIPTOR: Descriptor = Descriptor { id: "rules", name: "Built-in rules", locality: Locality::Local };
 

@@ -172,6 +172,11 @@ pub enum Output {
         /// What to answer.
         prompt: Prompt,
     },
+    /// The caller pauses behind these words: let the mind think ahead.
+    Foresee {
+        /// The words so far.
+        words: String,
+    },
     /// Cancel the answer.
     CancelAsk {
         /// The answer.

@@ -404,6 +404,7 @@ impl Driver {
             Output::EndUtterance { .. } => self.end_utterance(SttInput::End),
             Output::CancelUtterance { .. } => self.end_utterance(SttInput::Cancel),
             Output::Ask { ask, prompt } => self.thinking.ask(ask, prompt),
+            Output::Foresee { words } => self.thinking.foresee(&words),
             Output::CancelAsk { .. } => {
                 // At the end of a call a tool may finish first; `leave` cancels.
                 if !self.machine.is_closing() {

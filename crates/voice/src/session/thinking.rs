@@ -49,6 +49,13 @@ impl Thinking {
         });
     }
 
+    /// Lets the mind think ahead, when it is here.
+    pub(super) fn foresee(&mut self, words: &str) {
+        if let Some(mind) = &mut self.mind {
+            mind.foresee(words);
+        }
+    }
+
     pub(super) fn cancel(&self) {
         self.cancel.cancel();
     }

@@ -11,11 +11,13 @@ use super::super::judging::{self, Heard, Rejection};
 use super::super::phrases;
 use super::super::speech::{FRAME_MS, Stages};
 use super::super::turn_detector::silence_to_wait_ms;
-use super::{HeardFrame, Machine, Output, take_first};
+use super::{HeardFrame, Machine, MindState, Output, take_first};
 
 /// The detector goes on scoring about this long after the voice has ended (median offset 90 to 110 ms,
 /// measured with five voices through mu-law), so a pause is that much older than it looks.
 const VAD_HANG_MS: u64 = 80;
+/// A pause this long may be the end of the turn: the mind may think ahead. Shorter ones lie between words.
+const FORESEE_AFTER_MS: u64 = 200;
 /// Sound without any words is not believed to be speech after this long.
 const WORDS_WITHIN_MS: u64 = 2_500;
 /// The same before the transcriber has ever given words while somebody spoke: it may give none.
@@ -54,6 +56,8 @@ pub(super) struct Utterance {
     above_noise_sum: f32,
     voiced_frames: u32,
     pub(super) words: String,
+    /// The words that the mind was last told to think ahead about.
+    foreseen: String,
     /// Too long without words to be believed.
     pub(super) doubted: bool,
     over_agent: bool,
@@ -134,6 +138,7 @@ impl Machine {
             above_noise_sum: 0.0,
             voiced_frames: 0,
             words: String::new(),
+            foreseen: String::new(),
             doubted: false,
             over_agent: just_spoke || self.mouth.sounds(self.now_ms),
             declared_ms: 0,
@@ -194,8 +199,12 @@ impl Machine {
         }
         if open.pausing {
             let wait_ms = silence_to_wait_ms(self.detector.on_pause(expecting), &self.settings);
-            if self.now_ms.saturating_sub(open.last_voice_ms) + VAD_HANG_MS >= wait_ms {
-                self.end_utterance(out);
+            let paused_ms = self.now_ms.saturating_sub(open.last_voice_ms) + VAD_HANG_MS;
+            if paused_ms >= wait_ms {
+                return self.end_utterance(out);
+            }
+            if paused_ms >= FORESEE_AFTER_MS {
+                self.foresee(out);
             }
             return;
         }
@@ -203,6 +212,19 @@ impl Machine {
         if !open.doubted && open.words.is_empty() && length_ms >= patience_ms {
             open.doubted = true;
             self.resume_speech(out);
+        }
+    }
+
+    /// Lets the mind think ahead about the words so far, once for each state of them. Only while it has nothing else
+    /// to do and the agent is silent: words over its voice may be an echo or a mere "mm-hm".
+    fn foresee(&mut self, out: &mut Vec<Output>) {
+        let idle = self.turn.is_none() && self.waiting.is_none() && self.mind == MindState::Free;
+        let Some(open) = self.ear.open.as_mut().filter(|open| idle && !open.doubted && !open.over_agent) else {
+            return;
+        };
+        if !open.words.is_empty() && open.words != open.foreseen && self.ear.owed.is_empty() {
+            open.foreseen.clone_from(&open.words);
+            out.push(Output::Foresee { words: open.words.clone() });
         }
     }
 

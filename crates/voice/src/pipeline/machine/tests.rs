@@ -115,6 +115,7 @@ struct World {
     plays: Vec<u64>,
     finished: bool,
     asked: u32,
+    foreseen: Vec<String>,
 }
 
 impl World {
@@ -136,6 +137,7 @@ impl World {
             plays: Vec::new(),
             finished: false,
             asked: 0,
+            foreseen: Vec::new(),
         };
         world.tell(Input::Began { providers: vec!["a".into()], prompt: Some(Prompt::PickedUp) });
         world
@@ -175,6 +177,11 @@ impl World {
                 self.asked = ask;
             }
             Output::CancelAsk { ask } => assert_eq!(self.thinking, Some(ask)),
+            Output::Foresee { words } => {
+                assert_eq!(self.thinking, None, "a mind that answers does not think ahead");
+                assert!(!words.is_empty());
+                self.foreseen.push(words);
+            }
             Output::AbandonMind => {}
             Output::Synthesize { sentence, text } => {
                 assert!(!text.is_empty());
@@ -519,4 +526,19 @@ fn a_call_is_not_ended_for_silence_while_the_caller_speaks() {
     let answer = |kind: &EventKind| matches!(kind, EventKind::AgentSaying { text, .. } if text == "Here is your answer.");
     assert!(words.is_some_and(|words| world.log[words..].iter().any(answer)), "{:#?}", world.log);
     world.leave();
+}
+
+#[test]
+fn the_mind_thinks_ahead_in_a_pause_once_for_each_state_of_the_words() {
+    let mut world = World::new();
+    world.behave(6_000);
+    world.act(Op::Voice { frames: 20 });
+    world.act(Op::Partial("how is"));
+    world.act(Op::Quiet { frames: 5 });
+    assert!(world.foreseen.is_empty(), "not between two words");
+    world.act(Op::Quiet { frames: 6 });
+    assert_eq!(world.foreseen, ["how is"]);
+    world.act(Op::Partial("how is my"));
+    world.act(Op::Quiet { frames: 2 });
+    assert_eq!(world.foreseen, ["how is", "how is my"]);
 }

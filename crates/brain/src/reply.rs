@@ -6,29 +6,29 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Sends thoughts until the turn is cancelled.
-pub(super) struct Reply<'a> {
+pub(crate) struct Reply<'a> {
     thoughts: &'a mpsc::Sender<Thought>,
     cancel: &'a CancellationToken,
     /// Sentences that were sent.
-    pub(super) said: Vec<String>,
+    pub(crate) said: Vec<String>,
     /// Log entries that could not be sent any more.
-    pub(super) held: Vec<EventKind>,
+    pub(crate) held: Vec<EventKind>,
     /// What follows, sent last.
-    pub(super) next: Option<NextStep>,
+    pub(crate) next: Option<NextStep>,
 }
 
 impl<'a> Reply<'a> {
-    pub(super) fn new(thoughts: &'a mpsc::Sender<Thought>, cancel: &'a CancellationToken) -> Self {
+    pub(crate) fn new(thoughts: &'a mpsc::Sender<Thought>, cancel: &'a CancellationToken) -> Self {
         Self { thoughts, cancel, said: Vec::new(), held: Vec::new(), next: None }
     }
 
     /// The turn's cancellation.
-    pub(super) fn cancel(&self) -> &'a CancellationToken {
+    pub(crate) fn cancel(&self) -> &'a CancellationToken {
         self.cancel
     }
 
     /// Sends a sentence.
-    pub(super) async fn say(&mut self, text: String, purpose: Purpose, interruptible: bool) {
+    pub(crate) async fn say(&mut self, text: String, purpose: Purpose, interruptible: bool) {
         if text.is_empty() {
             return;
         }
@@ -38,14 +38,14 @@ impl<'a> Reply<'a> {
     }
 
     /// Logs an event, now or with the next turn.
-    pub(super) async fn log(&mut self, event: EventKind) {
+    pub(crate) async fn log(&mut self, event: EventKind) {
         if !self.send(Thought::Log(event.clone())).await {
             self.held.push(event);
         }
     }
 
     /// Sends what is expected and what follows.
-    pub(super) async fn close(&mut self, expect: ExpectedAnswer) {
+    pub(crate) async fn close(&mut self, expect: ExpectedAnswer) {
         self.send(Thought::Expect(expect)).await;
         if let Some(next) = self.next.take() {
             self.send(Thought::Then(next)).await;
