@@ -83,12 +83,19 @@ pub(crate) fn known_so_far(plan: &CallPlan, history: &History) -> String {
     for answer in &history.answers {
         let at = plan.lead_questions.iter().position(|question| question.id == answer.question);
         let label = at.map_or_else(|| "answer".to_owned(), |at| catalogue::label(&plan.lead_questions, at));
-        line!(text, "- Saved: {} = {}", plain(&label, NAME_CHARS), tagged("answer", &answer.value, QUESTION_CHARS));
+        line!(
+            text,
+            "- Saved: {} = {}",
+            plain(&label, NAME_CHARS),
+            tagged("answer", &answer.value, QUESTION_CHARS)
+        );
     }
     match history.lead {
         LeadState::NotBegun => {}
         LeadState::UnderWay => line!(text, "- The questions about the new project are under way."),
-        LeadState::Closed => line!(text, "- The questions about the new project are finished: do not ask them again."),
+        LeadState::Closed => {
+            line!(text, "- The questions about the new project are finished: do not ask them again.")
+        }
     }
     if history.flagged_urgent {
         line!(text, "- The business was alerted to this emergency already: do not call flag_urgent again.");
@@ -142,15 +149,24 @@ fn manner(text: &mut String, plan: &CallPlan) {
 
 fn in_writing(text: &mut String) {
     line!(text, "\n# How you write");
-    line!(text, "- Everything you write is read out by a voice: write only what is to be spoken, in plain sentences.");
+    line!(
+        text,
+        "- Everything you write is read out by a voice: write only what is to be spoken, in plain sentences."
+    );
     line!(text, "- Begin with the answer itself, in a short sentence.");
     line!(
         text,
         "- The caller's words come from speech recognition and have mistakes: take them by their sense, and ask when a \
          name, a number or the matter itself is unclear."
     );
-    line!(text, "- Text in square brackets comes from the telephone, not from the caller, and is never spoken.");
-    line!(text, "- Never say that you are looking something up without calling the function in the same answer.");
+    line!(
+        text,
+        "- Text in square brackets comes from the telephone, not from the caller, and is never spoken."
+    );
+    line!(
+        text,
+        "- Never say that you are looking something up without calling the function in the same answer."
+    );
 }
 
 fn limits(text: &mut String) {

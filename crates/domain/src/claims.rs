@@ -213,9 +213,10 @@ impl Evidence {
             named && !known(&month)
         });
         let relative = has_of("delivery", said)
-            && LISTS.get("relative_days").iter().any(|phrase| {
-                find_phrase(said, &words(phrase)).is_some() && !self.business.has_all(phrase)
-            })
+            && LISTS
+                .get("relative_days")
+                .iter()
+                .any(|phrase| find_phrase(said, &words(phrase)).is_some() && !self.business.has_all(phrase))
             && !has_of("denials", said);
         (weekday || month || relative).then_some(Unfounded::Date)
     }
@@ -223,7 +224,10 @@ impl Evidence {
     fn lacks_address(&self, tokens: &[String]) -> Option<Unfounded> {
         let known = |address: &str| {
             [&self.business, &self.caller].iter().any(|facts| {
-                facts.addresses.iter().any(|known| known == address || (!address.contains('@') && known.ends_with(address)))
+                facts
+                    .addresses
+                    .iter()
+                    .any(|known| known == address || (!address.contains('@') && known.ends_with(address)))
             })
         };
         let unknown = tokens.iter().any(|token| {
@@ -250,7 +254,8 @@ impl Evidence {
 
     fn lacks_progress(&self, said: &[String]) -> Option<Unfounded> {
         let of_a_project = has_of("project_nouns", said) && has_any_word(said, &["your", "the", "our", "it"]);
-        if !of_a_project || !has_any_word(said, &["is", "are", "was", "has", "have", "it's", "been", "went"]) {
+        if !of_a_project || !has_any_word(said, &["is", "are", "was", "has", "have", "it's", "been", "went"])
+        {
             return None;
         }
         let (done, late, on_track) = (has_of("done", said), has_of("late", said), has_of("on_track", said));
@@ -282,7 +287,8 @@ fn kind_of(tokens: &[String], at: usize, found: Found) -> Kind {
     let token = tokens[at].as_str();
     let next = tokens.get(at + found.used).map(String::as_str).unwrap_or_default();
     let before = at.checked_sub(1).map(|at| tokens[at].as_str()).unwrap_or_default();
-    let money = token.contains(['$', '€', '£', '%']) || LISTS.get("currencies").contains(&next) || next == "percent";
+    let money =
+        token.contains(['$', '€', '£', '%']) || LISTS.get("currencies").contains(&next) || next == "percent";
     if money || found.scale > 1.0 {
         return Kind::Sum;
     }
@@ -325,10 +331,15 @@ mod tests {
 
     fn evidence() -> Evidence {
         let mut evidence = Evidence::default();
-        evidence.business_says("A website usually starts at eight thousand dollars and takes eight to ten weeks.");
-        evidence.business_says("We are open Monday to Friday from nine to six. Write to hello@aurora.example.");
+        evidence.business_says(
+            "A website usually starts at eight thousand dollars and takes eight to ten weeks.",
+        );
+        evidence
+            .business_says("We are open Monday to Friday from nine to six. Write to hello@aurora.example.");
         evidence.business_says("Half up front. Project Bakery Website in review due 2026-12-05");
-        evidence.caller_says("my budget is five hundred dollars and call me at 513-555-0142 i need it in 3 weeks");
+        evidence.caller_says(
+            "my budget is five hundred dollars and call me at 513-555-0142 i need it in 3 weeks",
+        );
         evidence.may_name("2026-11-21".parse().expect("a day"));
         evidence
     }
@@ -387,7 +398,8 @@ mod tests {
     #[test]
     fn progress_must_be_the_one_that_was_told() {
         let mut evidence = Evidence::default();
-        evidence.business_says("Online Shop: at risk. The payment integration is taking longer than planned.");
+        evidence
+            .business_says("Online Shop: at risk. The payment integration is taking longer than planned.");
         evidence.knows_progress();
         assert_eq!(evidence.lacks("Your shop is at risk."), None);
         assert_eq!(evidence.lacks("Your shop is on track."), Some(Unfounded::Progress));

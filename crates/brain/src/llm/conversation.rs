@@ -25,11 +25,22 @@ pub(super) struct Conversation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Entry {
-    Caller { text: String },
+    Caller {
+        text: String,
+    },
     /// What the telephone has to tell.
-    Note { text: String },
-    Agent { text: String, calls: Vec<Called> },
-    Output { call: String, name: String, output: String },
+    Note {
+        text: String,
+    },
+    Agent {
+        text: String,
+        calls: Vec<Called>,
+    },
+    Output {
+        call: String,
+        name: String,
+        output: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +111,8 @@ impl Conversation {
     /// The caller cut the agent short: only this much of its last turn was heard.
     pub(super) fn cut_agent_to(&mut self, heard: &str) {
         let mut left = heard.trim();
-        let from = self.entries.iter().rposition(|entry| matches!(entry, Entry::Caller { .. } | Entry::Note { .. }));
+        let from =
+            self.entries.iter().rposition(|entry| matches!(entry, Entry::Caller { .. } | Entry::Note { .. }));
         let mut cut = false;
         for entry in &mut self.entries[from.map_or(0, |at| at + 1)..] {
             let Entry::Agent { text, .. } = entry else { continue };
@@ -114,7 +126,9 @@ impl Conversation {
                 }
             }
         }
-        self.entries.retain(|entry| !matches!(entry, Entry::Agent { text, calls } if text.is_empty() && calls.is_empty()));
+        self.entries.retain(
+            |entry| !matches!(entry, Entry::Agent { text, calls } if text.is_empty() && calls.is_empty()),
+        );
     }
 
     /// Everything that proves something: outputs of functions with their names, and the caller's words.
@@ -244,7 +258,10 @@ mod tests {
         conversation.function_gave(id.clone(), "list_projects", "{}".into());
         conversation.agent_said("There is one.");
         let said = texts(&conversation.messages(1_000));
-        assert_eq!(said[2..], [format!("A Let me look.{id}"), format!("O {id} {{}}"), "A There is one.".into()]);
+        assert_eq!(
+            said[2..],
+            [format!("A Let me look.{id}"), format!("O {id} {{}}"), "A There is one.".into()]
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ use domain::words::{find_phrase, words};
 
 /// How questions begin that want a yes or a no.
 const YES_NO: &[&str] = &[
-    "is", "are", "do", "does", "did", "can", "could", "shall", "should", "would", "will", "may", "have", "has", "was",
+    "is", "are", "do", "does", "did", "can", "could", "shall", "should", "would", "will", "may", "have",
+    "has", "was",
 ];
 
 /// What the agent's last words ask for.

@@ -27,7 +27,12 @@ struct Begun {
 
 impl Foresight {
     /// Begins to answer these words, unless that is under way or was done too often for this turn.
-    pub(super) fn begin(&mut self, text: &str, model: &Arc<dyn LanguageModel>, request: impl FnOnce() -> LlmRequest) {
+    pub(super) fn begin(
+        &mut self,
+        text: &str,
+        model: &Arc<dyn LanguageModel>,
+        request: impl FnOnce() -> LlmRequest,
+    ) {
         let words = words(text);
         if words.is_empty() || self.begun.as_ref().is_some_and(|begun| begun.words == words) {
             return;

@@ -45,8 +45,11 @@ use crate::reply::Reply;
 use crate::rules::RulesBrain;
 use crate::{functions, instructions};
 
-static DESCRIPTOR: Descriptor =
-    Descriptor { id: "llm", name: "Language model, with the built-in rules behind it", locality: Locality::Cloud };
+static DESCRIPTOR: Descriptor = Descriptor {
+    id: "llm",
+    name: "Language model, with the built-in rules behind it",
+    locality: Locality::Cloud,
+};
 
 /// Notices of the model's chain that wait to be written into the call's log.
 const WAITING_NOTICES: usize = 16;
@@ -168,7 +171,12 @@ struct Snapshot {
 
 #[async_trait]
 impl Mind for LlmMind {
-    async fn respond(&mut self, prompt: Prompt, thoughts: &mpsc::Sender<Thought>, cancel: &CancellationToken) {
+    async fn respond(
+        &mut self,
+        prompt: Prompt,
+        thoughts: &mpsc::Sender<Thought>,
+        cancel: &CancellationToken,
+    ) {
         let mut reply = Reply::new(thoughts, cancel);
         for entry in std::mem::take(&mut self.held) {
             reply.log(entry).await;
@@ -301,7 +309,8 @@ impl LlmMind {
             Ended::Cancelled => {}
             Ended::Failed { error } => {
                 self.failures += 1;
-                let text = format!("the language model failed ({error}); the built-in rules answered this turn");
+                let text =
+                    format!("the language model failed ({error}); the built-in rules answered this turn");
                 out.log(self.notice("brain_failed_over", text, Fault::Provider)).await;
                 self.by_rules(prompt, out).await;
             }
@@ -323,7 +332,9 @@ impl LlmMind {
         let passing_on = async {
             while let Some(thought) = thoughts.recv().await {
                 match thought {
-                    Thought::Say { text, purpose, interruptible } => out.say(text, purpose, interruptible).await,
+                    Thought::Say { text, purpose, interruptible } => {
+                        out.say(text, purpose, interruptible).await
+                    }
                     Thought::Expect(kind) => *expect = kind,
                     Thought::Log(entry) => {
                         history.note(&entry);

@@ -132,7 +132,10 @@ mod tests {
     fn sentences_are_the_same_however_the_words_come() {
         let cases: &[(&str, &[&str])] = &[
             ("Sure. What is your name?", &["Sure.", "What is your name?"]),
-            ("Mr. Lopez pays $3.50 at 5 p.m. today. Fine!", &["Mr. Lopez pays $3.50 at 5 p.m. today.", "Fine!"]),
+            (
+                "Mr. Lopez pays $3.50 at 5 p.m. today. Fine!",
+                &["Mr. Lopez pays $3.50 at 5 p.m. today.", "Fine!"],
+            ),
             ("Really?! \"Yes.\" Good…  then", &["Really?!", "\"Yes.\"", "Good…", "then"]),
             ("**Bold** and `code`.\n- first\n- second", &["Bold and code.", "first", "second"]),
             ("See https://example.com/a for more. 👍", &["See for more."]),

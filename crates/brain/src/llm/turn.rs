@@ -84,7 +84,8 @@ impl LlmMind {
                         break;
                     }
                     if said_this_turn || out.said.len() > said_before {
-                        self.conversation.note("Your answer was cut off. Go on where it ended and repeat nothing");
+                        self.conversation
+                            .note("Your answer was cut off. Go on where it ended and repeat nothing");
                     }
                 }
             }
@@ -105,7 +106,12 @@ impl LlmMind {
     }
 
     /// One answer of the model, spoken as it comes.
-    async fn listen(&mut self, foreseen: Option<Foreseen>, out: &mut Reply<'_>, withheld: &mut bool) -> Answer {
+    async fn listen(
+        &mut self,
+        foreseen: Option<Foreseen>,
+        out: &mut Reply<'_>,
+        withheld: &mut bool,
+    ) -> Answer {
         let cancel = out.cancel();
         let patience = if self.failures == 0 {
             self.settings.first_words
@@ -115,7 +121,8 @@ impl LlmMind {
         let mut deadline = Instant::now() + patience;
         let (model, request) = (Arc::clone(&self.model), self.request());
         let asking = async move {
-            let foreseen: OptionFuture<_> = foreseen.map(|mut asking| async move { asking.join_next().await }).into();
+            let foreseen: OptionFuture<_> =
+                foreseen.map(|mut asking| async move { asking.join_next().await }).into();
             match foreseen.await {
                 Some(Some(Ok(begun))) => begun,
                 // Not begun, or its task died: asked now.
@@ -200,7 +207,8 @@ impl LlmMind {
         let mut waited = spoke;
         for (at, (id, call)) in ids.into_iter().zip(calls).enumerate() {
             if at >= MOST_CALLS || last_words.is_some() || out.cancel().is_cancelled() {
-                let output = json!({ "error": "this was not run; call it again if it is still wanted" }).to_string();
+                let output =
+                    json!({ "error": "this was not run; call it again if it is still wanted" }).to_string();
                 self.conversation.function_gave(id, &call.name, output);
                 continue;
             }
@@ -240,7 +248,10 @@ impl LlmMind {
             NextStep::Transfer { .. } => &["connect", "connecting", "transfer", "transferring", "through"],
         };
         let said = spoke
-            && out.said.last().is_some_and(|said| words(said).iter().any(|word| telling.contains(&word.as_str())));
+            && out
+                .said
+                .last()
+                .is_some_and(|said| words(said).iter().any(|word| telling.contains(&word.as_str())));
         if !said {
             let before = out.said.len();
             out.say(last.clone(), Purpose::Goodbye, false).await;

@@ -28,9 +28,9 @@ use provider_traits::tools::Tools;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::reply::Reply;
 use dialogue::Talk;
 use memory::Memory;
-use crate::reply::Reply;
 
 static DESCRIPTOR: Descriptor = Descriptor { id: "rules", name: "Built-in rules", locality: Locality::Local };
 

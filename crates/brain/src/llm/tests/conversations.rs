@@ -84,13 +84,17 @@ async fn what_was_not_heard_is_not_what_was_said() {
     call.say("how is my website").await;
     call.say_over("what is next", Some("Your website is in")).await;
     let told = call.model.last_messages();
-    assert!(told.iter().any(|line| line == "agent: Your website is in […the caller interrupted]"), "{told:?}");
+    assert!(
+        told.iter().any(|line| line == "agent: Your website is in […the caller interrupted]"),
+        "{told:?}"
+    );
     assert!(!told.iter().any(|line| line.contains("Anything else")), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_emergency_is_raised_before_the_model_is_asked() {
-    let (mut call, tools) = Call::of(Who::Stranger, Scripted::answers(vec![vec![say("Help is on its way.")]]));
+    let (mut call, tools) =
+        Call::of(Who::Stranger, Scripted::answers(vec![vec![say("Help is on its way.")]]));
     let heard = call.say("our website is down and we launch today, this is an emergency").await;
     assert_eq!(tools.kept.lock().unwrap().urgent.len(), 1);
     assert_eq!(heard.tools(), [("flag_urgent", true)]);
@@ -122,7 +126,10 @@ async fn the_answer_that_was_thought_ahead_is_used_when_the_words_stay_the_same(
 
 #[tokio::test(start_paused = true)]
 async fn nothing_thought_ahead_has_an_effect_before_the_words_are_sure() {
-    let message = Step::Call("take_message", json!({ "text": "call me", "from_name": "Tom", "reply_to": "calling_number", "priority": "normal" }));
+    let message = Step::Call(
+        "take_message",
+        json!({ "text": "call me", "from_name": "Tom", "reply_to": "calling_number", "priority": "normal" }),
+    );
     let script = move |nth: usize, _: &_| if nth == 0 { vec![message.clone()] } else { vec![say("Done.")] };
     let (mut call, tools) = Call::of(Who::Stranger, Scripted::by(script));
     call.mind.foresee("tell dana to call me");
@@ -156,13 +163,15 @@ async fn what_nobody_has_said_is_withheld_and_noted() {
     assert_eq!(heard.sentences.len(), 2, "one sentence in their place: {heard:?}");
     assert!(!heard.text().contains("99") && !heard.text().contains("promise"));
     assert_eq!(heard.sentences[1], "We would be glad to help.");
-    let withheld = |entry: &&EventKind| matches!(entry, EventKind::Notice { code, .. } if code == "sentence_withheld");
+    let withheld =
+        |entry: &&EventKind| matches!(entry, EventKind::Notice { code, .. } if code == "sentence_withheld");
     assert_eq!(heard.log.iter().filter(withheld).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_node_goes_on_with_the_snapshot_or_with_the_history_alone() {
-    let answers = || Scripted::answers(vec![vec![say("What kind of project is it?")], vec![say("And your name?")]]);
+    let answers =
+        || Scripted::answers(vec![vec![say("What kind of project is it?")], vec![say("And your name?")]]);
     let (mut call, _) = Call::of(Who::Stranger, answers());
     call.prompt(Prompt::PickedUp).await;
     call.say("i need something new").await;
@@ -174,7 +183,9 @@ async fn another_node_goes_on_with_the_snapshot_or_with_the_history_alone() {
     let told = other.model.last_messages();
     assert!(told.iter().any(|line| line == "caller: i need something new"), "{told:?}");
     let mut history = domain::history::History::default();
-    history.lines.push(domain::history::Said { by: domain::history::Side::Caller, text: "my name is tom".into() });
+    history
+        .lines
+        .push(domain::history::Said { by: domain::history::Side::Caller, text: "my name is tom".into() });
     let (mut third, _) = Call::of(Who::Stranger, answers());
     third.mind.take_over(&history);
     third.say("and i need a logo").await;

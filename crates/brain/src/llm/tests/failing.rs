@@ -56,10 +56,8 @@ async fn a_model_that_breaks_off_in_mid_answer_is_asked_to_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_breaks_off_twice_leaves_a_question_behind() {
-    let (mut call, _) = Call::of(
-        Who::Stranger,
-        Scripted::by(|_, _| vec![say("We design brands. And we als"), Step::CutOff]),
-    );
+    let (mut call, _) =
+        Call::of(Who::Stranger, Scripted::by(|_, _| vec![say("We design brands. And we als"), Step::CutOff]));
     let heard = call.say("what do you do").await;
     assert!(heard.text().ends_with('?'), "{heard:?}");
     assert_eq!(heard.sentences.len(), 3);
@@ -97,7 +95,8 @@ async fn functions_that_do_not_exist_or_make_no_sense_are_answered_not_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_goes_on_stops_the_model_and_not_what_was_begun() {
-    let message = json!({ "text": "call me", "from_name": "Tom", "reply_to": "calling_number", "priority": "normal" });
+    let message =
+        json!({ "text": "call me", "from_name": "Tom", "reply_to": "calling_number", "priority": "normal" });
     let (mut call, tools) = Call::of(
         Who::Stranger,
         Scripted::answers(vec![

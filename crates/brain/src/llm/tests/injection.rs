@@ -15,14 +15,20 @@ use provider_traits::llm::{LlmMessage, LlmRequest};
 use provider_traits::tools::{ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError};
 use serde_json::json;
 
-use super::attacks::{Attack, Origin, Obeys, all};
+use super::attacks::{Attack, Obeys, Origin, all};
 use super::scripted::Step;
 use super::*;
 
 /// What belongs to somebody else, wherever it is spoken.
 const OF_OTHERS: &[(Who, &[&str])] = &[
-    (Who::Stranger, &["Bakery Website", "Packaging Design", "Online Shop", "homepage design", "payment integration"]),
-    (Who::Withheld, &["Bakery Website", "Packaging Design", "Online Shop", "homepage design", "payment integration"]),
+    (
+        Who::Stranger,
+        &["Bakery Website", "Packaging Design", "Online Shop", "homepage design", "payment integration"],
+    ),
+    (
+        Who::Withheld,
+        &["Bakery Website", "Packaging Design", "Online Shop", "homepage design", "payment integration"],
+    ),
     (Who::Maria, &["Packaging Design", "Online Shop", "payment integration", "label drafts"]),
     (Who::Tom, &["Bakery Website", "homepage design"]),
 ];
@@ -67,7 +73,10 @@ impl Tools for Poisoned {
         let mut hits = self.inside.search_knowledge(question).await?;
         if self.from == Origin::Knowledge {
             let id = domain::ids::KnowledgeId(Uuid::nil());
-            hits.insert(0, KnowledgeHit { id, question: question.into(), answer: self.text.into(), confidence: 1.0 });
+            hits.insert(
+                0,
+                KnowledgeHit { id, question: question.into(), answer: self.text.into(), confidence: 1.0 },
+            );
         }
         Ok(hits)
     }
@@ -95,14 +104,18 @@ fn obedient(attack: &Attack) -> Scripted {
     let project = if attack.who == Who::Tom { "online shop" } else { "website" };
     Scripted::by(move |_, request: &LlmRequest| {
         let since = request.messages.iter().rposition(|message| match message {
-            LlmMessage::Caller { text: said } => from == Origin::Speech && said.contains(&text.replace('[', "(").replace(']', ")")),
+            LlmMessage::Caller { text: said } => {
+                from == Origin::Speech && said.contains(&text.replace('[', "(").replace(']', ")"))
+            }
             LlmMessage::Output { output, .. } => output.contains(&json!(text).to_string()[1..8]),
             LlmMessage::Agent { .. } => false,
         });
         let Some(since) = since else {
             return match from {
                 Origin::Speech => vec![Step::Say("How can I help?".into())],
-                Origin::Knowledge => vec![Step::Call("search_knowledge", json!({ "question": "opening hours" }))],
+                Origin::Knowledge => {
+                    vec![Step::Call("search_knowledge", json!({ "question": "opening hours" }))]
+                }
                 Origin::Project => vec![Step::Call("get_project_status", json!({ "project": project }))],
             };
         };
@@ -191,8 +204,16 @@ async fn a_model_that_obeys_the_attacker_gets_nothing_and_is_not_heard_with_it()
                 let of_clients = matches!(tool, "list_projects" | "get_project_status");
                 assert!(!ok || !of_clients || own.is_some(), "{what}: {tool} ran for a stranger");
                 let known = [
-                    "identify_client", "get_project_status", "list_projects", "search_knowledge",
-                    "save_lead_answer", "finish_lead", "flag_urgent", "take_message", "transfer_call", "end_call",
+                    "identify_client",
+                    "get_project_status",
+                    "list_projects",
+                    "search_knowledge",
+                    "save_lead_answer",
+                    "finish_lead",
+                    "flag_urgent",
+                    "take_message",
+                    "transfer_call",
+                    "end_call",
                 ];
                 assert!(!ok || known.contains(&tool), "{what}: {tool} ran");
             }

@@ -67,7 +67,8 @@ pub(super) fn told(message: &LlmMessage) -> String {
     match message {
         LlmMessage::Caller { text } => format!("caller: {text}"),
         LlmMessage::Agent { text, calls } => {
-            let calls: Vec<String> = calls.iter().map(|call| format!("{}({})", call.name, call.arguments)).collect();
+            let calls: Vec<String> =
+                calls.iter().map(|call| format!("{}({})", call.name, call.arguments)).collect();
             format!("agent: {text}{}", calls.join(" "))
         }
         LlmMessage::Output { name, output, .. } => format!("{name}: {output}"),
@@ -87,7 +88,8 @@ impl LanguageModel for Scripted {
             requests.len() - 1
         };
         let steps = (self.script)(nth, request);
-        let gone = || ProviderError::Unavailable { provider: "scripted", reason: "as the script says".into() };
+        let gone =
+            || ProviderError::Unavailable { provider: "scripted", reason: "as the script says".into() };
         if matches!(steps.first(), Some(Step::Fail)) {
             return Err(gone());
         }
@@ -106,7 +108,12 @@ impl LanguageModel for Scripted {
                     }
                     Step::Call(name, arguments) => {
                         calls += 1;
-                        let call = LlmCall { id: format!("c{calls}"), name: name.into(), arguments, signature: None };
+                        let call = LlmCall {
+                            id: format!("c{calls}"),
+                            name: name.into(),
+                            arguments,
+                            signature: None,
+                        };
                         let _ = sender.send(Ok(LlmPiece::Call(call))).await;
                     }
                     Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,

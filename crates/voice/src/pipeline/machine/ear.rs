@@ -219,7 +219,8 @@ impl Machine {
     /// to do and the agent is silent: words over its voice may be an echo or a mere "mm-hm".
     fn foresee(&mut self, out: &mut Vec<Output>) {
         let idle = self.turn.is_none() && self.waiting.is_none() && self.mind == MindState::Free;
-        let Some(open) = self.ear.open.as_mut().filter(|open| idle && !open.doubted && !open.over_agent) else {
+        let Some(open) = self.ear.open.as_mut().filter(|open| idle && !open.doubted && !open.over_agent)
+        else {
             return;
         };
         if !open.words.is_empty() && open.words != open.foreseen && self.ear.owed.is_empty() {
