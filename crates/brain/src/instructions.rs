@@ -94,7 +94,7 @@ pub(crate) fn known_so_far(plan: &CallPlan, history: &History) -> String {
         LeadState::NotBegun => {}
         LeadState::UnderWay => line!(text, "- The questions about the new project are under way."),
         LeadState::Closed => {
-            line!(text, "- The questions about the new project are finished: do not ask them again.")
+            line!(text, "- The questions about the new project are finished: do not ask them again.");
         }
     }
     if history.flagged_urgent {

@@ -333,7 +333,7 @@ impl LlmMind {
             while let Some(thought) = thoughts.recv().await {
                 match thought {
                     Thought::Say { text, purpose, interruptible } => {
-                        out.say(text, purpose, interruptible).await
+                        out.say(text, purpose, interruptible).await;
                     }
                     Thought::Expect(kind) => *expect = kind,
                     Thought::Log(entry) => {
