@@ -98,6 +98,7 @@ impl TextToSpeech for Espeak {
                 id: (*id).to_owned(),
                 name: format!("eSpeak {name}"),
                 language: if *id == "en-us" { "en-US" } else { "en-GB" }.to_owned(),
+                ..Voice::default()
             })
             .collect()
     }

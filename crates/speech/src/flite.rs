@@ -104,6 +104,7 @@ impl TextToSpeech for Flite {
                 id: (*id).to_owned(),
                 name: format!("Flite {name}"),
                 language: "en-US".to_owned(),
+                ..Voice::default()
             })
             .collect()
     }

@@ -13,7 +13,6 @@ use provider_traits::realtime::{
 };
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::Message;
@@ -22,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::reading::{self, Read};
 use super::socket::{self, Socket};
 use super::{link, sending};
+use crate::web_socket;
 
 /// The vendor's own endpoint: it wants a key.
 const OWN_HOST: &str = "api.openai.com";
@@ -120,16 +120,7 @@ impl OpenAiRealtime {
         clock: Arc<dyn Clock>,
         tasks: TaskTracker,
     ) -> Result<Self, SetUpError> {
-        let tls = if settings.url.scheme() == "wss" {
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let config = rustls::ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()?
-                .with_platform_verifier()?
-                .with_no_client_auth();
-            Some(TlsConnector::from(Arc::new(config)))
-        } else {
-            None
-        };
+        let tls = web_socket::tls_for(&settings.url)?;
         let mut headers = HeaderMap::new();
         if let Some(key) = &settings.api_key {
             let bearer = format!("Bearer {}", key.expose_secret());
