@@ -86,6 +86,22 @@ impl Vendor {
         }
     }
 
+    /// What a refused handshake of a socket means. Nothing of a caller's is in it: what the vendor does not like there
+    /// is our configuration, and another provider will do better.
+    pub(crate) fn meaning_of_handshake(
+        self,
+        status: u16,
+        retry_after: Option<Duration>,
+        code: Option<&str>,
+    ) -> ProviderError {
+        match self.meaning(status, retry_after, code) {
+            ProviderError::Invalid { reason, .. } => {
+                self.refused(format!("{reason}: check {}", self.model_setting))
+            }
+            other => other,
+        }
+    }
+
     /// What a request that got no answer means.
     pub(crate) fn no_answer(self, error: reqwest::Error) -> ProviderError {
         self.unavailable(chain(&error.without_url()))

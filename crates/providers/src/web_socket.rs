@@ -1,4 +1,6 @@
-//! WebSockets to vendors: connecting, shaking hands, and what a broken one means.
+//! WebSockets to vendors: connecting, shaking hands, and what a refusal says.
+
+mod refusal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// An open socket.
-pub(crate) type Socket = WebSocketStream<Box<dyn Wire>>;
+pub(crate) type Socket = WebSocketStream<refusal::Whole<Box<dyn Wire>>>;
 
 /// The largest message that is taken. Vendors' are below 100 kB; a second of mu-law is 11 kB of base64.
 const MAX_MESSAGE: usize = 2 * 1024 * 1024;
@@ -88,7 +90,8 @@ pub(crate) async fn connect(
         .max_write_buffer_size(MAX_MESSAGE)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    match tokio_tungstenite::client_async_with_config(request, wire, Some(config)).await {
+    match tokio_tungstenite::client_async_with_config(request, refusal::Whole::new(wire), Some(config)).await
+    {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(answer)) => {
             let body = answer.body().as_deref().unwrap_or_default();

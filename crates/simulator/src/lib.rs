@@ -5,12 +5,17 @@
 //! only over HTTP and WebSocket.
 
 pub mod caller;
+pub mod deepgram;
+pub mod elevenlabs;
 pub mod identity_provider;
 pub mod line;
 pub mod load;
 pub mod openai;
+pub mod openai_audio;
+pub mod polly;
 pub mod receiver;
 pub mod scenario;
+pub mod sounds;
 pub mod twilio;
 pub mod vendor;
 pub mod wer;

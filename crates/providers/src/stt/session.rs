@@ -64,7 +64,7 @@ async fn agreed<D: Dialect>(door: &Door, dialect: &mut D) -> Result<Socket, Prov
         let mut socket = connecting.await.map_err(|failure| match failure {
             NoSocket::Lost(reason) => vendor.unavailable(reason),
             NoSocket::Answered { status, retry_after, code } => {
-                vendor.meaning(status, retry_after, code.as_deref())
+                vendor.meaning_of_handshake(status, retry_after, code.as_deref())
             }
         })?;
         if let Some(hello) = dialect.hello() {
@@ -186,11 +186,13 @@ impl<D: Dialect> Line<D> {
                 None => {
                     let owed = self.dialect.owed_within().map(|patience| self.heard_at + patience);
                     tokio::select! {
+                        // A socket that is lost already is known to be before an utterance begins on it.
+                        biased;
+                        message = self.socket.next() => self.hear(message),
                         given = input.recv() => match given {
                             Some(given) => self.take(given),
                             None => return Ended::CallIsOver,
                         },
-                        message = self.socket.next() => self.hear(message),
                         () = tokio::time::sleep_until(owed.unwrap_or(self.heard_at)), if owed.is_some() => {
                             self.heard_at = Instant::now();
                             self.dialect.overdue()

@@ -157,7 +157,7 @@ impl Sockets {
             .map_err(|failure| match failure {
                 NoSocket::Lost(reason) => VENDOR.unavailable(reason),
                 NoSocket::Answered { status, retry_after, code } => {
-                    VENDOR.meaning(status, retry_after, code.as_deref())
+                    VENDOR.meaning_of_handshake(status, retry_after, code.as_deref())
                 }
             })?;
         let (sentences, asked) = mpsc::channel(MOST_CONTEXTS);
