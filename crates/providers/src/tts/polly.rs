@@ -235,7 +235,7 @@ impl Polly {
     fn signed(
         &self,
         method: reqwest::Method,
-        url: Url,
+        url: &Url,
         body: Vec<u8>,
     ) -> Result<reqwest::RequestBuilder, ProviderError> {
         let settings = &self.settings;
@@ -243,7 +243,7 @@ impl Polly {
             settings.credentials.as_ref().ok_or_else(|| VENDOR.refused("there are no credentials"))?;
         let scope = Scope { region: &settings.region, service: "polly" };
         let headers: &[_] = if body.is_empty() { &[] } else { &[("content-type", "application/json")] };
-        let unsigned = Unsigned { method: method.as_str(), url: &url, headers, body: &body };
+        let unsigned = Unsigned { method: method.as_str(), url, headers, body: &body };
         let added = sigv4::sign(unsigned, credentials, scope, settings.clock.now());
         let mut request = settings.http.request(method, url.clone());
         for (name, value) in headers.iter().map(|&(name, value)| (name, value.to_owned())).chain(added) {
@@ -287,7 +287,7 @@ impl TextToSpeech for Polly {
             if let Some(token) = &token {
                 url.query_pairs_mut().append_pair("NextToken", token);
             }
-            let page: Page = VENDOR.document(self.signed(reqwest::Method::GET, url, Vec::new())?).await?;
+            let page: Page = VENDOR.document(self.signed(reqwest::Method::GET, &url, Vec::new())?).await?;
             found.extend(page.voices.into_iter().filter_map(|listed| listed.fitting(query)));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
@@ -311,7 +311,7 @@ impl TextToSpeech for Polly {
             voice_id: if known { &request.voice } else { &self.settings.voice },
         };
         let body = serde_json::to_vec(&body).expect("a plain struct of text");
-        let asking = self.signed(reqwest::Method::POST, below(&self.base_url, "v1/speech"), body)?;
+        let asking = self.signed(reqwest::Method::POST, &below(&self.base_url, "v1/speech"), body)?;
         let answer = VENDOR.ask(asking).await?;
         pour(VENDOR, answer, AudioShape::MuLaw, &self.settings.tasks)
     }
