@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod email;
 pub mod embeddings;
+pub mod llm;
 pub mod objects;
 #[cfg(feature = "oidc")]
 pub mod oidc;

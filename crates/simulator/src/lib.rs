@@ -9,6 +9,7 @@ pub mod deepgram;
 pub mod elevenlabs;
 pub mod identity_provider;
 pub mod line;
+pub mod llm;
 pub mod load;
 pub mod openai;
 pub mod openai_audio;

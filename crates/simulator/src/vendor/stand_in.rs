@@ -39,6 +39,7 @@ pub(super) struct Shared<V> {
     pub(super) book: Book,
     pub(super) plan: Plan,
     open: AtomicUsize,
+    taken: AtomicUsize,
     stop: CancellationToken,
 }
 
@@ -56,6 +57,7 @@ impl<V: Vendor> StandIn<V> {
             book: Book::default(),
             plan: Plan::default(),
             open: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
             stop: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
@@ -110,6 +112,12 @@ impl<V: Vendor> StandIn<V> {
         self.shared.open.load(Ordering::SeqCst)
     }
 
+    /// Connections that were ever taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.shared.taken.load(Ordering::SeqCst)
+    }
+
     /// Ends every connection and waits for it.
     pub async fn stop(self) {
         self.shared.stop.cancel();
@@ -130,6 +138,7 @@ struct Open<V>(Arc<Shared<V>>);
 impl<V> Open<V> {
     fn count(shared: &Arc<Shared<V>>) -> Self {
         shared.open.fetch_add(1, Ordering::SeqCst);
+        shared.taken.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(shared))
     }
 }
