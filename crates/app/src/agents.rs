@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::agent_versions::{AgentSettings, ENGINES};
 use domain::ids::AgentId;
+use domain::provider_order::ProviderOrder;
 use domain::turn_taking::TurnTaking;
 use serde_json::json;
 use store::OrgTx;
@@ -41,6 +42,8 @@ pub struct AgentChange {
     pub elevenlabs_voice: Option<String>,
     /// Turn-taking, whole.
     pub turn_taking: Option<TurnTaking>,
+    /// Which providers its calls ask, whole.
+    pub providers: Option<ProviderOrder>,
 }
 
 impl AgentChange {
@@ -49,6 +52,9 @@ impl AgentChange {
         if self.engine.as_deref().is_some_and(|engine| !ENGINES.contains(&engine)) {
             let message = format!("must be one of {}", ENGINES.join(", "));
             return Err(AppError::Invalid { field: "engine", message });
+        }
+        if let Some(Err(wrong)) = self.providers.as_ref().map(ProviderOrder::check) {
+            return Err(AppError::Invalid { field: wrong.field, message: wrong.to_string() });
         }
         Ok(AgentSettings {
             name: self.name.unwrap_or(before.name),
@@ -63,6 +69,7 @@ impl AgentChange {
             elevenlabs_agent_id: self.elevenlabs_agent_id.unwrap_or(before.elevenlabs_agent_id),
             elevenlabs_voice: self.elevenlabs_voice.unwrap_or(before.elevenlabs_voice),
             turn_taking: self.turn_taking.unwrap_or(before.turn_taking),
+            providers: self.providers.unwrap_or(before.providers),
         })
     }
 }
@@ -70,7 +77,7 @@ impl AgentChange {
 /// Makes an agent, published as its version 1. No call reaches it before a number leads to it.
 ///
 /// # Errors
-/// [`AppError::Invalid`] for an engine that there is not; [`AppError::PlanRequired`]; [`AppError::Conflict`] when
+/// [`AppError::Invalid`] for an engine or a provider that there is not; [`AppError::PlanRequired`]; [`AppError::Conflict`] when
 /// there are too many; storage errors.
 pub async fn create(app: &App, actor: &Actor, change: AgentChange) -> Result<Agent, AppError> {
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;

@@ -83,6 +83,7 @@ fn plan() -> CallPlan {
             notice: String::new(),
             greeting_interruptible: true,
             turn_taking: TurnTaking::default(),
+            providers: Default::default(),
         },
         caller: Caller::default(),
         lead_questions: vec![

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::plans::{Entitlements, Feature};
+use crate::provider_order::ProviderOrder;
 use crate::turn_taking::TurnTaking;
 
 /// The engines there are names for, the one every plan has first.
@@ -41,6 +42,8 @@ pub struct AgentSettings {
     pub elevenlabs_voice: String,
     /// Turn-taking.
     pub turn_taking: TurnTaking,
+    /// Which providers its calls ask, in the engine `pipeline`.
+    pub providers: ProviderOrder,
 }
 
 impl Default for AgentSettings {
@@ -58,6 +61,7 @@ impl Default for AgentSettings {
             elevenlabs_agent_id: String::new(),
             elevenlabs_voice: String::new(),
             turn_taking: TurnTaking::default(),
+            providers: ProviderOrder::default(),
         }
     }
 }
@@ -82,7 +86,8 @@ impl AgentSettings {
             ),
             (
                 Feature::AllEngines,
-                set(&self.engine, &before.engine, &default.engine)
+                (self.providers != before.providers && self.providers != default.providers)
+                    || set(&self.engine, &before.engine, &default.engine)
                     || set(
                         &self.elevenlabs_agent_id,
                         &before.elevenlabs_agent_id,
@@ -175,6 +180,7 @@ mod tests {
         check(|a| a.persona_prompt = "Dry".to_owned(), &plain, Some(Feature::VoiceAndPersona));
         check(|a| a.engine = "realtime".to_owned(), &plain, Some(Feature::AllEngines));
         check(|a| a.turn_taking.silence_ms = 700, &plain, Some(Feature::VadSettings));
+        check(|a| a.providers.stt = Some(Vec::new()), &plain, Some(Feature::AllEngines));
         let rich = AgentSettings { voice: "ruth".to_owned(), engine: "realtime".to_owned(), ..plain };
         check(|a| a.greeting = "Hi".to_owned(), &rich, None);
         check(|a| a.voice = String::new(), &rich, None);

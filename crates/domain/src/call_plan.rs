@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AgentId, CallId, ClientId, OrgId};
 use crate::leads::LeadQuestion;
 use crate::phone::PhoneNumber;
+use crate::provider_order::ProviderOrder;
 use crate::turn_taking::TurnTaking;
 
 /// The plan of one call: made by `app`, carried out by `voice` and the brain, never changed by them.
@@ -77,6 +78,9 @@ pub struct AgentProfile {
     pub greeting_interruptible: bool,
     /// Turn-taking.
     pub turn_taking: TurnTaking,
+    /// Which providers its calls ask.
+    #[serde(default)]
+    pub providers: ProviderOrder,
 }
 
 /// Who is on the line.

@@ -31,6 +31,7 @@ pub mod phantom_speech;
 pub mod phone;
 pub mod plans;
 pub mod projects;
+pub mod provider_order;
 pub mod qualification;
 pub mod regions;
 pub mod roles;

@@ -81,14 +81,16 @@ impl<P: ?Sized> Race<'_, P> {
         loop {
             let in_race = || runners.iter().flatten();
             let late_at = in_race().filter(|one| !one.is_late).map(|one| one.late_at).min();
+            // A second program on this machine would only take time from the first.
+            let is_here = in_race().any(|one| self.links[one.index].is_local());
             let hedge_at = match (self.hedging, in_race().next()) {
-                (Some(hedging), Some(first)) if may_hedge && !order.is_empty() => {
+                (Some(hedging), Some(first)) if may_hedge && !order.is_empty() && !is_here => {
                     let known = self.links[first.index].state().scores.late_after();
                     Some(first.late_at - first.patience + hedging.late_after(known))
                 }
                 _ => None,
             };
-            let another = another_at.filter(|_| !order.is_empty());
+            let another = another_at.filter(|_| !order.is_empty() && !is_here);
             let wake_at =
                 late_at.into_iter().chain(hedge_at).chain(another).chain(again.map(|(at, _)| at)).min();
             tokio::select! {
@@ -201,7 +203,7 @@ impl<P: ?Sized> Race<'_, P> {
         left: Option<Duration>,
     ) {
         let link = &self.links[index];
-        let usual = if order.is_empty() { self.settings.last_link } else { self.patience };
+        let usual = self.settings.patience(self.patience, order.is_empty(), link.is_local());
         let patience = left.unwrap_or(usual);
         let slot = runners.len();
         let attempt = link.begin(*self.settings);

@@ -17,6 +17,9 @@ pub struct ChainSettings {
     pub stall: Duration,
     /// What the last link is given instead of each of the above: there is nobody behind it.
     pub last_link: Duration,
+    /// What a link on this machine is given at least: when the machine is busy another program is no quicker, and a
+    /// voice that changes in mid-call is worse than a second's wait.
+    pub here: Duration,
     /// How long a link rests after a failure; doubled with each failure in a row, eightfold at most.
     pub rest: Duration,
     /// How long a link rests that refuses us (a wrong key): asking again is of little use before somebody mends it.
@@ -46,6 +49,15 @@ pub struct Hedge {
 }
 
 impl ChainSettings {
+    /// What one link is given, where usually `usual` is.
+    pub(crate) fn patience(&self, usual: Duration, is_last: bool, is_local: bool) -> Duration {
+        match (is_last, is_local) {
+            (true, _) => self.last_link,
+            (false, true) => usual.max(self.here),
+            (false, false) => usual,
+        }
+    }
+
     /// For voices: two that fail one after the other stay below the 1.5 s of silence that a caller may notice.
     #[must_use]
     pub fn voices() -> Self {
@@ -90,6 +102,7 @@ impl Default for ChainSettings {
             another_after: Duration::from_millis(1_300),
             stall: Duration::from_millis(700),
             last_link: Duration::from_secs(6),
+            here: Duration::from_secs(2),
             rest: Duration::from_secs(10),
             rest_refused: Duration::from_secs(300),
             good_first_result: Duration::from_millis(500),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use provider_traits::descriptor::{Descriptor, ProviderNotice, Readiness};
 use provider_traits::error::ProviderError;
-use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice};
+use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice, VoiceQuery};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -77,6 +77,30 @@ impl TextToSpeech for TtsChain {
 
     fn voices(&self) -> Vec<Voice> {
         self.shared.links.iter().flat_map(|link| link.provider.voices()).collect()
+    }
+
+    /// Those of all links; a vendor that can't be asked is left out as long as another one can.
+    async fn find_voices(&self, query: &VoiceQuery) -> Result<Vec<Voice>, ProviderError> {
+        let (mut found, mut last_error, mut any) = (Vec::new(), None, false);
+        for index in self.candidates() {
+            let link = &self.shared.links[index];
+            let asked = tokio::time::timeout(self.shared.settings.last_link, link.provider.find_voices(query));
+            match asked.await {
+                Ok(Ok(voices)) => {
+                    any = true;
+                    found.extend(voices);
+                }
+                Ok(Err(error)) => last_error = Some(error),
+                Err(_late) => {
+                    let waited_ms = self.shared.settings.last_link.as_millis() as u64;
+                    last_error = Some(ProviderError::Timeout { provider: link.descriptor.id, waited_ms });
+                }
+            }
+        }
+        match last_error {
+            Some(error) if !any => Err(error),
+            _ => Ok(found),
+        }
     }
 
     fn for_call(&self, notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn TextToSpeech>> {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use moka::sync::Cache;
 use provider_traits::descriptor::{Descriptor, Readiness};
 use provider_traits::error::ProviderError;
-use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice};
+use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice, VoiceQuery};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -108,6 +108,10 @@ impl TextToSpeech for PhraseCache {
 
     fn voices(&self) -> Vec<Voice> {
         self.inner.voices()
+    }
+
+    async fn find_voices(&self, query: &VoiceQuery) -> Result<Vec<Voice>, ProviderError> {
+        self.inner.find_voices(query).await
     }
 
     async fn speak(&self, request: &TtsRequest) -> Result<TtsAudio, ProviderError> {

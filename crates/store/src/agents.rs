@@ -54,6 +54,7 @@ struct Row {
     elevenlabs_agent_id: String,
     elevenlabs_voice: String,
     turn_taking: serde_json::Value,
+    providers: serde_json::Value,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     published_version: i32,
@@ -80,6 +81,7 @@ impl TryFrom<Row> for Agent {
                 elevenlabs_agent_id: row.elevenlabs_agent_id,
                 elevenlabs_voice: row.elevenlabs_voice,
                 turn_taking: text::from_json(row.turn_taking)?,
+                providers: text::from_json(row.providers)?,
             },
             published: Published {
                 version: row.published_version,
@@ -102,7 +104,7 @@ pub async fn get(tx: &mut OrgTx, id: AgentId) -> Result<Agent, StoreError> {
         Row,
         r#"SELECT a.id, a.name, a.language, a.voice, a.greeting, a.client_greeting, a.welcome_message,
                   a.persona_prompt, a.greeting_interruptible, a.engine, a.elevenlabs_agent_id, a.elevenlabs_voice,
-                  a.turn_taking, a.created_at, a.updated_at, v.version AS published_version,
+                  a.turn_taking, a.providers, a.created_at, a.updated_at, v.version AS published_version,
                   v.settings AS published_settings, v.published_at
            FROM agents a
            JOIN agent_versions v
@@ -163,7 +165,7 @@ pub async fn list(tx: &mut OrgTx) -> Result<Vec<Agent>, StoreError> {
         Row,
         r#"SELECT a.id, a.name, a.language, a.voice, a.greeting, a.client_greeting, a.welcome_message,
                   a.persona_prompt, a.greeting_interruptible, a.engine, a.elevenlabs_agent_id, a.elevenlabs_voice,
-                  a.turn_taking, a.created_at, a.updated_at, v.version AS published_version,
+                  a.turn_taking, a.providers, a.created_at, a.updated_at, v.version AS published_version,
                   v.settings AS published_settings, v.published_at
            FROM agents a
            JOIN agent_versions v
@@ -207,8 +209,8 @@ pub async fn insert_by(
         r#"INSERT INTO agents
                (id, org_id, name, language, voice, greeting, client_greeting, greeting_interruptible, engine,
                 turn_taking, created_at, updated_at, welcome_message, persona_prompt, elevenlabs_agent_id,
-                elevenlabs_voice)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15)"#,
+                elevenlabs_voice, providers)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15, $16)"#,
         id.0,
         org_id,
         settings.name,
@@ -224,6 +226,7 @@ pub async fn insert_by(
         settings.persona_prompt,
         settings.elevenlabs_agent_id,
         settings.elevenlabs_voice,
+        text::to_json(&settings.providers)?,
     )
     .execute(conn)
     .await?;
@@ -255,7 +258,8 @@ pub async fn update(
                welcome_message = $12,
                persona_prompt = $13,
                elevenlabs_agent_id = $14,
-               elevenlabs_voice = $15
+               elevenlabs_voice = $15,
+               providers = $16
            WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL"#,
         org_id,
         id.0,
@@ -272,6 +276,7 @@ pub async fn update(
         settings.persona_prompt,
         settings.elevenlabs_agent_id,
         settings.elevenlabs_voice,
+        text::to_json(&settings.providers)?,
     )
     .execute(conn)
     .await?;

@@ -54,6 +54,7 @@ pub fn plan(ids: &dyn IdSource) -> CallPlan {
             notice: String::new(),
             greeting_interruptible: true,
             turn_taking: TurnTaking::default(),
+            providers: Default::default(),
         },
         caller: Caller::default(),
         lead_questions: Vec::new(),

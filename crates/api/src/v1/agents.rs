@@ -9,6 +9,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::agent_versions::AgentSettings;
 use domain::ids::AgentId;
+use domain::provider_order::ProviderOrder;
 use domain::turn_taking::TurnTaking;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use store::agents::Agent;
 use utoipa::ToSchema;
 
 use super::page::Page;
+use super::provider_order::ProviderOrderView;
 use super::turn_taking::TurnTakingView;
 use crate::auth::tenant::{Tenant, needs};
 use crate::etag::{IfMatch, created, tagged};
@@ -66,6 +68,8 @@ pub struct AgentSettingsView {
     elevenlabs_voice: String,
     /// How it shares the floor with a caller.
     turn_taking: TurnTakingView,
+    /// Which providers its calls ask, in the engine `pipeline`.
+    providers: ProviderOrderView,
 }
 
 impl From<AgentSettings> for AgentSettingsView {
@@ -83,6 +87,7 @@ impl From<AgentSettings> for AgentSettingsView {
             elevenlabs_agent_id: settings.elevenlabs_agent_id,
             elevenlabs_voice: settings.elevenlabs_voice,
             turn_taking: settings.turn_taking.into(),
+            providers: settings.providers.into(),
         }
     }
 }
@@ -187,6 +192,11 @@ pub struct NewAgent {
     #[garde(dive)]
     #[schema(nullable = false)]
     turn_taking: Option<TurnTakingView>,
+    /// Which providers its calls ask, whole. Needs the feature `all_engines`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(dive)]
+    #[schema(nullable = false)]
+    providers: Option<ProviderOrderView>,
 }
 
 /// What to change of an agent's draft. Fields that are left out stay as they are.
@@ -253,6 +263,11 @@ pub struct AgentPatch {
     #[garde(dive)]
     #[schema(nullable = false)]
     turn_taking: Option<TurnTakingView>,
+    /// Which providers its calls ask, whole. Needs the feature `all_engines`.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(dive)]
+    #[schema(nullable = false)]
+    providers: Option<ProviderOrderView>,
 }
 
 macro_rules! change {
@@ -273,6 +288,7 @@ macro_rules! change {
             elevenlabs_agent_id: $body.elevenlabs_agent_id,
             elevenlabs_voice: $body.elevenlabs_voice,
             turn_taking: $body.turn_taking.map(TurnTaking::from),
+            providers: $body.providers.map(ProviderOrder::from),
         }
     }};
 }

@@ -28,6 +28,7 @@ pub mod page;
 pub mod permissions;
 pub mod plans;
 pub mod projects;
+mod provider_order;
 pub mod recordings;
 pub mod roles;
 pub mod satisfaction;

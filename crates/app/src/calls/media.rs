@@ -172,11 +172,14 @@ impl App {
         let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
         let realtime = self.engine(&plan, Arc::clone(&tools) as Arc<dyn Tools>, &log, &mut start);
         let ended_log = log.clone();
+        let wishes = plan.agent.providers.clone();
+        let stt = wishes.stt.and_then(|ids| self.stt.in_order(&ids)).unwrap_or_else(|| Arc::clone(&self.stt));
+        let tts = wishes.tts.and_then(|ids| self.tts.in_order(&ids)).unwrap_or_else(|| Arc::clone(&self.tts));
         let parts = CallParts {
             mind: self.brain.begin(Arc::clone(&plan), tools),
             plan,
-            stt: Arc::clone(&self.stt),
-            tts: Arc::clone(&self.tts),
+            stt,
+            tts,
             vad: Arc::clone(&self.vad),
             log,
             recording,

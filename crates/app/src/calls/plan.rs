@@ -87,6 +87,7 @@ impl App {
                 notice: number.as_ref().map(|number| number.notice.clone()).unwrap_or_default(),
                 greeting_interruptible: agent.greeting_interruptible,
                 turn_taking: agent.turn_taking,
+                providers: agent.providers,
             },
             caller: Caller { number: caller_number, client },
             lead_questions,

@@ -115,8 +115,10 @@ impl Brain for LlmBrain {
         let (notify, notices) = mpsc::channel(WAITING_NOTICES);
         let functions = functions::functions(Arc::clone(&plan), Arc::clone(&tools), self.ambient.clone());
         let specs: Vec<FunctionTool> = functions.specs().iter().map(|spec| spec.tool.clone()).collect();
+        let wishes = plan.agent.providers.llm.as_deref();
+        let model = wishes.and_then(|ids| self.model.in_order(ids)).unwrap_or_else(|| Arc::clone(&self.model));
         Box::new(LlmMind {
-            model: self.model.for_call(&notify).unwrap_or_else(|| Arc::clone(&self.model)),
+            model: model.for_call(&notify).unwrap_or(model),
             notices,
             rules: self.rules.begin(Arc::clone(&plan), tools),
             system: instructions::conversation(&plan),

@@ -94,6 +94,7 @@ pub(crate) fn plan(who: Who) -> CallPlan {
             notice: String::new(),
             greeting_interruptible: true,
             turn_taking: TurnTaking::default(),
+            providers: Default::default(),
         },
         caller,
         lead_questions: questions

@@ -110,8 +110,9 @@ impl Answer {
 
     async fn pass_on(&self, begun: &mut Begun, is_last: bool) -> End {
         let settings = &self.chain.shared.settings;
-        let provider = self.chain.shared.links[begun.index].descriptor.id;
-        let patience = if is_last { settings.last_link } else { settings.stall };
+        let link = &self.chain.shared.links[begun.index];
+        let provider = link.descriptor.id;
+        let patience = settings.patience(settings.stall, is_last, link.is_local());
         let (first, pieces) = &mut begun.result;
         let mut piece = first.clone();
         let mut held: Vec<LlmPiece> = Vec::new();

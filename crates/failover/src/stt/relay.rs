@@ -105,7 +105,9 @@ impl Relay {
     }
 
     fn patience(&self, usual: Duration) -> Duration {
-        if self.order.is_empty() { self.chain.shared.settings.last_link } else { usual }
+        let shared = &self.chain.shared;
+        let is_local = shared.links[self.link.index].is_local();
+        shared.settings.patience(usual, self.order.is_empty(), is_local)
     }
 
     fn unavailable(&self, reason: &str) -> ProviderError {

@@ -117,8 +117,9 @@ impl Sentence {
 
     async fn pass_on(&self, begun: &mut Begun, is_last: bool) -> Part {
         let settings = &self.chain.shared.settings;
-        let provider = self.chain.shared.links[begun.index].descriptor.id;
-        let patience = if is_last { settings.last_link } else { settings.stall };
+        let link = &self.chain.shared.links[begun.index];
+        let provider = link.descriptor.id;
+        let patience = settings.patience(settings.stall, is_last, link.is_local());
         let (first, pieces) = &mut begun.result;
         let mut piece = std::mem::take(first);
         let (mut passed_on, since) = (0, Instant::now());

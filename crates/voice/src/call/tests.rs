@@ -83,6 +83,8 @@ struct Setup {
     stt: Vec<SttFault>,
     tts: Vec<TtsFault>,
     answers: crate::stand_ins::Answers,
+    /// Another mind than the one that answers by script.
+    mind: Option<Box<dyn Mind>>,
     realtime: Option<RealtimeParts>,
     start: Start,
 }
@@ -96,6 +98,7 @@ impl Default for Setup {
             stt,
             tts,
             answers: Box::new(polite),
+            mind: None,
             realtime: None,
             start: Start::default(),
         }
@@ -109,20 +112,23 @@ impl Setup {
         let (outgoing, from) = mpsc::channel(64);
         let (log_to, log) = mpsc::channel(4_096);
         let (recording, blocks) = mpsc::channel(256);
-        let (mind, asked) = ScriptedMind::new(self.answers);
+        let (scripted, asked) = ScriptedMind::new(self.answers);
+        let mind = self.mind.unwrap_or_else(|| Box::new(scripted));
         let stt =
             self.stt.iter().map(|&fault| Arc::new(PhraseStt::new(&PHRASES, fault)) as Arc<dyn SpeechToText>);
         let tts = self.tts.iter().map(|&fault| Arc::new(HummingTts::new(fault)) as Arc<dyn TextToSpeech>);
-        let settings = ChainSettings { last_link: Duration::from_secs(2), ..ChainSettings::default() };
+        let last_link = Duration::from_secs(2);
+        let hearing = ChainSettings { last_link, ..ChainSettings::default() };
+        let speaking = ChainSettings { last_link, ..ChainSettings::voices() };
         let drain = CancellationToken::new();
         let hand_over = CancellationToken::new();
         let is_bridged = self.realtime.is_some();
         let parts = CallParts {
             plan: Arc::new(self.plan),
-            stt: Arc::new(SttChain::new(stt.collect(), settings, tasks.clone())),
-            tts: Arc::new(TtsChain::new(tts.collect(), settings, tasks.clone())),
+            stt: Arc::new(SttChain::new(stt.collect(), hearing, tasks.clone())),
+            tts: Arc::new(TtsChain::new(tts.collect(), speaking, tasks.clone())),
             vad: Arc::new(LoudIsVoice),
-            mind: Box::new(mind),
+            mind,
             log: log_to,
             recording: Some(recording),
             ambient: Ambient::system(),
@@ -816,3 +822,4 @@ async fn the_pipeline_hands_over_at_a_quiet_moment() {
 }
 
 mod bridged;
+mod providers;
