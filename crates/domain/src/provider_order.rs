@@ -48,9 +48,8 @@ impl ProviderOrder {
         ];
         for (field, list, allowed) in lists {
             let ids = list.as_deref().unwrap_or_default();
-            let is_sound = |(at, id): (usize, &String)| {
-                allowed.contains(&id.as_str()) && !ids[..at].contains(id)
-            };
+            let is_sound =
+                |(at, id): (usize, &String)| allowed.contains(&id.as_str()) && !ids[..at].contains(id);
             if !ids.iter().enumerate().all(is_sound) {
                 return Err(UnusableOrder { field, allowed });
             }

@@ -84,7 +84,8 @@ impl TextToSpeech for TtsChain {
         let (mut found, mut last_error, mut any) = (Vec::new(), None, false);
         for index in self.candidates() {
             let link = &self.shared.links[index];
-            let asked = tokio::time::timeout(self.shared.settings.last_link, link.provider.find_voices(query));
+            let asked =
+                tokio::time::timeout(self.shared.settings.last_link, link.provider.find_voices(query));
             match asked.await {
                 Ok(Ok(voices)) => {
                     any = true;

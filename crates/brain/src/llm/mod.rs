@@ -116,7 +116,8 @@ impl Brain for LlmBrain {
         let functions = functions::functions(Arc::clone(&plan), Arc::clone(&tools), self.ambient.clone());
         let specs: Vec<FunctionTool> = functions.specs().iter().map(|spec| spec.tool.clone()).collect();
         let wishes = plan.agent.providers.llm.as_deref();
-        let model = wishes.and_then(|ids| self.model.in_order(ids)).unwrap_or_else(|| Arc::clone(&self.model));
+        let model =
+            wishes.and_then(|ids| self.model.in_order(ids)).unwrap_or_else(|| Arc::clone(&self.model));
         Box::new(LlmMind {
             model: model.for_call(&notify).unwrap_or(model),
             notices,

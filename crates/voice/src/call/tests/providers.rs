@@ -57,7 +57,11 @@ fn check(told: &Told, case: &str) {
     let Told { gap_ms, ended } = told;
     assert_eq!(ended.outcome.reason, EndReason::AgentSaidGoodbye, "{case}: the call was not dropped");
     assert!(!ended.outcome.left_to_spoken_tail, "{case}");
-    assert_eq!(ended.caller_turns(), [PHRASES[0], PHRASES[3], PHRASES[5]], "{case}: every word was understood");
+    assert_eq!(
+        ended.caller_turns(),
+        [PHRASES[0], PHRASES[3], PHRASES[5]],
+        "{case}: every word was understood"
+    );
     assert!(*gap_ms <= LONGEST_GAP_MS, "{case}: nothing was heard for {gap_ms} ms: {:#?}", ended.kinds);
 }
 
@@ -160,7 +164,12 @@ struct ModelMind(LlmChain, Box<dyn FnMut(&Prompt) -> Vec<Step> + Send>);
 impl Mind for ModelMind {
     fn take_over(&mut self, _history: &History) {}
 
-    async fn respond(&mut self, prompt: Prompt, thoughts: &mpsc::Sender<Thought>, cancel: &CancellationToken) {
+    async fn respond(
+        &mut self,
+        prompt: Prompt,
+        thoughts: &mpsc::Sender<Thought>,
+        cancel: &CancellationToken,
+    ) {
         let is_question = matches!(&prompt, Prompt::CallerSaid { text, .. } if !text.contains("goodbye"));
         if !is_question {
             for step in (self.1)(&prompt) {
@@ -195,8 +204,7 @@ impl Mind for ModelMind {
             text.push_str("but let me take that down, and somebody will call you back soon.");
         }
         // The call may be over.
-        let _gone =
-            thoughts.send(Thought::Say { text, purpose: Purpose::Reply, interruptible: true }).await;
+        let _gone = thoughts.send(Thought::Say { text, purpose: Purpose::Reply, interruptible: true }).await;
     }
 
     fn snapshot(&self) -> serde_json::Value {
@@ -208,13 +216,8 @@ impl Mind for ModelMind {
 
 #[tokio::test(start_paused = true)]
 async fn no_language_model_that_fails_anywhere_in_the_chain_drops_a_call_or_leaves_a_hole() {
-    let faults = [
-        ModelFault::Refuses,
-        ModelFault::Late,
-        ModelFault::Mute,
-        ModelFault::BreaksOff,
-        ModelFault::Stalls,
-    ];
+    let faults =
+        [ModelFault::Refuses, ModelFault::Late, ModelFault::Mute, ModelFault::BreaksOff, ModelFault::Stalls];
     for fault in faults {
         for place in 0..3 {
             let case = format!("{fault:?} at {place}");
