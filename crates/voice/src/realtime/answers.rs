@@ -178,6 +178,11 @@ impl Answers {
         self.running.keys().map(String::as_str)
     }
 
+    /// Nothing is owed any more: it was said without the model, which was not asked yet.
+    pub fn forgo(&mut self) {
+        (self.owed_since_ms, self.told) = (None, None);
+    }
+
     /// Results that were given need no answer: the agent has said its last words already.
     pub fn forgo_results(&mut self) {
         self.results = false;

@@ -260,6 +260,10 @@ pub struct Machine {
     last_sound_ms: u64,
     /// Whether the caller has heard anything of this engine.
     was_heard: bool,
+    /// The call begins with the greeting.
+    is_to_greet: bool,
+    /// Our own voice greets, or has greeted, because the model was not there.
+    greets_itself: bool,
     /// Since when nobody has contributed.
     quiet_since_ms: u64,
     silence_stage: u8,
@@ -300,6 +304,8 @@ impl Machine {
             last_model_ms: 0,
             last_sound_ms: 0,
             was_heard: false,
+            is_to_greet: false,
+            greets_itself: false,
             quiet_since_ms: 0,
             silence_stage: 0,
             dialled: String::new(),
@@ -375,7 +381,10 @@ impl Machine {
         (self.quiet_since_ms, self.last_model_ms, self.last_sound_ms) =
             (self.now_ms, self.now_ms, self.now_ms);
         match begin {
-            Begin::PickedUp => self.tell(greet(&self.settings.greeting)),
+            Begin::PickedUp => {
+                self.is_to_greet = true;
+                self.tell(greet(&self.settings.greeting));
+            }
             Begin::CutOff => self.tell(CUT_OFF.to_owned()),
             Begin::HandedOver { owed: true } => self.owe(Reason::CallerSpoke),
             Begin::HandedOver { owed: false } => {}

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use domain::call_log::{EventKind, Fault};
-use provider_traits::realtime::RealtimeInput;
+use provider_traits::realtime::{Earlier, RealtimeInput};
 
 use super::{Machine, Output, notice};
 use crate::realtime::answers::Reason;
@@ -12,6 +12,11 @@ use crate::realtime::answers::Reason;
 /// The first session must be ready within this time of the first frame, in milliseconds. It is usually opened while
 /// the telephone still rings. The engine that goes on needs 200 ms for its first words.
 const FIRST_WITHIN_MS: u64 = 900;
+/// Without it our own voice greets after this time. The session may then come as long as the greeting lasts: a model
+/// that is a little late is no reason to do without it for the whole call.
+const OWN_GREETING_AFTER_MS: u64 = 700;
+/// No greeting lasts so long.
+const FIRST_WHILE_GREETING_MS: u64 = 20_000;
 /// A lost session must be replaced within this time.
 const AGAIN_WITHIN_MS: u64 = 1_500;
 /// A session that is to replace one that runs out must be ready within this time.
@@ -27,7 +32,7 @@ const LOST_AGAIN_WITHIN_MS: u64 = 60_000;
 /// A model that is asked whether it is there must answer within this time.
 const SHOWS_WITHIN_MS: u64 = 700;
 /// So long after it has shown that it is there, it is not asked again.
-const ASKED_AGAIN_MS: u64 = 4_000;
+const ASKED_AGAIN_MS: u64 = 2_000;
 /// The caller's audio that waits for a session: two seconds.
 const MOST_BUFFERED: usize = 16_000;
 
@@ -59,6 +64,8 @@ pub(super) struct Link {
     /// Since when an answer to a probe is owed.
     probed_ms: Option<u64>,
     last_probe_ms: Option<u64>,
+    /// Why there will be no first session, while our own voice still greets.
+    failed: Option<String>,
     buffer: VecDeque<Bytes>,
     buffered: usize,
     /// Functions whose session is gone.
@@ -122,12 +129,19 @@ impl Machine {
         out.push(Output::Change);
         (self.link.is_up, self.link.was_up) = (true, true);
         self.link.expires_ms = expires_ms;
+        // What the one before had shown says nothing about this one.
+        self.link.last_probe_ms = None;
         self.last_model_ms = self.now_ms;
         let took_ms = self.now_ms - since_ms;
         match why {
             Why::First => {
                 let providers = vec![self.settings.provider.clone()];
                 out.push(Output::Log(EventKind::EngineReady { engine: "realtime".to_owned(), providers }));
+                if self.greets_itself && self.in_greeting() {
+                    // Not among what was said so far: it is being said.
+                    let words = self.settings.greeting.clone();
+                    out.push(Output::ToModel(RealtimeInput::Earlier(Earlier::Agent(words))));
+                }
             }
             Why::Lost => {
                 self.link.replaced_ms = Some(self.now_ms);
@@ -155,7 +169,12 @@ impl Machine {
                 } else {
                     format!("no session with the model could be had: {reason}")
                 };
-                self.give_up(cause, Fault::Provider, out);
+                if self.is_greeting_itself() {
+                    // The caller hears the greeting to its end.
+                    self.link.failed = Some(cause);
+                } else {
+                    self.give_up(cause, Fault::Provider, out);
+                }
             }
             Why::Lost => {
                 let cause =
@@ -204,8 +223,11 @@ impl Machine {
                  two short sentences, without repeating it."
             ));
         } else if waits && self.ear.has_lost_words() {
-            // What the caller said is known to nobody: an answer would be one to nothing.
-            self.ask_again();
+            // What the caller said is known to nobody: an answer would be one to nothing. One who speaks on is asked
+            // when they are silent.
+            if !self.ear.is_loud() {
+                self.ask_again();
+            }
         } else if waits {
             self.owe(Reason::CallerSpoke);
         }
@@ -236,10 +258,22 @@ impl Machine {
             self.ear.was_cut_off();
             self.link_gone("it hears nothing and does not answer any more", out);
         }
+        if !self.is_greeting_itself()
+            && let Some(cause) = self.link.failed.take()
+        {
+            self.watch_the_turn(out);
+            return self.give_up(cause, Fault::Provider, out);
+        }
         if let Some(opening) = self.link.opening
             && opening.ready.is_none()
         {
+            if opening.why == Why::First && self.now_ms >= opening.since_ms + OWN_GREETING_AFTER_MS {
+                self.greet_with_own_voice(out);
+            }
             let (limit_ms, what) = match opening.why {
+                Why::First if self.is_greeting_itself() => {
+                    (FIRST_WHILE_GREETING_MS, "the model's provider did not answer in time")
+                }
                 Why::First => (FIRST_WITHIN_MS, "the model's provider did not answer in time"),
                 Why::Lost => (AGAIN_WITHIN_MS, "the model's provider did not answer in time"),
                 Why::RunsOut => (ROLL_OVER_WITHIN_MS, "no answer in time"),
@@ -247,6 +281,7 @@ impl Machine {
             if self.now_ms >= opening.since_ms + limit_ms {
                 out.push(Output::AbandonOpening);
                 let waited_ms = self.now_ms - opening.since_ms;
+                self.watch_the_turn(out);
                 self.link_failed(&format!("{what} ({waited_ms} ms)"), false, out);
             }
             return;

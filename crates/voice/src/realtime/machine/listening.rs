@@ -28,6 +28,10 @@ const MOST_FILLED_MS: u64 = 10_000;
 const STALLED_AFTER_MS: u64 = 750;
 /// Loud audio of this length, with its pauses, is noticed by a model that hears.
 const NOTICED_WITHIN_MS: u64 = 500;
+/// Loud audio of this length may be a word; when a pause follows, a model that hears has noticed it.
+const WORD_MS: u64 = 200;
+/// The end of speech is told so much later than the configuration asks for, by a model that is there.
+const END_TOLD_WITHIN_MS: u64 = 250;
 /// A pause this long is not within a sentence.
 const PAUSE_BETWEEN_WORDS_MS: u64 = 300;
 /// After a lost session the caller is asked again when they have been silent for so long.
@@ -111,7 +115,12 @@ impl Ear {
 
     /// Whether the caller said something whose words were never told.
     pub(super) fn has_lost_words(&self) -> bool {
-        self.items.back().is_some_and(|item| !item.has_words)
+        self.cut_off || self.items.back().is_some_and(|item| !item.has_words)
+    }
+
+    /// Whether somebody speaks on, by the energy of the audio, whatever the model noticed.
+    pub(super) fn is_loud(&self) -> bool {
+        self.loud_ms >= WORD_MS
     }
 
     /// The caller's last turn, when its words are known.
@@ -304,23 +313,34 @@ impl Machine {
     /// Energy alone is no proof of speech, so it is asked to show that it is there.
     pub(super) fn watch_for_a_deaf_model(&mut self, audio: &Bytes, is_loud: bool, out: &mut Vec<Output>) {
         let length_ms = audio.len() as u64 / 8;
+        let mut had_a_word = false;
         if is_loud {
             (self.ear.loud_ms, self.ear.soft_ms) = (self.ear.loud_ms + length_ms, 0);
         } else {
             self.ear.soft_ms += length_ms;
             if self.ear.soft_ms >= PAUSE_BETWEEN_WORDS_MS {
+                had_a_word = self.ear.loud_ms >= WORD_MS;
                 self.ear.loud_ms = 0;
             }
         }
-        let should_have_noticed = self.ear.loud_ms >= NOTICED_WITHIN_MS
-            && self.ear.speaking.is_none()
-            && self.now_ms >= self.last_model_ms + NOTICED_WITHIN_MS;
-        if should_have_noticed && self.closing.is_open() {
+        if !self.closing.is_open() {
+            return;
+        }
+        if had_a_word && !self.link.is_up() && self.was_heard {
+            // Nobody hears it: there is no session.
+            self.ear.cut_off = true;
+        }
+        let silence_ms = u64::from(self.turn_taking.silence_ms);
+        let should_have_noticed = match self.ear.speaking {
+            None => self.ear.loud_ms >= NOTICED_WITHIN_MS || had_a_word,
+            Some(_) => self.ear.soft_ms >= silence_ms + END_TOLD_WITHIN_MS,
+        };
+        if should_have_noticed && self.now_ms >= self.last_model_ms + NOTICED_WITHIN_MS {
             self.probe(out);
         }
     }
 
-    /// The caller's words are lost: they are asked for again.
+    /// The caller's words are lost: they are asked for again. They have waited since they fell silent.
     pub(super) fn ask_again(&mut self) {
         self.ear.cut_off = false;
         self.tell(
@@ -328,13 +348,15 @@ impl Machine {
              not catch that, and ask them to say it again."
                 .to_owned(),
         );
+        let silent_since_ms = self.now_ms.saturating_sub(self.ear.soft_ms);
+        self.waiting_since_ms = self.waiting_since_ms.map(|since_ms| since_ms.min(silent_since_ms));
     }
 
     /// Boundaries that never come, words that never come.
     pub(super) fn watch_the_ear(&mut self, out: &mut Vec<Output>) {
         let is_soft = self.ear.soft_ms >= ASKS_AGAIN_AFTER_MS;
-        if self.ear.cut_off && self.link.is_up() && is_soft && self.ear.speaking.is_none() {
-            // The rest of it was too short for the next session to hear.
+        if self.ear.cut_off && is_soft && self.ear.speaking.is_none() {
+            // The rest of it was too short for the next session to hear, or there is none yet.
             self.ask_again();
         }
         if let Some((item, until_ms)) = self.ear.judging.clone()

@@ -252,7 +252,7 @@ impl Machine {
     }
 
     /// Says something with our own voice, unless it is saying something already.
-    pub(super) fn speak(&mut self, text: &str, out: &mut Vec<Output>) {
+    pub(super) fn speak(&mut self, text: &str, purpose: Purpose, out: &mut Vec<Output>) {
         if self.own.is_busy() {
             return;
         }
@@ -260,19 +260,36 @@ impl Machine {
         self.own.next += 1;
         self.own.said += 1;
         self.own.now = Some(sentence);
-        self.turn_of(Purpose::Filler);
+        self.turn_of(purpose);
         let part = self.part_of(None);
         if !part.words.is_empty() {
             part.words.push(' ');
         }
         part.words.push_str(text);
         let Some(turn) = &self.turn else { return };
-        out.push(Output::Log(EventKind::AgentSaying {
-            turn: turn.id,
-            text: text.to_owned(),
-            purpose: Purpose::Filler,
-        }));
+        out.push(Output::Log(EventKind::AgentSaying { turn: turn.id, text: text.to_owned(), purpose }));
         out.push(Output::Speak { sentence, text: text.to_owned() });
+    }
+
+    /// Greets in the model's place, once, when that is what the model was to begin with.
+    pub(super) fn greet_with_own_voice(&mut self, out: &mut Vec<Output>) {
+        if self.greets_itself || !self.is_to_greet {
+            return;
+        }
+        self.greets_itself = true;
+        let text = "the session with the model is not there yet; the caller is greeted by our own voice";
+        notice(out, "engine_slow", text, Some(Fault::Provider));
+        self.answers.forgo();
+        self.waiting_since_ms = None;
+        let words = self.settings.greeting.clone();
+        self.speak(&words, Purpose::Greeting, out);
+        // It fills no wait.
+        self.own.said = 0;
+    }
+
+    /// Whether our own voice is greeting.
+    pub(super) fn is_greeting_itself(&self) -> bool {
+        self.greets_itself && self.in_greeting() && (self.own.is_busy() || self.ledger.sounds(self.now_ms))
     }
 
     fn forget_own(&mut self, out: &mut Vec<Output>) {
@@ -398,7 +415,7 @@ impl Machine {
             let text = "the model has not answered yet; the wait is filled";
             notice(out, "engine_slow", text, Some(Fault::Provider));
         }
-        self.speak(text, out);
+        self.speak(text, Purpose::Filler, out);
     }
 }
 

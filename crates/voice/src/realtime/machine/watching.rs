@@ -96,7 +96,7 @@ impl Machine {
         if !self.was_heard {
             return Owed::Greeting;
         }
-        if self.ear.is_speaking() {
+        if self.ear.is_speaking() || self.ear.is_loud() {
             return Owed::Nothing;
         }
         // What has only just begun to sound answered nothing.
