@@ -161,6 +161,8 @@ pub struct App {
     pub(crate) warming: Mutex<HashSet<OrgId>>,
     pub(crate) key_uses: KeyUses,
     pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
+    /// Who makes a vocabulary now.
+    pub(crate) vocabulary_makers: Mutex<HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl App {
@@ -203,6 +205,7 @@ impl App {
             warming: Mutex::default(),
             key_uses: KeyUses::default(),
             vocabularies: Mutex::default(),
+            vocabulary_makers: Mutex::default(),
             settings: parts.settings,
         }))
     }

@@ -19,6 +19,8 @@ use crate::runtime::App;
 
 /// How long a vocabulary serves before the data is looked at again.
 const FRESH_FOR: Duration = Duration::from_secs(60);
+/// How long one serves a call that can't wait for a newer one.
+const KEPT_FOR: Duration = Duration::from_secs(600);
 /// Names of clients and projects that are taken in; more would blur the model.
 const MAX_NAMES: u32 = 200;
 
@@ -52,22 +54,48 @@ impl BusinessWords {
 impl App {
     /// The vocabulary of a business, made again when the last one is a minute old.
     pub(crate) async fn vocabulary(&self, org_id: OrgId) -> Result<Arc<Vocabulary>, AppError> {
-        let now = Instant::now();
-        {
-            let known = self.vocabularies.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((made_at, vocabulary)) = known.get(&org_id)
-                && now.duration_since(*made_at) < FRESH_FOR
-            {
-                return Ok(Arc::clone(vocabulary));
-            }
+        self.vocabulary_of(org_id, FRESH_FOR).await
+    }
+
+    /// The same for a call whose caller waits: one that is at hand will do, as it was made anew, or is being, since
+    /// the telephone rang. What changes a business's words drops it.
+    pub(crate) async fn vocabulary_at_hand(&self, org_id: OrgId) -> Result<Arc<Vocabulary>, AppError> {
+        self.vocabulary_of(org_id, KEPT_FOR).await
+    }
+
+    async fn vocabulary_of(&self, org_id: OrgId, fresh_for: Duration) -> Result<Arc<Vocabulary>, AppError> {
+        if let Some(known) = self.known_vocabulary(org_id, fresh_for) {
+            return Ok(known);
         }
+        // Calls that come together make it once: it takes a processor for a while.
+        let makers = {
+            let mut makers = self.vocabulary_makers.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(makers.entry(org_id).or_default())
+        };
+        let _maker = makers.lock().await;
+        if let Some(known) = self.known_vocabulary(org_id, fresh_for) {
+            return Ok(known);
+        }
+        let made = self.make_vocabulary(org_id).await;
+        self.vocabulary_makers.lock().unwrap_or_else(PoisonError::into_inner).remove(&org_id);
+        made
+    }
+
+    fn known_vocabulary(&self, org_id: OrgId, fresh_for: Duration) -> Option<Arc<Vocabulary>> {
+        let known = self.vocabularies.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made_at, vocabulary) = known.get(&org_id)?;
+        (made_at.elapsed() < fresh_for).then(|| Arc::clone(vocabulary))
+    }
+
+    async fn make_vocabulary(&self, org_id: OrgId) -> Result<Arc<Vocabulary>, AppError> {
+        let now = Instant::now();
         let words = self.business_words(org_id).await?;
         let vocabulary = tokio::task::spawn_blocking(move || vocabulary::build(&words.sources()))
             .await
             .map_err(|error| AppError::Bug(format!("the vocabulary: {error}")))?;
         let vocabulary = Arc::new(vocabulary);
         let mut known = self.vocabularies.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (made_at, _)| now.duration_since(*made_at) < FRESH_FOR);
+        known.retain(|_, (made_at, _)| now.duration_since(*made_at) < KEPT_FOR);
         known.insert(org_id, (now, Arc::clone(&vocabulary)));
         Ok(vocabulary)
     }

@@ -23,7 +23,7 @@ pub(crate) fn engine(entitled: &Entitlements, chosen: String) -> String {
 impl App {
     /// Everything a call needs to know before the first word.
     pub(crate) async fn plan(&self, org_id: OrgId, call_id: CallId) -> Result<Arc<CallPlan>, AppError> {
-        let vocabulary = self.vocabulary(org_id).await?;
+        let vocabulary = self.vocabulary_at_hand(org_id).await?;
         Ok(Arc::new(CallPlan { vocabulary, ..self.plan_without_vocabulary(org_id, call_id).await? }))
     }
 

@@ -103,13 +103,15 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Only from this answer of the session on (1 is the first, usually the greeting); for the phases of an answer.
     pub from_answer: usize,
+    /// Not in a session that was told what a caller said before it: the one that replaces another is sound.
+    pub in_first_session: bool,
 }
 
 impl Fault {
     /// A fault at the first time that the phase is reached.
     #[must_use]
     pub fn new(phase: Phase, kind: FaultKind) -> Self {
-        Self { phase, kind, from_answer: 1 }
+        Self { phase, kind, from_answer: 1, in_first_session: false }
     }
 
     /// The same, but not before this answer.
@@ -141,7 +143,7 @@ impl Fault {
             let known = Phase::ALL.map(Phase::name).join(", ");
             format!("there is no phase {phase:?}; there are {known}")
         })?;
-        Ok(Self { phase, kind: kind_of(kind)?, from_answer })
+        Ok(Self { from_answer, ..Self::new(phase, kind_of(kind)?) })
     }
 }
 

@@ -69,7 +69,7 @@ pub struct SessionSeen {
     pub errors: Vec<String>,
     /// Their messages.
     pub complaints: Vec<String>,
-    /// The first of the caller's audio, as it came: 20 ms, to tell calls apart by.
+    /// The first of the caller's audio, as it came, at most a second of mu-law: to tell calls apart by.
     pub first_audio: Vec<u8>,
     /// Bytes of the caller's audio.
     pub audio_bytes: usize,

@@ -33,6 +33,8 @@ const LISTENING_MS: u64 = 400;
 const WORDS_WAIT: Duration = Duration::from_secs(3);
 /// Between two pieces of a caller's words.
 const WORD_EVERY: Duration = Duration::from_millis(15);
+/// Bytes of the caller's first audio that are remembered.
+const FIRST_AUDIO: usize = 8_000;
 /// Audio that a client may commit by itself.
 const LEAST_COMMIT_MS: u64 = 100;
 
@@ -69,6 +71,8 @@ pub(super) struct Session {
     pub(super) voice_is_locked: bool,
     /// What was said since the last answer.
     pub(super) said: Option<String>,
+    /// Whether it was told what a caller said in a session before.
+    goes_on: bool,
     /// What the last function said.
     pub(super) output: Option<String>,
     /// Events that come by themselves.
@@ -111,6 +115,7 @@ impl Session {
             answers: 0,
             voice_is_locked: false,
             said: None,
+            goes_on: false,
             output: None,
             later: VecDeque::new(),
             after_answer: Vec::new(),
@@ -175,7 +180,11 @@ impl Session {
     pub(super) async fn reach(&mut self, phase: Phase) -> Result<(), Over> {
         let in_an_answer = matches!(phase, Phase::ReplyOwed | Phase::Speaking | Phase::Listening);
         let answers = self.answers;
-        let due = |fault: &mut Fault| fault.phase == phase && (!in_an_answer || answers >= fault.from_answer);
+        let goes_on = self.goes_on;
+        let due = |fault: &mut Fault| {
+            let is_wanted = !in_an_answer || answers >= fault.from_answer;
+            fault.phase == phase && is_wanted && !(fault.in_first_session && goes_on)
+        };
         let Some(fault) = self.fault.take_if(due) else { return Ok(()) };
         self.shared.noted(self.connection, &fault);
         match fault.kind {
@@ -277,7 +286,7 @@ impl Session {
         let early = !self.updated;
         self.page.note(|session| {
             session.audio_bytes += audio.len();
-            let missing = 160_usize.saturating_sub(session.first_audio.len());
+            let missing = FIRST_AUDIO.saturating_sub(session.first_audio.len());
             session.first_audio.extend_from_slice(&audio[..missing.min(audio.len())]);
             session.early_audio_bytes += if early { audio.len() } else { 0 };
         });
@@ -420,6 +429,7 @@ impl Session {
             Meaning::Earlier(role, words) => {
                 self.page.note(|session| session.seeded.push((role.clone(), words.clone())));
                 if role == "user" {
+                    self.goes_on = true;
                     self.said = Some(words);
                     self.output = None;
                 }

@@ -82,6 +82,11 @@ impl Link {
         self.was_up
     }
 
+    /// Whether the model was asked to show that it is there, and has not.
+    pub(super) fn is_probed(&self) -> bool {
+        self.is_up && self.probed_ms.is_some()
+    }
+
     /// The model has shown that it is there.
     pub(super) fn heard_of(&mut self) {
         self.probed_ms = None;

@@ -118,6 +118,11 @@ impl Ear {
         self.cut_off || self.items.back().is_some_and(|item| !item.has_words)
     }
 
+    /// Since when the caller has been silent, by the energy of the audio.
+    pub(super) fn silent_since_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.soft_ms)
+    }
+
     /// Whether somebody speaks on, by the energy of the audio, whatever the model noticed.
     pub(super) fn is_loud(&self) -> bool {
         self.loud_ms >= WORD_MS
@@ -348,7 +353,7 @@ impl Machine {
              not catch that, and ask them to say it again."
                 .to_owned(),
         );
-        let silent_since_ms = self.now_ms.saturating_sub(self.ear.soft_ms);
+        let silent_since_ms = self.ear.silent_since_ms(self.now_ms);
         self.waiting_since_ms = self.waiting_since_ms.map(|since_ms| since_ms.min(silent_since_ms));
     }
 

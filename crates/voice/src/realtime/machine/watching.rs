@@ -26,12 +26,14 @@ const END_AFTER_LIMIT_MS: u64 = 10_000;
 impl Machine {
     /// Since when the caller has heard nothing although something is owed.
     fn silent_since_ms(&self) -> Option<u64> {
-        if self.ledger.sounds(self.now_ms) || self.ear.is_speaking() {
+        if self.ledger.sounds(self.now_ms) || (self.ear.is_speaking() && !self.link.is_probed()) {
             return None;
         }
         let since_ms = match self.waiting_since_ms {
             Some(since_ms) => since_ms,
             None if self.answers.is_making() => self.last_sound_ms,
+            // The caller has spoken, and nothing came of it yet.
+            None if self.link.is_probed() && !self.ear.is_loud() => self.ear.silent_since_ms(self.now_ms),
             None => return None,
         };
         Some(since_ms.max(self.last_sound_ms))
@@ -55,8 +57,8 @@ impl Machine {
         if self.now_ms >= silent_ms + patience_ms && !self.own.is_busy() {
             self.fill(out);
         }
-        if !self.link.is_up() {
-            // The deadline of the replacement stands over this.
+        if !self.link.is_up() || (self.waiting_since_ms.is_none() && !self.answers.is_making()) {
+            // The deadline of the replacement stands over this, or that of a model to show that it is there.
             return;
         }
         let quiet_ms = self.now_ms.saturating_sub(self.last_model_ms);
