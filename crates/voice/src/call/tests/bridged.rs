@@ -339,6 +339,19 @@ async fn whatever_fails_in_whatever_phase_the_caller_hears_speech_in_time_and_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_takes_anothers_place_and_is_slow_is_filled_in_for() {
+    for phase in [ModelPhase::ReplyOwed, ModelPhase::Speaking] {
+        let (setup, _seen) =
+            bridged(&[(0..1, phase, ModelFault::Closes), (1..2, ModelPhase::ReplyOwed, ModelFault::Slow(2_000))]);
+        let mut call = setup.call().await;
+        let silent_ms = longest_silence(&mut call, 900).await;
+        let log = format!("{:#?}", call.events());
+        assert!(silent_ms <= 700 + SLACK_MS, "{phase:?}: {silent_ms} ms: {log}");
+        call.hang_up().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_model_that_goes_deaf_without_a_word_is_noticed_by_the_callers_voice() {
     // From one short word to a long sentence; half a second of silence is the end of a turn.
     for phase in [ModelPhase::Listening, ModelPhase::CallerSpeaking] {

@@ -82,6 +82,11 @@ impl Link {
         self.was_up
     }
 
+    /// Whether the session was lost and replaced in a wait that began then.
+    pub(super) fn was_replaced_since(&self, since_ms: u64) -> bool {
+        self.replaced_ms.is_some_and(|replaced_ms| replaced_ms >= since_ms)
+    }
+
     /// Whether the model was asked to show that it is there, and has not.
     pub(super) fn is_probed(&self) -> bool {
         self.is_up && self.probed_ms.is_some()

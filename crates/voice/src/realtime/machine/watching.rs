@@ -10,6 +10,8 @@ use crate::pipeline::phrases;
 const VOICE_NEEDS_MS: u64 = 200;
 /// With the session gone the caller is not left waiting.
 const FILL_AFTER_LOSS_MS: u64 = 150;
+/// With a session that has just taken its place neither: it has to answer first.
+const FILL_AFTER_REPLACEMENT_MS: u64 = 400;
 /// The next words of our own come after this much more silence.
 const NEXT_FILL_AFTER_MS: u64 = 3_000;
 /// A model that owes an answer and is not heard of for so long is given up.
@@ -50,6 +52,7 @@ impl Machine {
             return;
         }
         let patience_ms = match (self.own.said, self.link.is_up()) {
+            (0, true) if self.link.was_replaced_since(silent_ms) => FILL_AFTER_REPLACEMENT_MS,
             (0, true) => u64::from(self.turn_taking.filler_after_ms).saturating_sub(VOICE_NEEDS_MS),
             (0, false) => FILL_AFTER_LOSS_MS,
             _ => NEXT_FILL_AFTER_MS,
