@@ -12,3 +12,5 @@ mod handshake;
 mod recordings;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod tls;
