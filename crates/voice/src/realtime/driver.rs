@@ -1,25 +1,27 @@
 //! The bridge's loop: waits for the line, the model and the timers; asks the machine; does what it says.
 
+mod ending;
+mod functions;
+mod opening;
+
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::call_log::{ContinueCause, EndReason, EventKind, Fault};
+use domain::call_log::{ContinueCause, Fault};
 use domain::history::Side;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use provider_traits::descriptor::ProviderNotice;
 use provider_traits::functions::{FunctionOutcome, Functions};
 use provider_traits::realtime::{
-    Earlier, ErrorClass, RealtimeConfig, RealtimeInput, RealtimeLink, RealtimeOutput, RealtimeProvider,
+    Earlier, RealtimeConfig, RealtimeInput, RealtimeLink, RealtimeOutput, RealtimeProvider,
 };
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::opening::{NoSession, Opening, opening};
 use super::machine::{Begin, Input, Machine, Output, Owed, Settings};
 use crate::call::{Outcome, RealtimeParts};
 use crate::line::{Line, Piece};
@@ -38,8 +40,6 @@ const LOST_AFTER: Duration = Duration::from_secs(10);
 const QUIET_MOMENT_WITHIN: Duration = Duration::from_secs(8);
 /// Events that wait for a model that does not read: two seconds of audio. Beyond it, it is as good as gone.
 const MOST_WAITING: usize = 128;
-/// How long functions that run may finish when the model is given up. The caller waits meanwhile.
-const FUNCTIONS_MAY_FINISH: Duration = Duration::from_millis(250);
 /// Lines of the history that a new session is told.
 const LINES_TOLD: usize = 60;
 /// Mean level of 16-bit samples above which somebody may speak: about -36 dB below the loudest.
@@ -63,14 +63,6 @@ pub(crate) struct GaveUp {
     pub(crate) fault: Fault,
     pub(crate) begin: session::Begin,
 }
-
-/// Why no session could be had.
-struct NoSession {
-    reason: String,
-    refused: bool,
-}
-
-type Opening = BoxFuture<'static, Result<(RealtimeLink, Option<Duration>), NoSession>>;
 
 /// What woke the loop.
 enum Event {
@@ -122,50 +114,6 @@ pub(crate) async fn run(
     begin: session::Begin,
 ) -> End {
     Driver::new(realtime, parts, line, &begin).run().await
-}
-
-/// A session that is ready: the configuration is in force.
-async fn open(
-    provider: Arc<dyn RealtimeProvider>,
-    config: Arc<RealtimeConfig>,
-    warm: Option<RealtimeLink>,
-) -> Result<(RealtimeLink, Option<Duration>), NoSession> {
-    let mut link = match warm {
-        Some(link) => link,
-        None => provider.open(&config).await.map_err(|error| NoSession {
-            refused: matches!(error, provider_traits::error::ProviderError::Refused { .. }),
-            reason: error.to_string(),
-        })?,
-    };
-    loop {
-        match link.output.recv().await {
-            Some(RealtimeOutput::Ready { expires_in }) => return Ok((link, expires_in)),
-            Some(RealtimeOutput::Error(error)) if error.class != ErrorClass::Benign => {
-                let refused = error.class == ErrorClass::Refused;
-                return Err(NoSession { reason: format!("{}: {}", error.code, error.message), refused });
-            }
-            Some(_) => {}
-            None => {
-                let reason = "the connection was closed before the session was ready".to_owned();
-                return Err(NoSession { reason, refused: false });
-            }
-        }
-    }
-}
-
-/// The same, whatever a provider's defect does.
-fn opening(
-    provider: &Arc<dyn RealtimeProvider>,
-    config: &Arc<RealtimeConfig>,
-    warm: Option<RealtimeLink>,
-) -> Opening {
-    let work = AssertUnwindSafe(open(Arc::clone(provider), Arc::clone(config), warm)).catch_unwind();
-    async move {
-        work.await.unwrap_or_else(|_panic| {
-            Err(NoSession { reason: "it died of a defect".to_owned(), refused: false })
-        })
-    }
-    .boxed()
 }
 
 impl Driver {
@@ -509,71 +457,6 @@ impl Driver {
             self.inputs.push_back(Input::LinkGone { reason: reason.to_owned() });
         }
     }
-
-    fn run_function(&mut self, call_id: String, name: String, arguments: &str) {
-        let functions = Arc::clone(&self.functions);
-        let arguments = serde_json::from_str(arguments)
-            .unwrap_or_else(|_| serde_json::Value::String(arguments.to_owned()));
-        let limit = functions.specs().iter().find(|spec| spec.tool.name == name).map(|spec| spec.limit);
-        // The registry keeps its own limits; this one is for a registry that does not.
-        let limit = limit.unwrap_or_default() + Duration::from_secs(1);
-        self.running.spawn(async move {
-            let work = AssertUnwindSafe(functions.call(&name, &arguments)).catch_unwind();
-            let outcome = match tokio::time::timeout(limit, work).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_panic)) => failed("Something went wrong with that. Offer to take a message."),
-                Err(_late) => failed("That takes too long right now. Offer to take a message."),
-            };
-            (call_id, outcome)
-        });
-    }
-
-    /// Waits for functions that run, and writes what they did.
-    async fn finish_functions(&mut self, patience: Duration) {
-        let until = Instant::now() + patience;
-        while !self.running.is_empty() {
-            match tokio::time::timeout_at(until, self.running.join_next()).await {
-                Ok(Some(Ok((_, outcome)))) => {
-                    for entry in outcome.log {
-                        self.line.log(entry);
-                    }
-                }
-                Ok(Some(Err(_))) => {}
-                Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// The next engine goes on.
-    async fn hand_on(mut self) -> End {
-        (self.current, self.next, self.opening) = (None, None, None);
-        self.finish_functions(FUNCTIONS_MAY_FINISH).await;
-        let (cause, fault, owed) =
-            self.gave_up.take().unwrap_or_else(|| (String::new(), Fault::Us, Owed::Nothing));
-        let begin = match owed {
-            Owed::Greeting if self.line.history().is_empty() => session::Begin::PickedUp,
-            Owed::Greeting => session::Begin::Continued(ContinueCause::CutOff),
-            Owed::Nothing => session::Begin::TookOver(None),
-            Owed::This(owed) => session::Begin::TookOver(Some(owed)),
-        };
-        End::GaveUp(Box::new(GaveUp { line: self.line, parts: self.parts, cause, fault, begin }))
-    }
-
-    /// The media part is over.
-    async fn leave(mut self) -> Outcome {
-        self.line.hang_up().await;
-        (self.current, self.next, self.opening) = (None, None, None);
-        self.line.now();
-        let outcome = Outcome {
-            reason: self.machine.end_reason().unwrap_or(EndReason::InternalError),
-            transfer_to: self.machine.transfer_to().map(str::to_owned),
-            left_to_spoken_tail: false,
-            handed_over: self.machine.is_handed_over(),
-            state: self.line.state(),
-        };
-        self.line.finish().await;
-        outcome
-    }
 }
 
 /// Whether audio is loud enough to be somebody speaking: its mean level, from each eighth sample.
@@ -582,8 +465,4 @@ fn is_loud(codes: &[u8]) -> bool {
     let count = samples.len().max(1) as u32;
     let sum: u32 = samples.map(|&code| u32::from(audio::g711::decode(code).unsigned_abs())).sum();
     sum / count >= LOUD
-}
-
-fn failed(sentence: &str) -> FunctionOutcome {
-    FunctionOutcome { output: sentence.to_owned(), log: Vec::<EventKind>::new(), then: None }
 }

@@ -6,215 +6,32 @@
 //! to the next engine.
 
 mod closing;
+mod functions;
 mod link;
 mod listening;
+mod messages;
 mod speaking;
 mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use domain::call_log::{EndReason, EventKind, Fault, ModelTokens};
 use domain::call_plan::CallPlan;
 use domain::ids::TurnId;
 use domain::turn_taking::TurnTaking;
 use provider_traits::ambient::IdSource;
-use provider_traits::brain::{GoOn, NextStep};
-use provider_traits::functions::FunctionOutcome;
+use provider_traits::brain::NextStep;
 use provider_traits::realtime::{ErrorClass, RealtimeInput, RealtimeOutput, ResponseStatus};
 
+pub use self::messages::{Begin, Input, Output, Owed};
 use super::answers::{Answers, Reason};
 use super::ledger::Ledger;
-use crate::pipeline::machine::HeardFrame;
 use closing::Closing;
+use functions::Running;
 use link::Link;
 use listening::Ear;
 use speaking::{Own, Turn};
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// The media stream is up. `cut_off`: the call goes on after the stream before broke.
-    Began {
-        /// How the model is to begin.
-        begin: Begin,
-    },
-    /// The caller's audio, as it came.
-    Audio {
-        /// mu-law.
-        audio: Bytes,
-        /// Milliseconds that never came, before it.
-        missing_ms: u64,
-        /// Whether it is loud enough to be somebody speaking, by its energy alone.
-        is_loud: bool,
-    },
-    /// A frame of it was scored; only when our own detection decides about interruptions.
-    Heard(HeardFrame),
-    /// A session with the model is ready and may be changed to.
-    LinkReady {
-        /// When the other side will end it, in milliseconds from now.
-        expires_in_ms: Option<u64>,
-    },
-    /// No session could be had.
-    LinkFailed {
-        /// Plain words.
-        reason: String,
-        /// The provider will not serve us now: no use in trying again.
-        refused: bool,
-    },
-    /// The session in use is gone.
-    LinkGone {
-        /// Plain words.
-        reason: String,
-    },
-    /// The model said something.
-    Model(RealtimeOutput),
-    /// A function returned.
-    FunctionDone {
-        /// The call's id as the model gave it.
-        call_id: String,
-        /// What came of it.
-        outcome: FunctionOutcome,
-    },
-    /// Audio of our own voice.
-    OwnAudio {
-        /// The sentence.
-        sentence: u32,
-        /// mu-law.
-        audio: Bytes,
-    },
-    /// No more audio of it comes.
-    OwnEnd {
-        /// The sentence.
-        sentence: u32,
-    },
-    /// A mark came back.
-    Mark {
-        /// Its name.
-        name: String,
-    },
-    /// A key was pressed.
-    Dtmf {
-        /// The key.
-        digit: char,
-    },
-    /// Something for the log only.
-    Notice {
-        /// Stable code.
-        code: &'static str,
-        /// Plain words.
-        text: String,
-        /// Whose fault it was.
-        fault: Option<Fault>,
-    },
-    /// The caller hung up.
-    Stop,
-    /// The connection is gone.
-    Lost,
-    /// The server is told to stop.
-    Drain,
-    /// Another node is to go on with the call.
-    HandOver {
-        /// Now, rather than at the next quiet moment.
-        at_once: bool,
-    },
-    /// Time passed.
-    Tick,
-}
-
-/// How a model begins with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
-    /// It was just picked up.
-    PickedUp,
-    /// The stream before was cut off.
-    CutOff,
-    /// Another node handed it over; the caller noticed nothing. `owed`: an answer is.
-    HandedOver {
-        /// Whether the caller waits for an answer.
-        owed: bool,
-    },
-}
-
-/// What to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// Open a session; [`Input::LinkReady`] or [`Input::LinkFailed`] follows.
-    Open,
-    /// The session that is being opened is not wanted any more.
-    AbandonOpening,
-    /// Use the session that is ready from now on, and tell it what was said so far.
-    Change,
-    /// Tell the model.
-    ToModel(RealtimeInput),
-    /// Send audio to the caller, and the mark behind it.
-    Play {
-        /// mu-law.
-        audio: Bytes,
-        /// The mark's name.
-        mark: String,
-        /// Media time at which it begins to sound.
-        begins_ms: u64,
-    },
-    /// Have the far end throw away what it has not played.
-    Clear,
-    /// Run a function.
-    RunFunction {
-        /// The call's id as the model gave it.
-        call_id: String,
-        /// The function.
-        name: String,
-        /// Its arguments as the model wrote them.
-        arguments: String,
-    },
-    /// Speak with our own voice.
-    Speak {
-        /// Numbers the sentences.
-        sentence: u32,
-        /// The words.
-        text: String,
-    },
-    /// The sentence is not wanted any more.
-    Forget {
-        /// The sentence.
-        sentence: u32,
-    },
-    /// The agent's voice ran dry in mid-answer.
-    RanDry,
-    /// Write an entry of the log.
-    Log(EventKind),
-    /// The model is given up: another engine is to go on.
-    GiveUp {
-        /// Plain words: why.
-        cause: String,
-        /// Whose fault it was.
-        fault: Fault,
-        /// What the caller waits for.
-        owed: Owed,
-    },
-    /// The media part is over.
-    Finish,
-}
-
-/// What the caller waits for when the model is given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owed {
-    /// The greeting: nothing was said yet.
-    Greeting,
-    /// Nothing: the caller speaks, or nobody.
-    Nothing,
-    /// This.
-    This(GoOn),
-}
-
-/// A function that runs.
-#[derive(Debug)]
-struct Running {
-    /// What is said when it takes more than a moment.
-    waiting_line: &'static str,
-    said: bool,
-}
 
 /// What a machine needs to know of its call.
 #[derive(Debug, Clone)]
@@ -473,53 +290,6 @@ impl Machine {
         }
         self.answers.failed(response, self.now_ms);
         self.waiting_since_ms.get_or_insert(self.now_ms);
-    }
-
-    fn has_called(&self, response: &str) -> bool {
-        self.answers.called_by(response)
-    }
-
-    fn function_called(
-        &mut self,
-        response: &str,
-        call_id: String,
-        name: String,
-        arguments: String,
-        out: &mut Vec<Output>,
-    ) {
-        if !self.answers.function_called(&call_id, response) {
-            return;
-        }
-        let waiting_line = self.settings.waiting_lines.get(&name).copied().unwrap_or("");
-        let said = self.turn.as_ref().is_some_and(|turn| turn.has_of(response));
-        self.functions.insert(call_id.clone(), Running { waiting_line, said });
-        self.waiting_since_ms.get_or_insert(self.now_ms);
-        out.push(Output::RunFunction { call_id, name, arguments });
-    }
-
-    fn function_done(&mut self, call_id: &str, outcome: FunctionOutcome, out: &mut Vec<Output>) {
-        self.functions.remove(call_id);
-        out.extend(outcome.log.into_iter().map(Output::Log));
-        (self.last_model_ms, self.functions_done_ms) = (self.now_ms, self.now_ms);
-        if !self.closing.is_open() {
-            return;
-        }
-        if self.answers.function_done(call_id) {
-            let call_id = call_id.to_owned();
-            let output = outcome.output;
-            out.push(Output::ToModel(RealtimeInput::FunctionOutput { call_id, output }));
-        } else if self.link.lost_functions.remove(call_id) {
-            self.lost_results.push(outcome.output);
-        }
-        if let Some(then) = outcome.then {
-            let spoke = self.turn.as_ref().is_some_and(|turn| turn.has_of_model());
-            self.then = Some(then);
-            if spoke {
-                // The last words came with the call: nothing more is asked for.
-                self.answers.forgo_results();
-                self.waiting_since_ms = None;
-            }
-        }
     }
 
     fn log_usage(&self, tokens: ModelTokens, transcribed_ms: u64, out: &mut Vec<Output>) {

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use provider_traits::ambient::RandomIds;
+use provider_traits::functions::FunctionOutcome;
 use provider_traits::realtime::RealtimeError;
 
 use super::*;
