@@ -178,22 +178,23 @@ async fn a_session_that_takes_anothers_place_and_is_slow_is_filled_in_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_goes_deaf_without_a_word_is_noticed_by_the_callers_voice() {
+async fn a_model_that_is_gone_while_the_caller_speaks_is_noticed_by_their_voice() {
     // From one short word to a long sentence; half a second of silence is the end of a turn.
-    for phase in [ModelPhase::Listening, ModelPhase::CallerSpeaking] {
+    for (phase, fault, limit_ms) in [
+        (ModelPhase::Listening, ModelFault::Silent, 500 + 1_200),
+        (ModelPhase::CallerSpeaking, ModelFault::Silent, 500 + 1_200),
+        (ModelPhase::CallerSpeaking, ModelFault::Closes, 500 + 700),
+    ] {
         for sessions in [0..1, 0..99] {
             for words in 1..=6 {
-                let (setup, seen) = bridged(&[(sessions.clone(), phase, ModelFault::Silent)]);
+                let (setup, seen) = bridged(&[(sessions.clone(), phase, fault)]);
                 let mut call = setup.call().await;
                 call.listen().await;
                 call.say_words(0, words).await;
                 let waited_ms = call.until_sound().await;
-                let case = format!("{phase:?} {sessions:?} {words}");
+                let case = format!("{phase:?} {fault:?} {sessions:?} {words}");
                 let log = format!("{:#?}", call.events());
-                assert!(
-                    waited_ms <= 500 + 1_200,
-                    "{case}: {waited_ms} ms after the caller's last word: {log}"
-                );
+                assert!(waited_ms <= limit_ms, "{case}: {waited_ms} ms after the caller's last word: {log}");
                 call.listen().await;
                 let ended = call.hang_up().await;
                 assert!(ended.has_notice("engine_lost"), "{case}");

@@ -15,6 +15,8 @@ const FIRST_WITHIN_MS: u64 = 900;
 /// Without it our own voice greets after this time. The session may then come as long as the greeting lasts: a model
 /// that is a little late is no reason to do without it for the whole call.
 const OWN_GREETING_AFTER_MS: u64 = 700;
+/// A caller who is loud for so long is a noise.
+const SPEAKS_ON_FOR_MS: u64 = 3_000;
 /// No greeting lasts so long.
 const FIRST_WHILE_GREETING_MS: u64 = 20_000;
 /// A lost session must be replaced within this time.
@@ -64,8 +66,8 @@ pub(super) struct Link {
     /// Since when an answer to a probe is owed.
     probed_ms: Option<u64>,
     last_probe_ms: Option<u64>,
-    /// Why there will be no first session, while our own voice still greets.
-    failed: Option<String>,
+    /// Why there will be no session any more, while the caller is not to be disturbed by it yet; until when at most.
+    failed: Option<(String, u64)>,
     buffer: VecDeque<Bytes>,
     buffered: usize,
     /// Functions whose session is gone.
@@ -181,7 +183,7 @@ impl Machine {
                 };
                 if self.is_greeting_itself() {
                     // The caller hears the greeting to its end.
-                    self.link.failed = Some(cause);
+                    self.link.failed = Some((cause, self.now_ms + FIRST_WHILE_GREETING_MS));
                 } else {
                     self.give_up(cause, Fault::Provider, out);
                 }
@@ -224,6 +226,11 @@ impl Machine {
                 self.waiting_since_ms.get_or_insert(self.now_ms);
             }
             let cause = format!("the session with the model was lost twice within a minute: {reason}");
+            if self.ear.is_cut_off() && self.ear.is_loud() {
+                // The next engine would hear the rest of a sentence. It asks for all of it, when the caller is silent.
+                self.link.failed = Some((cause, self.now_ms + SPEAKS_ON_FOR_MS));
+                return;
+            }
             return self.give_up(cause, Fault::Provider, out);
         }
         if cut_in_mid_answer {
@@ -233,11 +240,8 @@ impl Machine {
                  two short sentences, without repeating it."
             ));
         } else if waits && self.ear.has_lost_words() {
-            // What the caller said is known to nobody: an answer would be one to nothing. One who speaks on is asked
-            // when they are silent.
-            if !self.ear.is_loud() {
-                self.ask_again();
-            }
+            // What the caller said is known to nobody: an answer would be one to nothing.
+            self.ask_again();
         } else if waits {
             self.owe(Reason::CallerSpoke);
         }
@@ -268,9 +272,9 @@ impl Machine {
             self.ear.was_cut_off();
             self.link_gone("it hears nothing and does not answer any more", out);
         }
-        if !self.is_greeting_itself()
-            && let Some(cause) = self.link.failed.take()
-        {
+        let is_disturbed = self.is_greeting_itself() || self.ear.is_loud();
+        let now_ms = self.now_ms;
+        if let Some((cause, _)) = self.link.failed.take_if(|(_, by_ms)| !is_disturbed || now_ms >= *by_ms) {
             self.watch_the_turn(out);
             return self.give_up(cause, Fault::Provider, out);
         }

@@ -118,6 +118,11 @@ impl Ear {
         self.cut_off || self.items.back().is_some_and(|item| !item.has_words)
     }
 
+    /// Whether something of what the caller says is lost.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off
+    }
+
     /// Since when the caller has been silent, by the energy of the audio.
     pub(super) fn silent_since_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.soft_ms)
@@ -125,7 +130,7 @@ impl Ear {
 
     /// Whether somebody speaks on, by the energy of the audio, whatever the model noticed.
     pub(super) fn is_loud(&self) -> bool {
-        self.loud_ms >= WORD_MS
+        self.loud_ms > 0
     }
 
     /// The caller's last turn, when its words are known.

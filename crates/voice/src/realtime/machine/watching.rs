@@ -52,7 +52,9 @@ impl Machine {
             return;
         }
         let patience_ms = match (self.own.said, self.link.is_up()) {
-            (0, true) if self.link.was_replaced_since(silent_ms) => FILL_AFTER_REPLACEMENT_MS,
+            (0, true) if self.link.was_replaced_since(self.waiting_since_ms.unwrap_or(silent_ms)) => {
+                FILL_AFTER_REPLACEMENT_MS
+            }
             (0, true) => u64::from(self.turn_taking.filler_after_ms).saturating_sub(VOICE_NEEDS_MS),
             (0, false) => FILL_AFTER_LOSS_MS,
             _ => NEXT_FILL_AFTER_MS,
@@ -101,7 +103,7 @@ impl Machine {
         if !self.was_heard {
             return Owed::Greeting;
         }
-        if self.ear.is_speaking() || self.ear.is_loud() {
+        if self.ear.is_speaking() {
             return Owed::Nothing;
         }
         // What has only just begun to sound answered nothing.
