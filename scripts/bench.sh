@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The measurements of docs/benchmarks.md, on this machine, with a release build.
-# Usage: scripts/bench.sh [PART...]    parts: frame call start speech api plans bridge latency;
+# Usage: scripts/bench.sh [PART...]    parts: frame call start speech api plans bridge nodes latency;
 #   without any: frame call start speech
 #   frame    CPU of each 20 ms frame, step by step
 #   call     CPU and memory of a pipeline call, calls per core; recognition and synthesis are stand-ins
@@ -10,6 +10,7 @@
 #   plans    a data set of CALLS (1000000) calls and TURNS (10000000) turns, and what the hot statements do on it
 #   bridge   the server with calls that a speech-to-speech model carries, beside a bare relay, at AT_ONCE (20 200 1000)
 #            calls for SECONDS_EACH (20): CPU and memory of a call, latency added each way; then 5,000 idle sockets
+#   nodes    bench/: one of two nodes killed under CALLS (100) calls, both restarted in turn, the database away for 60 s
 #   latency  the same at the pace of a telephone, where time is real: minutes for each run
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -126,12 +127,21 @@ bridge() {
     scripts/bench-bridge.py "$data"
 }
 
+nodes() {
+    local script outcome=0
+    for script in kill_node rolling_restart database_away; do
+        printf '\n-- %s --\n' "$script"
+        PROGRAM=$program "bench/$script.sh" || outcome=1
+    done
+    return "$outcome"
+}
+
 [ $# -gt 0 ] || set -- frame call start speech
 for part in "$@"; do
     case $part in
         frame | call) ;;
         api) ;;
-        start | speech | plans | bridge | latency) cargo build --release --quiet --locked -p server ;;
+        start | speech | plans | bridge | nodes | latency) cargo build --release --quiet --locked -p server ;;
         *)
             echo "bench: there is no part $part; see the head of scripts/bench.sh" >&2
             exit 2

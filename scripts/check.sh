@@ -37,7 +37,7 @@ fi
 
 if command -v shellcheck >/dev/null 2>&1; then
     say "shell scripts"
-    shellcheck -x -S warning scripts/*.sh .ci/run
+    shellcheck -x -S warning scripts/*.sh bench/*.sh .ci/run
 else
     say "shellcheck is not installed: shell scripts are not checked"
 fi

@@ -10,6 +10,7 @@ use store::tx::SystemTx;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::deadlines;
 use crate::error::AppError;
 use crate::runtime::App;
 
@@ -35,26 +36,33 @@ impl App {
                 _ = every.tick() => {}
             }
             self.show_presence(&mut presence).await;
-            if let Err(error) = self.say_alive(started_at).await {
+            if let Err(error) = deadlines::database(self.say_alive(started_at)).await {
                 tracing::warn!(%error, "the other nodes could not be told that this one is there");
             }
         }
         if let Some(presence) = presence {
-            presence.hide().await;
+            // A connection that does not close in time is closed with the process.
+            let _late = deadlines::database(async {
+                presence.hide().await;
+                Ok::<_, AppError>(())
+            })
+            .await;
         }
-        if let Err(error) = self.say_goodbye().await {
+        if let Err(error) = deadlines::database(self.say_goodbye()).await {
             tracing::info!(%error, "the other nodes could not be told that this one stops");
         }
     }
 
     async fn show_presence(&self, presence: &mut Option<Presence>) {
         if let Some(shown) = presence {
-            match shown.check().await {
+            match deadlines::database(shown.check()).await {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(%error, "the connection that shows this node's presence broke"),
             }
         }
-        *presence = match Presence::show(&self.db, &self.settings.node).await {
+        // Gone before another is shown: the lock is one connection's.
+        *presence = None;
+        *presence = match deadlines::database(Presence::show(&self.db, &self.settings.node)).await {
             Ok(shown) => {
                 if shown.is_none() {
                     tracing::error!(node = %self.settings.node, "another process runs under this node's name: each needs a data folder of its own");
@@ -95,7 +103,7 @@ impl App {
             let mut tx = SystemTx::begin(&self.db, "nodes are of the installation, not of a tenant").await?;
             others(self, &mut tx).await
         };
-        asked.await.unwrap_or_else(|error: AppError| {
+        deadlines::database(asked).await.unwrap_or_else(|error: AppError| {
             tracing::warn!(%error, "whether there is another node could not be found out");
             false
         })

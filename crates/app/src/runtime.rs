@@ -36,6 +36,7 @@ use crate::domains::hosts::{HostSettings, KnownHosts};
 use crate::error::AppError;
 use crate::live::LiveBus;
 use crate::rate_limits::{ApiUsage, DatabaseCounts};
+use crate::response_times::ResponseTimes;
 use crate::secrets::Envelope;
 use crate::webhooks::Outgoing;
 
@@ -105,6 +106,10 @@ pub struct AppParts {
 pub(crate) struct ActiveCall {
     /// Turns true when everything of the call is written.
     pub(crate) finished: watch::Receiver<bool>,
+    /// The carrier's id of it.
+    call_sid: String,
+    /// Once its media part is over: whether nothing follows.
+    over: watch::Receiver<Option<bool>>,
 }
 
 /// The use cases of one process.
@@ -160,6 +165,8 @@ pub struct App {
     /// Businesses whose transcriber is being prepared to stand by.
     pub(crate) warming: Mutex<HashSet<OrgId>>,
     pub(crate) key_uses: KeyUses,
+    /// How long a speech-to-speech model's answers take.
+    pub(crate) response_times: ResponseTimes,
     pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
     /// Who makes a vocabulary now.
     pub(crate) vocabulary_makers: Mutex<HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
@@ -204,6 +211,7 @@ impl App {
             transfers: Mutex::default(),
             warming: Mutex::default(),
             key_uses: KeyUses::default(),
+            response_times: ResponseTimes::default(),
             vocabularies: Mutex::default(),
             vocabulary_makers: Mutex::default(),
             settings: parts.settings,
@@ -222,21 +230,42 @@ impl App {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// How long callers of this process wait for the answers of a speech-to-speech model, on average over the last
+    /// hundred or so; `None` before the first.
+    #[must_use]
+    pub fn model_response_time(&self) -> Option<std::time::Duration> {
+        self.response_times.average()
+    }
+
     /// Registers a call, unless it is registered already or the process is full.
-    pub(crate) fn begin_call(&self, call_id: CallId) -> Option<CallRegistration<'_>> {
+    pub(crate) fn begin_call(&self, call_id: CallId, call_sid: &str) -> Option<CallRegistration<'_>> {
         let (finish, finished) = watch::channel(false);
+        let (end, over) = watch::channel(None);
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if active.contains_key(&call_id) || active.len() >= self.settings.max_calls {
             return None;
         }
-        active.insert(call_id, ActiveCall { finished });
-        Some(CallRegistration { app: self, call_id, finish })
+        active.insert(call_id, ActiveCall { finished, call_sid: call_sid.to_owned(), over });
+        Some(CallRegistration { app: self, call_id, finish, end })
     }
 
     /// Whether the call is carried by this process now.
     #[must_use]
     pub fn carries(&self, call_id: CallId) -> bool {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&call_id)
+    }
+
+    /// Waits until the media part of a call that this process carries is over; tells whether nothing follows. `None` for
+    /// other calls.
+    pub(crate) async fn call_is_over(&self, call_sid: &str) -> Option<(CallId, bool)> {
+        let (call_id, mut over) = {
+            let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+            let (call_id, call) = active.iter().find(|(_, call)| call.call_sid == call_sid)?;
+            (*call_id, call.over.clone())
+        };
+        // An error means that the session died of a defect.
+        let hangs_up = *over.wait_for(Option::is_some).await.ok()?;
+        hangs_up.map(|hangs_up| (call_id, hangs_up))
     }
 
     /// Waits until everything of a call that this process carries is written; returns at once for others.
@@ -257,6 +286,14 @@ pub(crate) struct CallRegistration<'a> {
     app: &'a App,
     call_id: CallId,
     finish: watch::Sender<bool>,
+    end: watch::Sender<Option<bool>>,
+}
+
+impl CallRegistration<'_> {
+    /// The media part is over, and nothing follows, or something does.
+    pub(crate) fn is_over(&self, hangs_up: bool) {
+        self.end.send_replace(Some(hangs_up));
+    }
 }
 
 impl Drop for CallRegistration<'_> {

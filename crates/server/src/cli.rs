@@ -455,6 +455,52 @@ pub enum LoadCommand {
         #[arg(long, value_name = "URL")]
         peer: String,
     },
+    /// Starts several nodes on one database, has calls on them, and kills one, restarts all, or freezes the database: does
+    /// every call go on?
+    Nodes(LoadNodes),
+}
+
+/// Options of `load nodes`. `--set redis.url=…` has the nodes share a Redis.
+#[derive(Debug, Clone, Args)]
+pub struct LoadNodes {
+    /// What happens to the nodes.
+    #[arg(value_enum)]
+    pub fault: NodesFault,
+    /// Calls at once, over all nodes.
+    #[arg(long, default_value_t = 100)]
+    pub calls: u32,
+    /// Nodes.
+    #[arg(long, default_value_t = 2)]
+    pub nodes: usize,
+    /// Answers that every caller has given before it happens, of seven.
+    #[arg(long, default_value_t = 3)]
+    pub answers: usize,
+    /// Seconds within which callers must hear the agent again; in a restart and a freeze the longest silence.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    pub within: f64,
+    /// How long the database does not answer, with `freeze`.
+    #[arg(long, default_value_t = 60)]
+    pub seconds: u64,
+    /// Further processes that `freeze` stops, such as Redis.
+    #[arg(long, value_name = "PID")]
+    pub also: Vec<i32>,
+    /// The program that the nodes run [default: this one].
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What happens to the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NodesFault {
+    /// The first is killed (`kill -9`) and does not come back.
+    Kill,
+    /// Each in turn is told to stop (SIGTERM) and started again.
+    Restart,
+    /// The private PostgreSQL stops answering for a while (SIGSTOP), then goes on.
+    Freeze,
 }
 
 impl Cli {

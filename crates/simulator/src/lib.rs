@@ -7,6 +7,8 @@
 pub mod caller;
 pub mod deepgram;
 pub mod elevenlabs;
+pub mod failover;
+pub mod front;
 pub mod identity_provider;
 pub mod line;
 pub mod llm;

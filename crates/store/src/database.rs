@@ -88,6 +88,23 @@ impl Target {
         Self { owner: self.owner.clone().database(name), roles_log_in: self.roles_log_in }
     }
 
+    /// The address at which another process of this machine finds the database of a private cluster, as its owner;
+    /// `None` for a database that is not behind a socket.
+    #[must_use]
+    pub fn socket_url(&self) -> Option<String> {
+        let folder = self.owner.get_socket()?.to_str()?;
+        let escaped: String = folder
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+                other => format!("%{other:02X}"),
+            })
+            .collect();
+        let (user, port) = (self.owner.get_username(), self.owner.get_port());
+        let database = self.owner.get_database()?;
+        Some(format!("postgres://{user}@{escaped}:{port}/{database}?sslmode=disable"))
+    }
+
     /// A connection as the owner: for migrations, backups and test set-up, never for requests.
     ///
     /// # Errors

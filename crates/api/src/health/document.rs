@@ -51,7 +51,7 @@ pub(crate) struct HealthDocument {
     disk: Option<DiskFigures>,
     /// Transcribers and voices in the order in which they are tried.
     speech: Vec<SpeechFigures>,
-    /// OpenAI; not in use in this version.
+    /// OpenAI, whose speech-to-speech model carries the calls of agents with the engine `realtime`.
     #[serde(rename = "openAI")]
     open_ai: OpenAiFigures,
     /// What runs where.
@@ -223,7 +223,8 @@ struct OpenAiFigures {
     /// How the model is: `ready` or `not_configured`.
     #[schema(example = "not_configured")]
     model_status: &'static str,
-    /// Average time of an answer, in milliseconds.
+    /// From the caller's last word to the first sound of the model's answer, on average over the last hundred or so answers
+    /// of this node, in milliseconds; `null` before the first.
     average_response_time: Option<f64>,
 }
 
@@ -368,7 +369,7 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
             .disk()
             .map(|disk| DiskFigures { total: megabytes(disk.total), free: megabytes(disk.free) }),
         speech: machine.speech().into_iter().map(SpeechFigures::from).collect(),
-        open_ai: open_ai(&**machine),
+        open_ai: open_ai(&**machine, state.app.model_response_time()),
         environment: Environment {
             node: settings.node.clone(),
             public_url: state.settings.public_url.clone(),
@@ -462,7 +463,7 @@ async fn jobs(state: &ApiState, now: DateTime<Utc>) -> Option<JobFigures> {
     })
 }
 
-fn open_ai(machine: &dyn Machine) -> OpenAiFigures {
+fn open_ai(machine: &dyn Machine, response_time: Option<Duration>) -> OpenAiFigures {
     let model = machine.speech().into_iter().find(|provider| provider.role == "realtime");
     OpenAiFigures {
         realtime_connections: u32::try_from(machine.realtime_sessions()).unwrap_or(u32::MAX),
@@ -470,7 +471,7 @@ fn open_ai(machine: &dyn Machine) -> OpenAiFigures {
             Some(SpeechProvider { missing: None, .. }) => "ready",
             _ => "not_configured",
         },
-        average_response_time: None,
+        average_response_time: response_time.map(milliseconds),
     }
 }
 

@@ -7,6 +7,7 @@ use app::App;
 use app::calls::inbound::{Answer, InboundCall};
 use app::calls::media::{MediaRefusal, MediaRequest};
 use app::calls::status::{AfterStream, Delivery, StatusUpdate};
+use app::calls::voicemail::RecordedMessage;
 use app::error::AppError;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -95,7 +96,9 @@ impl CallDesk for App {
     }
 
     async fn message_recorded(&self, recording: RecordingCallback) -> Result<(), AppError> {
-        let RecordingCallback { call_sid, url, duration_s, .. } = recording;
-        App::message_recorded(self, &call_sid, &url, duration_s.unwrap_or(0)).await
+        let RecordingCallback { call_sid, recording_sid, url, duration_s, to, from } = recording;
+        let duration_s = duration_s.unwrap_or(0);
+        let message = RecordedMessage { call_sid, recording_sid, url, duration_s, to, from };
+        App::message_recorded(self, message).await
     }
 }

@@ -18,7 +18,7 @@ use crate::error::AppError;
 use crate::runtime::App;
 
 /// The engine that is carried by a speech-to-speech model.
-const REALTIME: &str = "realtime";
+pub(super) const REALTIME: &str = "realtime";
 /// Most tokens of one answer: about 50 s of speech. Nobody listens longer.
 const MAX_OUTPUT_TOKENS: u32 = 1_024;
 

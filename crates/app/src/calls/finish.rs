@@ -13,7 +13,7 @@ use store::calls::finalize::Outcome;
 use store::calls::life::LeftBecause;
 use store::tx::OrgTx;
 
-use crate::calls::record;
+use crate::calls::{catching_up, record};
 use crate::error::AppError;
 use crate::live::LiveEvent;
 use crate::runtime::App;
@@ -53,6 +53,7 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
     }
     let call = store::calls::get(&mut tx, call_id).await?;
     let mut events = read_log(&mut tx, call_id).await?;
+    catching_up::catch_up(&mut tx, app, &call, &events).await?;
     let mut added = None;
     if !events.iter().any(|event| matches!(event.kind, EventKind::Ended { .. })) {
         let reason = match left.left_because {

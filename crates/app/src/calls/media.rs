@@ -18,7 +18,9 @@ use voice::phone::{Pace, PhoneLine};
 use crate::calls::finish::{self, Closer};
 use crate::calls::keeping::Keeping;
 use crate::calls::recorder;
+use crate::calls::status::goes_on_after;
 use crate::conversation_tools::CallTools;
+use crate::deadlines;
 use crate::error::AppError;
 use crate::runtime::App;
 use crate::{ticket, webhooks};
@@ -156,7 +158,7 @@ impl App {
     /// Runs a call to its end and writes everything of it. Returns when the record is complete.
     pub async fn run_call(self: &Arc<Self>, grant: MediaGrant, line: PhoneLine) -> Option<Outcome> {
         let MediaGrant { org_id, call_id, plan, call_sid, mut start, continued, resumptions, .. } = grant;
-        let Some(registration) = self.begin_call(call_id) else {
+        let Some(registration) = self.begin_call(call_id, &call_sid) else {
             tracing::warn!(call.id = %call_id, "a second session for a call, or one too many, was not begun");
             return None;
         };
@@ -204,6 +206,10 @@ impl App {
             let _full = ended_log.try_send(CallEvent { seq: u32::MAX >> 1, at_ms: 0, kind });
         }
         drop(ended_log);
+        let outcome = outcome.ok();
+        // Before anything is written: the carrier asks at once what follows, whether the database is there or not.
+        self.remember_outcome(call_id, outcome.as_ref());
+        registration.is_over(hangs_up(outcome.as_ref()));
         if let Err(error) = written.await {
             tracing::error!(call.id = %call_id, %error, "the writer of the call's log died");
         }
@@ -212,8 +218,6 @@ impl App {
         {
             tracing::error!(call.id = %call_id, %error, "the recording is incomplete");
         }
-        let outcome = outcome.ok();
-        self.remember_outcome(call_id, outcome.as_ref());
         beat.cancel();
         // Nothing of it may come after what is written next.
         if let Err(error) = kept.await {
@@ -224,11 +228,13 @@ impl App {
             Some(Outcome { reason: EndReason::ConnectionLost, .. }) => Some(LeftBecause::ConnectionLost),
             _ => None,
         };
-        let closed = match (because, &outcome) {
-            (Some(because), Some(outcome)) => self.leave_call(&keeping, because, &outcome.state).await,
-            _ => finish::close(self, org_id, call_id, Closer::Carrier).await,
+        let closing = async {
+            match (because, &outcome) {
+                (Some(because), Some(outcome)) => self.leave_call(&keeping, because, &outcome.state).await,
+                _ => finish::close(self, org_id, call_id, Closer::Carrier).await,
+            }
         };
-        if let Err(error) = closed {
+        if let Err(error) = deadlines::closing(closing).await {
             // The sweep finishes it.
             tracing::warn!(call.id = %call_id, %error, "the call's record is completed later");
         }
@@ -303,7 +309,7 @@ impl App {
                 tx.commit().await?;
                 Ok::<_, store::StoreError>(ours)
             };
-            match beat.await {
+            match deadlines::database(beat).await {
                 Ok(0) => {
                     tracing::warn!(call.id = %call_id, "a call of this node is another one's, or closed, by now");
                     give_up.cancel();
@@ -315,4 +321,11 @@ impl App {
             }
         }
     }
+}
+
+/// Whether nothing follows a call whose media part ended like this.
+fn hangs_up(outcome: Option<&Outcome>) -> bool {
+    outcome.is_some_and(|outcome| {
+        !outcome.handed_over && !outcome.left_to_spoken_tail && !goes_on_after(outcome.reason)
+    })
 }

@@ -1,5 +1,6 @@
 //! The life of a call: answered, connected, recorded, finished, recovered.
 
+mod catching_up;
 pub mod delete;
 mod engine;
 pub(crate) mod finish;
@@ -14,4 +15,5 @@ mod resume;
 pub mod routing;
 pub mod status;
 pub mod sweep;
+pub mod voicemail;
 pub(crate) mod warm;

@@ -14,6 +14,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use store::tx::OrgTx;
 
+use crate::calls::engine::REALTIME;
+use crate::deadlines;
 use crate::live::LiveEvent;
 use crate::runtime::App;
 
@@ -23,8 +25,8 @@ const FLUSH_EVERY: Duration = Duration::from_millis(250);
 const BATCH: usize = 200;
 /// Events kept while the database is away: hours of a conversation. Beyond it the oldest go.
 const BACKLOG: usize = 20_000;
-/// How long the end of a call waits for a database that is away.
-const LAST_FLUSH_PATIENCE: Duration = Duration::from_secs(60);
+/// How long the events of a call that is over wait for a database that is away.
+const LAST_FLUSH_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// Receives a call's events until the channel closes, then makes sure that all are stored.
 /// Returns how many could not be.
@@ -36,7 +38,15 @@ pub(crate) async fn record(
     call_id: CallId,
     mut events: mpsc::Receiver<CallEvent>,
 ) -> usize {
-    let mut writer = Writer { app, org_id, call_id, waiting: VecDeque::new(), lost: 0, given_up: false };
+    let mut writer = Writer {
+        app,
+        org_id,
+        call_id,
+        waiting: VecDeque::new(),
+        lost: 0,
+        given_up: false,
+        is_a_models: false,
+    };
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -61,10 +71,20 @@ struct Writer {
     waiting: VecDeque<CallEvent>,
     lost: usize,
     given_up: bool,
+    /// Whether a speech-to-speech model carries the call now.
+    is_a_models: bool,
 }
 
 impl Writer {
     fn take(&mut self, event: CallEvent) {
+        match &event.kind {
+            EventKind::EngineReady { engine, .. } => self.is_a_models = engine == REALTIME,
+            EventKind::EngineChanged { to, .. } => self.is_a_models = to == REALTIME,
+            EventKind::Latency { parts, .. } if self.is_a_models => {
+                self.app.response_times.note(Duration::from_millis(parts.total_ms.into()));
+            }
+            _ => {}
+        }
         self.app.live.publish(LiveEvent { org_id: self.org_id, call_id: self.call_id, event: event.clone() });
         // Words so far are superseded by the turn: worth showing, not worth keeping.
         if matches!(event.kind, EventKind::CallerPartial { .. })
@@ -108,10 +128,14 @@ impl Writer {
     /// Whether the call is still this node's.
     async fn write(&self, batch: &[CallEvent]) -> Result<bool, store::StoreError> {
         let (node, now) = (&self.app.settings.node, self.app.ambient.now());
-        let mut tx = OrgTx::begin(&self.app.db, self.org_id).await?;
-        let ours = store::calls::events::append_as(&mut tx, self.call_id, node, batch, now).await?;
-        tx.commit().await?;
-        Ok(ours)
+        // Entries that are there already are left as they are, so that a batch can be written again.
+        deadlines::database(async {
+            let mut tx = OrgTx::begin(&self.app.db, self.org_id).await?;
+            let ours = store::calls::events::append_as(&mut tx, self.call_id, node, batch, now).await?;
+            tx.commit().await?;
+            Ok(ours)
+        })
+        .await
     }
 
     async fn finish(mut self) -> usize {

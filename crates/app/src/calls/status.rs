@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use domain::call_log::EndReason;
-use domain::ids::{CallId, MessageId, OrgId};
-use domain::leads::Priority;
-use domain::webhooks::EventType;
+use domain::ids::{CallId, OrgId};
 use store::calls::CallStatus;
 use store::calls::life::StatusReport;
 use store::tx::{OrgTx, SystemTx};
@@ -14,9 +12,12 @@ use voice::call::Outcome;
 
 use crate::calls::resume::Ended;
 use crate::calls::sweep;
+use crate::deadlines;
 use crate::error::AppError;
 use crate::runtime::App;
-use crate::webhooks;
+
+/// How long the carrier waits for the record of a call that ended well. Below what it is given for an answer: 10 s.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(8);
 
 /// Name of the carrier's webhooks among the receipts.
 const RECEIPTS: &str = "twilio";
@@ -136,6 +137,20 @@ impl App {
     }
 
     async fn try_after_stream(&self, call_sid: &str) -> Result<AfterStream, AppError> {
+        // Known here before it is stored: a call that ended well needs no database to be hung up.
+        if let Some((call_id, hangs_up)) = self.call_is_over(call_sid).await
+            && hangs_up
+        {
+            // Whoever reads the record when the carrier reports the end finds it complete, unless the database is away.
+            let _late = tokio::time::timeout(WRITTEN_WITHIN, self.call_finished(call_id)).await;
+            return Ok(match self.take_transfer(call_id) {
+                Some(to) => {
+                    let called = deadlines::soon(self.called_number(call_sid)).await;
+                    AfterStream::Dial { to, caller_id: called.ok() }
+                }
+                None => AfterStream::HangUp,
+            });
+        }
         let (org_id, call_id) = self.call_of(call_sid).await?;
         self.call_finished(call_id).await;
         if let Some(to) = self.take_transfer(call_id) {
@@ -145,17 +160,8 @@ impl App {
         }
         Ok(match self.settle_stream(org_id, call_id, call_sid).await? {
             Ended::GoesOn { ticket } => AfterStream::Connect { ticket },
-            Ended::GivenUp
-            | Ended::Over(
-                Some(
-                    EndReason::ConnectionLost
-                    | EndReason::InternalError
-                    | EndReason::ProcessDied
-                    | EndReason::ServerStopped,
-                )
-                | None,
-            ) => broken(),
-            Ended::Over(Some(_)) => AfterStream::HangUp,
+            Ended::Over(Some(reason)) if !goes_on_after(reason) => AfterStream::HangUp,
+            Ended::GivenUp | Ended::Over(_) => broken(),
         })
     }
 
@@ -214,38 +220,27 @@ impl App {
         Ok(answer)
     }
 
-    /// Takes note of a message that the carrier recorded when we could not talk.
-    ///
-    /// # Errors
-    /// [`AppError::NotFound`] for an unknown call.
-    pub async fn message_recorded(
-        &self,
-        call_sid: &str,
-        recording_url: &str,
-        duration_s: u32,
-    ) -> Result<(), AppError> {
+    async fn called_number(&self, call_sid: &str) -> Result<String, AppError> {
         let (org_id, call_id) = self.call_of(call_sid).await?;
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
-        let call = store::calls::get(&mut tx, call_id).await?;
-        let message = store::messages::Message {
-            id: MessageId(self.ambient.new_id()),
-            call_id: Some(call_id),
-            from_name: call.client_name,
-            reply_to: call.from_number,
-            text: format!("Recorded message, {duration_s} seconds: {recording_url}"),
-            priority: Priority::Normal,
-            created_at: self.ambient.now(),
-        };
-        store::messages::insert(&mut tx, &message).await?;
-        let (key, data) = (message.id.to_string(), webhooks::message(&message));
-        webhooks::publish(&mut tx, self, EventType::MessageTaken, &key, data).await?;
-        Ok(tx.commit().await?)
+        Ok(store::calls::get(&mut tx, call_id).await?.to_number)
     }
 
     async fn call_of(&self, call_sid: &str) -> Result<(OrgId, CallId), AppError> {
         let mut tx = SystemTx::begin(&self.db, "the carrier's call id tells which business it is").await?;
         store::calls::life::find_by_sid(&mut tx, call_sid).await?.ok_or(AppError::NotFound { noun: "call" })
     }
+}
+
+/// Whether a call that ended for this reason is not over for its caller, who is asked for a message.
+pub(super) fn goes_on_after(reason: EndReason) -> bool {
+    matches!(
+        reason,
+        EndReason::ConnectionLost
+            | EndReason::InternalError
+            | EndReason::ProcessDied
+            | EndReason::ServerStopped
+    )
 }
 
 fn broken() -> AfterStream {

@@ -160,6 +160,13 @@ impl App {
             }
             let answering_since = *answering_since.get_or_insert(began);
             let settled = answering_since.elapsed() >= 3 * HEARTBEAT_EVERY;
+            match self.store_waiting_messages().await {
+                Ok(0) => {}
+                Ok(stored) => {
+                    tracing::info!(messages = stored, "messages that waited for the database are stored")
+                }
+                Err(error) => tracing::warn!(%error, "messages that wait could not be stored yet"),
+            }
             match self.sweep(settled).await {
                 Ok(0) => {}
                 Ok(found) => {

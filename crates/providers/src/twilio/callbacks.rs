@@ -4,6 +4,9 @@ use domain::phone::PhoneNumber;
 
 use super::form::{Form, FormError};
 
+/// Longest text for a number: E.164 has 16 characters, an address of SIP more.
+const MOST_OF_A_NUMBER: usize = 255;
+
 /// A call that comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoiceWebhook {
@@ -75,6 +78,10 @@ pub struct RecordingCallback {
     pub url: String,
     /// Length in seconds.
     pub duration_s: Option<u32>,
+    /// The number called.
+    pub to: Option<String>,
+    /// The caller's number, or a word for a withheld one.
+    pub from: Option<String>,
 }
 
 impl RecordingCallback {
@@ -88,6 +95,8 @@ impl RecordingCallback {
             recording_sid: sid(form, "RecordingSid")?,
             url: short_text(form, "RecordingUrl", 1_024)?,
             duration_s: whole_number(form, "RecordingDuration"),
+            to: short_text(form, "To", MOST_OF_A_NUMBER).ok(),
+            from: short_text(form, "From", MOST_OF_A_NUMBER).ok(),
         })
     }
 }

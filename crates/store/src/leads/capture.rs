@@ -45,9 +45,8 @@ pub async fn save_answer(
         }
     };
     if let Some(mut earlier) = same_person(conn, org_id, &lead, answer).await? {
-        sqlx::query!("DELETE FROM leads WHERE org_id = $1 AND id = $2", org_id, lead.id.0)
-            .execute(&mut *conn)
-            .await?;
+        // Other calls may have come of it as well.
+        super::remove(conn, org_id, lead.id, Some(earlier.id)).await?;
         for known in &lead.answers {
             apply(&mut earlier, known);
         }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::ids::{CallId, LeadId, UserId};
 use domain::leads::{LeadAnswer, Priority};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -338,6 +339,15 @@ pub async fn update(tx: &mut OrgTx, lead: &Lead) -> Result<(), StoreError> {
 /// [`StoreError::NotFound`].
 pub async fn delete(tx: &mut OrgTx, id: LeadId, heir: Option<LeadId>) -> Result<(), StoreError> {
     let (conn, org_id) = tx.parts();
+    remove(conn, org_id, id, heir).await
+}
+
+async fn remove(
+    conn: &mut PgConnection,
+    org_id: Uuid,
+    id: LeadId,
+    heir: Option<LeadId>,
+) -> Result<(), StoreError> {
     let done = sqlx::query!("DELETE FROM leads WHERE org_id = $1 AND id = $2", org_id, id.0)
         .execute(&mut *conn)
         .await?;

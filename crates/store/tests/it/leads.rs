@@ -5,7 +5,7 @@ use domain::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion, Priority};
 use store::leads::capture::{self, Conversation};
 use store::leads::{self, Lead, LeadFilter, LeadSort, LeadStatus};
 use store::page::Wanted;
-use store::{StoreError, lead_questions};
+use store::{StoreError, calls, lead_questions};
 
 use crate::agency::{Agency, id, minute, open};
 
@@ -80,6 +80,23 @@ async fn an_address_that_is_known_merges_the_two_leads() {
     let lead = leads::get(&mut tx, first).await.expect("the lead");
     assert_eq!((lead.name.as_deref(), lead.company.as_deref()), (Some("Maria"), Some("Bakery")));
     assert_eq!(lead.email.as_deref(), Some("maria@gmail.com"));
+}
+
+#[tokio::test]
+async fn calls_of_a_lead_that_is_merged_into_another_go_with_it() {
+    let agency = open().await;
+    let first = save(&agency, &conversation(1, None), LeadField::Email, "maria@gmail.com").await;
+    // An earlier call of the same telephone made a lead of its own, without an address.
+    let earlier = agency.call(500, minute(1)).await;
+    let talk = Conversation { call_id: earlier, ..conversation(2, Some("+15135550142")) };
+    let second = save(&agency, &talk, LeadField::Name, "Maria").await;
+    let mut tx = agency.tx().await;
+    calls::life::set_lead(&mut tx, earlier, second).await.expect("a lead");
+    tx.commit().await.expect("a commit");
+    let later = conversation(3, Some("+15135550142"));
+    assert_eq!(save(&agency, &later, LeadField::Email, "maria@gmail.com").await, first);
+    let mut tx = agency.tx().await;
+    assert_eq!(calls::get(&mut tx, earlier).await.expect("the call").lead_id, Some(first));
 }
 
 #[tokio::test]

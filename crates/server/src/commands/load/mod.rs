@@ -1,6 +1,7 @@
 //! `studioconnect load`: many calls at once against a server, and what they cost.
 
 mod churn;
+mod nodes;
 mod relay;
 mod subject;
 
@@ -41,8 +42,10 @@ const COOL_DOWN: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the server can't be started or reached.
 pub async fn run(config: Config, options: Load, flags: &[(String, String)]) -> anyhow::Result<Exit> {
-    if let Some(LoadCommand::Relay { port, peer }) = &options.other {
-        return relay::run(*port, peer).await;
+    match &options.other {
+        Some(LoadCommand::Relay { port, peer }) => return relay::run(*port, peer).await,
+        Some(LoadCommand::Nodes(options)) => return nodes::run(&config, options, flags).await,
+        None => {}
     }
     let board = Arc::new(Board::new(if options.churn { 0 } else { options.calls as usize }));
     let manner =

@@ -1,5 +1,6 @@
 //! What a caller is told by the voice webhook, by where a business stands and by its plan.
 
+use app::calls::voicemail::RecordedMessage;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use chrono::TimeDelta;
@@ -73,8 +74,15 @@ async fn agents_answer_by_standing_and_plan_and_everybody_else_can_leave_a_messa
         if !expect {
             assert!(twiml.contains("Aurora"), "{twiml}");
             // The message finds its call, or it would be lost.
-            let said =
-                world.app.message_recorded(&sid(digit.into()), "https://recordings.example/1", 7).await;
+            let said = world.app.message_recorded(RecordedMessage {
+                call_sid: sid(digit.into()),
+                recording_sid: format!("RE{digit}"),
+                url: "https://recordings.example/1".to_owned(),
+                duration_s: 7,
+                to: None,
+                from: None,
+            });
+            let said = said.await;
             said.unwrap_or_else(|error| panic!("{plan} {status:?}: {error}"));
         }
     }

@@ -1,15 +1,16 @@
 //! Several nodes on one database: what becomes of a call when its node, Redis or the database goes away.
 
+mod outages;
+mod processes;
 mod rig;
 
-use domain::call_log::{CallEvent, ContinueCause, EventKind};
-use store::call_sessions::{CallSession, RedisSessions, SessionStore as _, SharedState};
+use domain::call_log::{CallEvent, ContinueCause, EndReason, EventKind};
+use store::call_sessions::{RedisSessions, SessionStore as _};
 use store::tx::OrgTx;
-use testkit::proxy::{Mode, Proxy};
 use testkit::redis::RedisServer;
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Duration, timeout};
 
-use rig::{Node, PATIENCE, Rig, call, config, heard, saved, telephone};
+use rig::{Node, PATIENCE, Rig, call, heard, saved, telephone};
 
 /// Lines of the caller after which name and e-mail are saved.
 const NAME_AND_EMAIL: usize = 4;
@@ -104,74 +105,23 @@ async fn nobody_notices_when_a_node_that_stops_hands_its_calls_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_dies_in_mid_call_and_comes_back_with_nothing_missing() {
-    let mut redis = RedisServer::start().await.unwrap();
-    let rig = Rig::new(Some(redis.url())).await;
-    let node = rig.node("only").await;
-    let org_id = node.seed().await;
-    let (placing, mut caller) = call(telephone(&[&node]), 2);
+async fn a_node_without_others_says_goodbye_when_it_stops() {
+    let rig = Rig::new(None).await;
+    let only = rig.node("only").await;
+    let org_id = only.seed().await;
+    let (placing, mut caller) = call(telephone(&[&only]), 2);
     timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= 2)).await.unwrap();
     let call_id = rig.only_call(org_id).await;
-    redis.kill().await.unwrap();
-    let sessions = node.server().app.sessions.clone();
-    let becomes = async |state: SharedState| {
-        let deadline = Instant::now() + PATIENCE;
-        while sessions.health().state != state {
-            assert!(Instant::now() < deadline, "redis is not {state:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    becomes(SharedState::Down).await;
-    assert_eq!(node.health().await, "degraded");
-    caller.let_say(NAME_AND_EMAIL);
-    timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= NAME_AND_EMAIL)).await.unwrap();
-    redis.restart().await.unwrap();
-    becomes(SharedState::Up).await;
-    let again = RedisSessions::open(&redis.url().into()).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let kept = again.get(call_id).await.unwrap();
-        let answers = |kept: &CallSession| kept.state["history"]["answers"].as_array().map_or(0, Vec::len);
-        if kept.as_ref().map(answers) == Some(ANSWERS) {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the session was not written back: {kept:#?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    caller.let_say(usize::MAX);
-    timeout(PATIENCE, placing).await.expect("the call ends").unwrap();
-    node.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_goes_on_while_the_database_is_away_and_all_of_it_is_stored_afterwards() {
-    let rig = Rig::new(None).await;
-    // On a server of one's own choice there may be no socket to stand before.
-    let Some(socket) = store::testing::socket_of(&rig.target) else { return };
-    let between = testkit::folders::fresh("between");
-    let proxy = Proxy::unix(between.path(), &socket).unwrap();
-    let target = store::testing::through(&rig.target, between.path());
-    let node = Node::start(config(rig.folder.path(), "only", None), target).await;
-    let org_id = node.seed().await;
-    let (placing, mut caller) = call(telephone(&[&node]), 1);
-    timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= 1)).await.unwrap();
-    let call_id = rig.only_call(org_id).await;
-    rig.wait_for_log(org_id, call_id, "a turn", |log| !heard(log).is_empty()).await;
-    proxy.set(Mode::Cut);
-    assert_eq!(node.health().await, "degraded");
-    let stored = rig.log(org_id, call_id).await.len();
-    caller.let_say(2);
-    let during = timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= 2)).await.unwrap();
-    assert_eq!(during.streams, 1);
-    assert_eq!(rig.log(org_id, call_id).await.len(), stored, "the database was not away");
-    proxy.set(Mode::Open);
-    rig.wait_for_log(org_id, call_id, "words of the outage", |log| {
-        log.iter()
-            .any(|event| matches!(&event.kind, EventKind::CallerTurn { text, .. } if text.contains("kevin")))
-    })
-    .await;
-    drop(caller);
-    placing.abort();
-    let _aborted = placing.await;
-    node.stop().await;
+    // The caller is silent until then, and time stands still: the node has the time for goodbyes that an operator
+    // gives it, and the call goes on as soon as it is stopping.
+    let stopping = only.server().app.stopping.clone();
+    tokio::join!(only.stop_within(PATIENCE), async {
+        stopping.cancelled().await;
+        caller.let_say(usize::MAX);
+    });
+    let report = timeout(PATIENCE, placing).await.expect("the call ends").unwrap();
+    let log = rig.log(org_id, call_id).await;
+    assert!(report.earlier_lines.is_empty(), "it went on: {:#?} {:#?}", report.deeds, log.last_chunk::<5>());
+    assert_eq!(log.last().unwrap().kind, EventKind::Ended { reason: EndReason::ServerStopped });
+    assert!(asked(&log, "oodbye") > 0, "{:#?}", heard(&log));
 }

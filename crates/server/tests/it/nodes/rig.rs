@@ -156,13 +156,31 @@ impl Node {
     }
 
     /// As after SIGTERM, with no time for calls in progress.
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(self) {
+        self.stop_within(Duration::from_secs(10)).await;
+    }
+
+    /// The same with so much time for goodbyes.
+    pub(super) async fn stop_within(mut self, patience: Duration) {
         let running = self.running.take().unwrap();
         let stopping = self.runtime.as_ref().unwrap().spawn(async move {
             running.drain(Duration::ZERO, Duration::ZERO).await;
-            running.stop(Duration::from_secs(10)).await;
+            running.stop(patience).await;
         });
         stopping.await.unwrap();
+    }
+
+    /// Waits until `/health` says this to the public.
+    pub(super) async fn becomes(&self, status: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let now = self.health().await;
+            if now == status {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "health stays {now}, not {status}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// What `/health` says to the public.

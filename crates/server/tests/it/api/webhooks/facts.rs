@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use app::calls::inbound::{Answer, InboundCall};
 use app::calls::media::MediaRequest;
+use app::calls::voicemail::RecordedMessage;
 use serde_json::Value;
 use store::OrgTx;
 
@@ -90,7 +91,15 @@ async fn a_call_is_told_when_it_begins_and_when_it_is_over() {
 async fn a_recorded_message_is_told() {
     let scene = Scene::new([]).await;
     let sid = format!("CA{}", scene.agency.call.0.simple());
-    scene.world.app.message_recorded(&sid, "https://api.twilio.example/rec", 12).await.unwrap();
+    let message = RecordedMessage {
+        call_sid: sid,
+        recording_sid: "RE1".to_owned(),
+        url: "https://api.twilio.example/rec".to_owned(),
+        duration_s: 12,
+        to: None,
+        from: None,
+    };
+    scene.world.app.message_recorded(message).await.unwrap();
     run_until(&scene, 1).await;
     let told = told(&scene);
     let message = told.iter().find(|body| body["type"] == "message.taken").unwrap();
