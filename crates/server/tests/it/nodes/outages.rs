@@ -43,7 +43,8 @@ async fn without_the_database(mode: Mode) {
     rig.wait_for_log(org_id, call_id, "a turn", |log| !heard(log).is_empty()).await;
 
     proxy.set(mode);
-    node.becomes("degraded").await;
+    node.becomes("it is not ready", async |node| !node.is_ready().await).await;
+    assert_eq!(node.health().await, "degraded");
     let stored = rig.log(org_id, call_id).await;
     caller.let_say(NAME_AND_EMAIL);
     let during =
@@ -62,7 +63,7 @@ async fn without_the_database(mode: Mode) {
     assert!(report.deeds.contains(&Deed::Recorded), "{:#?}", report.deeds);
 
     proxy.set(Mode::Open);
-    node.becomes("healthy").await;
+    node.becomes("it is ready again", async |node| node.is_ready().await).await;
     caller.let_say(usize::MAX);
     let report = timeout(PATIENCE, placing).await.expect("the call ends").unwrap();
     assert_eq!((report.error.as_deref(), report.earlier_lines.len()), (None, 0), "{:#?}", report.deeds);
@@ -122,7 +123,8 @@ async fn without_redis(mode: Mode) {
     let call_id = rig.only_call(org_id).await;
 
     proxy.set(mode);
-    node.becomes("degraded").await;
+    node.becomes("redis is away", async |node| !node.has_redis()).await;
+    assert_eq!(node.health().await, "degraded");
     caller.let_say(NAME_AND_EMAIL);
     timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= NAME_AND_EMAIL)).await.unwrap();
     rig.wait_for_log(org_id, call_id, "saved answers", |log| saved(log) >= ANSWERS).await;
@@ -133,7 +135,7 @@ async fn without_redis(mode: Mode) {
     let _aborted = also.await;
 
     proxy.set(Mode::Open);
-    node.becomes("healthy").await;
+    node.becomes("redis is back", async |node| node.has_redis()).await;
     written_back(&redis, call_id).await;
     caller.let_say(usize::MAX);
     let report = timeout(PATIENCE, placing).await.expect("the call ends").unwrap();
@@ -186,11 +188,12 @@ async fn redis_dies_in_mid_call_and_comes_back_with_nothing_missing() {
     timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= 2)).await.unwrap();
     let call_id = rig.only_call(org_id).await;
     redis.kill().await.unwrap();
-    node.becomes("degraded").await;
+    node.becomes("redis is away", async |node| !node.has_redis()).await;
+    assert_eq!(node.health().await, "degraded");
     caller.let_say(NAME_AND_EMAIL);
     timeout(PATIENCE, caller.wait_for(|progress| progress.answered >= NAME_AND_EMAIL)).await.unwrap();
     redis.restart().await.unwrap();
-    node.becomes("healthy").await;
+    node.becomes("redis is back", async |node| node.has_redis()).await;
     written_back(&redis, call_id).await;
     caller.let_say(usize::MAX);
     timeout(PATIENCE, placing).await.expect("the call ends").unwrap();

@@ -14,6 +14,7 @@ use simulator::line::session::Pace;
 use simulator::twilio::call::{CallOptions, CarrierReport, place};
 use simulator::twilio::webhook::{Account, Endpoint, Webhooks};
 use store::Database;
+use store::call_sessions::SharedState;
 use store::calls::{CallFilter, CallSort};
 use store::database::Target;
 use store::page::Wanted;
@@ -170,17 +171,24 @@ impl Node {
         stopping.await.unwrap();
     }
 
-    /// Waits until `/health` says this to the public.
-    pub(super) async fn becomes(&self, status: &str) {
+    /// Waits until something can be said of the node.
+    pub(super) async fn becomes(&self, what: &str, is_so: impl AsyncFn(&Self) -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let now = self.health().await;
-            if now == status {
-                return;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "health stays {now}, not {status}");
+        while !is_so(self).await {
+            assert!(tokio::time::Instant::now() < deadline, "it is never so that {what}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Whether it says that calls may be sent to it, for which it needs its database.
+    pub(super) async fn is_ready(&self) -> bool {
+        let answer = http_client().unwrap().get(format!("{}/health/ready", self.url)).send().await.unwrap();
+        answer.status().is_success()
+    }
+
+    /// Whether Redis answers it.
+    pub(super) fn has_redis(&self) -> bool {
+        self.server().app.sessions.health().state == SharedState::Up
     }
 
     /// What `/health` says to the public.
