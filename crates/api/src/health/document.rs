@@ -9,7 +9,7 @@ use store::SystemTx;
 use store::call_sessions::SharedState;
 use utoipa::ToSchema;
 
-use super::machine::{Machine, SpeechProvider};
+use super::machine::{Circuit, Machine, SpeechProvider, Traffic};
 use super::{DATABASE_WITHIN, HealthStatus, database_latency};
 use crate::state::ApiState;
 use crate::voice::edge::VoiceEdge;
@@ -198,20 +198,55 @@ struct DiskFigures {
     free: f64,
 }
 
-/// A transcriber, a voice or a speech-to-speech model.
+/// A transcriber, a voice, a language model, a provider of embeddings or a speech-to-speech model.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SpeechFigures {
     /// Its id.
     #[schema(example = "flite")]
     id: String,
-    /// `transcriber`, `voice` or `realtime`.
+    /// `transcriber`, `voice`, `language_model`, `embeddings` or `realtime`.
     #[schema(example = "voice")]
     role: &'static str,
     /// Whether it can serve.
     ready: bool,
     /// Why it can't, with the remedy.
     missing: Option<String>,
+    /// How it does; absent when nobody counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<TrafficFigures>,
+}
+
+/// How a provider does.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TrafficFigures {
+    /// `closed` (requests go through), `open` (it rests after a failure), `refused` (it refuses us: look at its key)
+    /// or `probing` (one request tries it after its rest).
+    #[schema(example = "closed")]
+    circuit: &'static str,
+    /// Milliseconds to the first result, averaged over the latest.
+    #[serde(rename = "firstResult_ms")]
+    first_result_ms: Option<f64>,
+    /// Failures in percent of the last 20 requests.
+    #[serde(rename = "failures_percent")]
+    failures_percent: Option<u32>,
+    /// Requests since the start.
+    requests: u64,
+    /// Those that failed.
+    failures: u64,
+    /// Times it was passed over because it had enough to do.
+    passed_over_full: u64,
+    /// Requests in percent for which another provider was asked besides, because this one was late.
+    #[serde(rename = "hedged_percent")]
+    hedged_percent: f64,
+    /// Times a caller had nothing left to hear in mid-sentence.
+    underruns: u64,
+    /// Its place among those that are asked now, from 0.
+    place: Option<usize>,
+    /// Why it stands there, in plain words.
+    #[schema(example = "in its place")]
+    why: String,
 }
 
 /// OpenAI.
@@ -305,6 +340,13 @@ pub(super) fn reasons(state: &ApiState, database: Option<Duration>) -> Vec<Reaso
     let needed = speech.iter().filter(|provider| provider.role != "realtime");
     for missing in needed.filter_map(|provider| provider.missing.as_ref()) {
         note(HealthStatus::Degraded, missing.clone());
+    }
+    // Whoever only rests returns by itself.
+    let refuses = |provider: &&SpeechProvider| {
+        provider.traffic.as_ref().is_some_and(|traffic| traffic.circuit == Circuit::Refused)
+    };
+    for provider in speech.iter().filter(refuses) {
+        note(HealthStatus::Degraded, format!("the {} {} refuses us: look at its key", provider.role, provider.id));
     }
     for role in ["transcriber", "voice"] {
         let mut of_role = speech.iter().filter(|provider| provider.role == role).peekable();
@@ -482,6 +524,29 @@ impl From<SpeechProvider> for SpeechFigures {
             id: provider.id,
             role: provider.role,
             missing: provider.missing,
+            traffic: provider.traffic.map(TrafficFigures::from),
+        }
+    }
+}
+
+impl From<Traffic> for TrafficFigures {
+    fn from(traffic: Traffic) -> Self {
+        Self {
+            circuit: match traffic.circuit {
+                Circuit::Closed => "closed",
+                Circuit::Open => "open",
+                Circuit::Refused => "refused",
+                Circuit::Probing => "probing",
+            },
+            first_result_ms: traffic.first_result.map(milliseconds),
+            failures_percent: traffic.failures_percent,
+            requests: traffic.requests,
+            failures: traffic.failures,
+            passed_over_full: traffic.passed_over_full,
+            hedged_percent: traffic.hedged_percent,
+            underruns: traffic.underruns,
+            place: traffic.place,
+            why: traffic.why,
         }
     }
 }

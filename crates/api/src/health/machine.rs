@@ -22,15 +22,55 @@ pub struct Disk {
     pub free: u64,
 }
 
-/// One transcriber, voice or speech-to-speech model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One transcriber, voice, language model, provider of embeddings or speech-to-speech model.
+#[derive(Debug, Clone, PartialEq)]
 pub struct SpeechProvider {
     /// Its id (`flite`).
     pub id: String,
-    /// `transcriber`, `voice` or `realtime`.
+    /// `transcriber`, `voice`, `language_model`, `embeddings` or `realtime`.
     pub role: &'static str,
     /// Why it can't serve, with the remedy; `None` when it can.
     pub missing: Option<String>,
+    /// How it does; `None` when nobody counts.
+    pub traffic: Option<Traffic>,
+}
+
+/// How a provider does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traffic {
+    /// Its circuit.
+    pub circuit: Circuit,
+    /// The average of its latest first results, weighted towards the last.
+    pub first_result: Option<Duration>,
+    /// Failures in percent of its last 20 requests; `None` before there are five.
+    pub failures_percent: Option<u32>,
+    /// Requests since the start.
+    pub requests: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Times it was passed over because it had enough to do.
+    pub passed_over_full: u64,
+    /// Requests in percent for which another provider was asked besides, because this one was late.
+    pub hedged_percent: f64,
+    /// Times a caller had nothing left to hear in mid-sentence.
+    pub underruns: u64,
+    /// Its place among those that are asked now, from 0.
+    pub place: Option<usize>,
+    /// Why it stands there, in plain words.
+    pub why: String,
+}
+
+/// The state of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circuit {
+    /// Requests go through.
+    Closed,
+    /// It rests after a failure.
+    Open,
+    /// It refuses us, which only a person can mend.
+    Refused,
+    /// One request tries it after its rest.
+    Probing,
 }
 
 /// The machine as the server knows it.

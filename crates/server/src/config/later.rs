@@ -16,11 +16,7 @@ const fn later(env: &'static str, meaning: &'static str) -> Later {
 /// In the order of the documents.
 pub(super) const LATER: &[Later] = &[
     later("SESSION_SECRET", "signs browser sessions; this version's sessions are random and need no secret"),
-    later("ELEVENLABS_API_KEY", "ElevenLabs agents, voice and transcriber"),
     later("ELEVENLABS_AGENT_ID", "the ElevenLabs agent of a new installation"),
-    later("MISTRAL_API_KEY", "Mistral's brain"),
-    later("ANTHROPIC_API_KEY", "Anthropic's brain"),
-    later("GEMINI_API_KEY", "Gemini's brain"),
     later("TWILIO_PHONE_NUMBER", "the number of a new installation"),
     later("ASANA_CLIENT_ID", "Asana, sign-in"),
     later("ASANA_CLIENT_SECRET", "Asana, sign-in"),
@@ -37,9 +33,6 @@ pub(super) const LATER: &[Later] = &[
     later("PAYPAL_CLIENT_ID", "payments through PayPal"),
     later("PAYPAL_CLIENT_SECRET", "payments through PayPal"),
     later("PAYPAL_WEBHOOK_ID", "checks PayPal's webhooks"),
-    later("AWS_ACCESS_KEY_ID", "Amazon Polly and S3"),
-    later("AWS_SECRET_ACCESS_KEY", "Amazon Polly and S3"),
-    later("AWS_REGION", "Amazon Polly and S3"),
     later("S3_BUCKET", "recordings in S3"),
     later("MAX_MEMORY_USAGE_MB", "the memory figure above which health is degraded"),
     later("SEED_MOCK_PROJECTS", "sample projects in a new business; today `studioconnect demo` seeds them"),

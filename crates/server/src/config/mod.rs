@@ -15,6 +15,7 @@ mod setting;
 pub mod settings;
 pub mod types;
 mod value;
+pub mod vendors;
 
 #[cfg(test)]
 mod tests;

@@ -9,10 +9,11 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl, SiteUrl,
-    SiteUrls, SocketUrl, StorageProvider, SttOrder, TtsOrder, TwilioAccountSid,
+    BrainChoice, DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl, SiteUrl,
+    SiteUrls, SocketUrl, StorageProvider, TwilioAccountSid,
 };
 use super::value::SettingValue;
+use super::vendors::Vendors;
 
 settings! {
     /// Settings that belong to everything.
@@ -21,6 +22,9 @@ settings! {
         /// models. Not set means `/var/lib/studioconnect` for root, else `$XDG_DATA_HOME/studioconnect`
         /// (`~/.local/share/studioconnect`).
         data_dir: PathBuf = "", env "DATA_DIR";
+        /// What decides the agent's words in the engine `pipeline`: `auto` is a language model, with the rules behind
+        /// it, as soon as one has its key (`llm.order`), else the rules; `rules` stays with the rules.
+        brain: BrainChoice = "auto", env "BRAIN";
     }
 
     /// The HTTP and WebSocket edge.
@@ -155,10 +159,6 @@ settings! {
 
     /// Speech on this machine.
     Speech in "speech", prefix "speech." {
-        /// Transcribers, the first choice first; one that is not ready on this machine is passed over.
-        stt: SttOrder = "pocketsphinx";
-        /// Voices, the first choice first; one that is not ready on this machine is passed over.
-        tts: TtsOrder = "flite,espeak-ng";
         /// The voice of agents that have not chosen one. flite has `rms`, `slt`, `awb`, `kal` and `kal16`.
         agent_voice: String = "rms";
         /// Most PocketSphinx decoders: each call that listens has one, of about 45 MB.
@@ -168,9 +168,11 @@ settings! {
         prerender: bool = "true";
     }
 
-    /// OpenAI, and endpoints that speak its protocol: the engine `realtime` of agents.
+    /// OpenAI, and endpoints that speak its protocol: the engine `realtime` of agents, transcribers, voices, language
+    /// models and embeddings.
     OpenAi in "openai", prefix "openai." {
-        /// The key. Without it the engine `realtime` is not ready, unless `openai.realtime_url` leads elsewhere.
+        /// The key. Without it the vendor is passed over, and the engine `realtime` is not ready unless
+        /// `openai.realtime_url` leads elsewhere.
         api_key: Option<SecretString> = "", env "OPENAI_API_KEY";
         /// Where sessions are opened; the model is added as a query. `ws://` only on this machine.
         realtime_url: SocketUrl = "wss://api.openai.com/v1/realtime", env "OPENAI_REALTIME_URL";
@@ -183,6 +185,23 @@ settings! {
         /// Further headers of the handshake, each `Name: value`, such as `OpenAI-Project: proj_1` or `api-key: …`.
         /// A value has no comma. They may hold keys, so they are never shown.
         realtime_headers: ExtraHeaders = "", env "OPENAI_REALTIME_HEADERS";
+        /// Where everything but the sockets is, with the version.
+        base_url: SiteUrl = "https://api.openai.com/v1", env "OPENAI_BASE_URL";
+        /// Where the transcriber `openai` is. `ws://` only on this machine.
+        stt_url: SocketUrl = "wss://api.openai.com/v1/realtime", env "OPENAI_STT_URL";
+        /// The model of the transcriber `openai`.
+        stt_model: String = "gpt-live-transcribe", env "OPENAI_STT_MODEL";
+        /// The model of the transcriber `openai-rest`, which hears each utterance at its end.
+        stt_rest_model: String = "gpt-transcribe", env "OPENAI_STT_REST_MODEL";
+        /// The model of the voice `openai`. The vendor ends these on 2027-01-06; the voice is passed over from then on.
+        tts_model: String = "gpt-4o-mini-tts", env "OPENAI_TTS_MODEL";
+        /// The voice of agents that have not chosen one of the vendor's.
+        tts_voice: String = "marin", env "OPENAI_TTS_VOICE";
+        /// The language model of `openai` and `openai-chat`.
+        llm_model: String = "gpt-6-luna", env "OPENAI_LLM_MODEL";
+        /// How long the language model may think before it answers, in the vendor's own word. Not set means as the
+        /// vendor likes.
+        llm_effort: Option<String> = "", env "OPENAI_LLM_EFFORT";
     }
 
     /// How long records of calls are kept. In this version the values are only checked: no job removes what
@@ -256,6 +275,8 @@ pub struct Config {
     pub speech: Speech,
     /// OpenAI.
     pub openai: OpenAi,
+    /// The other providers.
+    pub vendors: Vendors,
     /// How long records are kept.
     pub retention: Retention,
     /// How much at once, and how long.
@@ -267,8 +288,8 @@ pub struct Config {
 impl Config {
     /// The sections in the order of the documents.
     #[must_use]
-    pub fn sections() -> [Section; 15] {
-        [
+    pub fn sections() -> Vec<Section> {
+        let before = [
             General::SECTION,
             Server::SECTION,
             Database::SECTION,
@@ -281,10 +302,9 @@ impl Config {
             Storage::SECTION,
             Speech::SECTION,
             OpenAi::SECTION,
-            Retention::SECTION,
-            Limits::SECTION,
-            Log::SECTION,
-        ]
+        ];
+        let after = [Retention::SECTION, Limits::SECTION, Log::SECTION];
+        before.into_iter().chain(Vendors::SECTIONS).chain(after).collect()
     }
 
     /// Every setting.
@@ -317,6 +337,7 @@ impl Config {
         let storage = Storage::read(values, problems);
         let speech = Speech::read(values, problems);
         let openai = OpenAi::read(values, problems);
+        let vendors = Vendors::read(values, problems);
         let retention = Retention::read(values, problems);
         let limits = Limits::read(values, problems);
         let log = Log::read(values, problems);
@@ -333,6 +354,7 @@ impl Config {
             storage: storage?,
             speech: speech?,
             openai: openai?,
+            vendors: vendors?,
             retention: retention?,
             limits: limits?,
             log: log?,
@@ -341,7 +363,7 @@ impl Config {
 
     /// Values that are each possible but not together.
     fn contradictions(&self) -> Vec<Problem> {
-        let mut found = Vec::new();
+        let mut found = self.vendors.contradictions();
         let mut refuse = |wrong: bool, said: &str| {
             if wrong {
                 found.push(Problem(said.to_owned()));

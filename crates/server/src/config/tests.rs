@@ -36,7 +36,7 @@ fn defaults_are_sound_and_local() {
     assert_eq!(config.media.ticket_ttl.as_secs(), 60);
     assert_eq!(config.media.start_timeout.as_secs(), 10);
     assert_eq!(config.media.max_call.as_secs(), 3_600);
-    assert_eq!(config.speech.tts.ids(), ["flite", "espeak-ng"]);
+    assert_eq!(config.vendors.tts.order.ids(), ["elevenlabs", "openai", "polly", "flite", "espeak-ng"]);
     assert!(config.database.url.is_none());
     assert_eq!(config.objects_dir(), std::path::Path::new("/data/objects"));
     assert_eq!(config.public_url(4000), "http://localhost:4000");
@@ -82,7 +82,7 @@ fn an_impossible_value_is_named_with_what_is_allowed() {
         &["server.public_url", "https://phone.example.com"],
     );
     check(with_file("[server]\nport = [1]"), &["server.port", "must be a text, a number"]);
-    check(with_file("[speech]\ntts = [\"flite\", \"piper\"]"), &["speech.tts", "flite, espeak-ng"]);
+    check(with_file("[tts]\norder = [\"flite\", \"piper\"]"), &["tts.order", "flite, espeak-ng"]);
     check(with_file("[log]\nlevel = \"loud\""), &["log.level", "\"loud\"", "info"]);
     check(with_file("[storage]\nprovider = \"s3\""), &["storage.provider", "allowed is local"]);
     check(with_environment(&[("TWILIO_ACCOUNT_SID", "AC12")]), &["twilio.account_sid", "32 hexadecimal"]);
@@ -227,12 +227,12 @@ fn headers_of_a_handshake_are_read_and_never_shown() {
 
 #[test]
 fn values_of_the_file_and_of_the_environment_mean_the_same() {
-    let file = loaded(&with_file("[speech]\ntts = [\"espeak-ng\", \"flite\"]\nprerender = false"));
+    let file = loaded(&with_file("[tts]\norder = [\"espeak-ng\", \"flite\"]\n[speech]\nprerender = false"));
     let environment = loaded(&with_environment(&[
-        ("STUDIOCONNECT_SPEECH_TTS", "espeak-ng, flite"),
+        ("STUDIOCONNECT_TTS_ORDER", "espeak-ng, flite"),
         ("STUDIOCONNECT_SPEECH_PRERENDER", "false"),
     ]));
-    assert_eq!(file.config.speech.tts, environment.config.speech.tts);
+    assert_eq!(file.config.vendors.tts.order, environment.config.vendors.tts.order);
     assert_eq!(file.config.speech.prerender, environment.config.speech.prerender);
 }
 
@@ -316,4 +316,21 @@ fn generated_documents_are_current() {
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == expect, "{} is not current: run `make generated`", document.path);
     }
+}
+
+#[test]
+fn the_providers_that_can_be_configured_are_those_that_a_business_can_choose() {
+    use super::types::{LlmOrder, SttOrder, TtsOrder};
+    use domain::provider_order::{MODELS, TRANSCRIBERS, VOICES};
+    assert_eq!(SttOrder::KNOWN, TRANSCRIBERS);
+    assert_eq!(TtsOrder::KNOWN, VOICES);
+    assert_eq!(LlmOrder::KNOWN, MODELS);
+}
+
+#[test]
+fn half_an_access_key_is_refused() {
+    let said = refusal(&with_environment(&[("AWS_ACCESS_KEY_ID", "AKIA1")]));
+    assert!(said.contains("aws.secret_access_key") && !said.contains("AKIA1"), "{said}");
+    let said = refusal(&with_environment(&[("STUDIOCONNECT_EMBEDDINGS_PROVIDER", "compatible")]));
+    assert!(said.contains("embeddings.url"), "{said}");
 }

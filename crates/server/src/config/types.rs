@@ -14,6 +14,16 @@ macro_rules! choice {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[doc = $of])+ $variant),+ }
 
+        impl $name {
+            /// The word that stands for it.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
         impl SettingValue for $name {
             const SHAPE: Shape = Shape::Text;
 
@@ -62,6 +72,28 @@ choice! {
     StorageProvider {
         /// A folder on this machine.
         Local = "local",
+    }
+}
+
+choice! {
+    /// What decides the agent's words.
+    BrainChoice {
+        /// A language model as soon as one has its key.
+        Auto = "auto",
+        /// The rules.
+        Rules = "rules",
+    }
+}
+
+choice! {
+    /// Who makes embeddings.
+    EmbeddingsProvider {
+        /// Nobody: nothing is searched by meaning.
+        None = "none",
+        /// OpenAI.
+        OpenAi = "openai",
+        /// A server of one's own that speaks OpenAI's protocol.
+        Compatible = "compatible",
     }
 }
 
@@ -307,12 +339,17 @@ macro_rules! chain {
 
 chain! {
     /// Transcribers in order of preference.
-    SttOrder ["pocketsphinx"]
+    SttOrder ["openai", "openai-rest", "elevenlabs", "deepgram", "compatible", "pocketsphinx"]
 }
 
 chain! {
     /// Voices in order of preference.
-    TtsOrder ["flite", "espeak-ng"]
+    TtsOrder ["elevenlabs", "openai", "polly", "compatible", "flite", "espeak-ng"]
+}
+
+chain! {
+    /// Language models in order of preference.
+    LlmOrder ["openai", "openai-chat", "anthropic", "gemini", "mistral", "compatible"]
 }
 
 /// A filter of log lines: a level, or `level,target=level,…` as `tracing` understands it.

@@ -46,8 +46,8 @@ impl Machine for ThisMachine {
     }
 
     fn speech(&self) -> Vec<SpeechProvider> {
-        let model = known(self.realtime.descriptor().id, "realtime", self.realtime.readiness());
-        self.speech.providers().iter().cloned().chain([model]).collect()
+        let model = known(self.realtime.descriptor().id, "realtime", &self.realtime.readiness());
+        self.speech.providers().into_iter().chain([model]).collect()
     }
 
     fn realtime_sessions(&self) -> usize {

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod listener;
 pub mod machine;
+pub mod providers;
 pub mod realtime;
 pub mod secrets;
 pub mod server;
@@ -10,3 +11,4 @@ pub mod sessions;
 pub mod simulation;
 pub mod speech;
 pub mod studio;
+pub mod tables;

@@ -10,8 +10,10 @@ use api::state::{ApiSettings, ApiState, RequestLimits};
 use api::voice::edge::{Verification, VoiceEdge, VoiceSettings};
 use app::domains::hosts::HostSettings;
 use app::{App, AppParts, AppSettings};
+use brain::llm::{LlmBrain, LlmSettings};
 use brain::rules::RulesBrain;
 use provider_traits::ambient::Ambient;
+use provider_traits::brain::Brain;
 use provider_traits::identity_provider::IdentityProvider;
 use providers::dns::SystemDns;
 use providers::email::outbox::Outbox;
@@ -30,6 +32,7 @@ use super::secrets;
 use super::sessions;
 use super::speech::Speech;
 use crate::config::Config;
+use crate::config::types::BrainChoice;
 
 /// What tells this process's calls from those of earlier processes and other nodes.
 const NODE_FILE: &str = "node";
@@ -65,13 +68,26 @@ pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("could not listen on {address}: choose another with --port or server.port"))
 }
 
+/// The language models' brain, when one of them has its key and nobody prefers the rules.
+fn brain(config: &Config, speech: &Speech) -> Arc<dyn Brain> {
+    let ambient = Ambient::system();
+    match (&speech.llm, config.general.brain) {
+        (Some(model), BrainChoice::Auto) => {
+            let think_ahead = config.vendors.llm.think_ahead;
+            let settings = LlmSettings { think_ahead, ..LlmSettings::default() };
+            Arc::new(LlmBrain::new(Arc::clone(model), ambient, settings))
+        }
+        _ => Arc::new(RulesBrain::new(ambient)),
+    }
+}
+
 /// Starts everything on an open database.
 ///
 /// # Errors
 /// When a folder can't be made or a part refuses its settings.
 pub async fn start(config: &Config, db: Database, listener: TcpListener) -> anyhow::Result<RunningServer> {
     let tasks = TaskTracker::new();
-    let speech = Speech::of(config, &tasks);
+    let speech = Speech::of(config, &Ambient::system(), &tasks)?;
     start_with(config, db, listener, speech, tasks).await
 }
 
@@ -115,7 +131,7 @@ pub async fn start_with(
         stt: Arc::clone(&speech.stt),
         tts: Arc::clone(&speech.tts),
         vad: Arc::clone(&speech.vad),
-        brain: Arc::new(RulesBrain::new(Ambient::system())),
+        brain: brain(config, &speech),
         realtime: Some(Arc::clone(&realtime)),
         settings: AppSettings {
             public_url: public_url.clone(),

@@ -1,40 +1,38 @@
-//! The chains of transcribers and voices that the configuration asks for.
+//! The chains of transcribers, voices and language models that the configuration asks for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use api::health::machine::{Circuit, SpeechProvider, Traffic};
 use domain::agent_phrases;
 use failover::ChainSettings;
+use failover::embeddings::SteadyEmbeddings;
+use failover::llm::LlmChain;
+use failover::report::{self, LinkReport, Reporting};
 use failover::stt::SttChain;
 use failover::tts::TtsChain;
+use provider_traits::ambient::Ambient;
 use provider_traits::descriptor::Readiness;
+use provider_traits::embeddings::Embeddings;
+use provider_traits::llm::LanguageModel;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::{TextToSpeech, TtsRequest};
 use provider_traits::vad::VoiceScorerFactory;
-use speech::espeak::Espeak;
-use speech::flite::{Flite, FliteSettings};
 use speech::phrase_cache::PhraseCache;
-use speech::pocketsphinx::{PocketSphinx, PocketSphinxSettings};
 use speech::vad::EarshotVad;
 use tokio_util::task::TaskTracker;
 use voice::pipeline::phrases;
 
-use api::health::machine::SpeechProvider;
-
+use super::providers::{self, Made, Materials};
 use crate::config::Config;
 
 /// Audio kept of phrases, in bytes for each voice: about an hour and a half.
 const PHRASES_BYTES: u64 = 48 * 1024 * 1024;
+/// How long a connection to a vendor may take; the chains' own deadlines are shorter in a call.
+const CONNECT: Duration = Duration::from_secs(5);
 
-/// Deadlines of chains whose links all run on this machine. A program that is late because the machine is busy
-/// will be no quicker in another one's place, and a voice that changes in mid-call is worse than a second's wait,
-/// which a filler covers. (With 700 ms a machine at load 6 changed from flite to eSpeak within a call.)
-fn local() -> ChainSettings {
-    let patience = Duration::from_secs(2);
-    ChainSettings { open: patience, first_result: patience, stall: patience, ..ChainSettings::default() }
-}
-
-/// Speech of one process.
+/// Speech and thought of one process.
 pub struct Speech {
     /// Transcribers.
     pub stt: Arc<dyn SpeechToText>,
@@ -42,46 +40,66 @@ pub struct Speech {
     pub tts: Arc<dyn TextToSpeech>,
     /// Voice activity.
     pub vad: Arc<dyn VoiceScorerFactory>,
+    /// Language models; `None`: none has what it needs, the rules brain answers.
+    pub llm: Option<Arc<dyn LanguageModel>>,
+    /// Embeddings, when somebody makes them.
+    pub embeddings: Option<Arc<dyn Embeddings>>,
     caches: Vec<PhraseCache>,
     missing: Vec<String>,
-    providers: Vec<SpeechProvider>,
+    chains: Vec<(&'static str, Arc<dyn Reporting>)>,
+}
+
+/// The client that asks vendors: no redirects (a key must not follow one), no deadline for a whole answer (it
+/// streams).
+///
+/// # Errors
+/// When TLS can't be set up.
+pub fn vendor_http() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(Duration::from_secs(90))
+        .build()
+        .context("the client that asks vendors can't be set up")
 }
 
 impl Speech {
     /// The chains of the configuration. What is missing on this machine is logged with its remedy and passed over.
-    #[must_use]
-    pub fn of(config: &Config, tasks: &TaskTracker) -> Self {
-        let transcribers: Vec<Arc<dyn SpeechToText>> = config
-            .speech
-            .stt
-            .ids()
-            .iter()
-            .filter_map(|id| transcriber(id, config.speech.max_decoders))
-            .collect();
-        let caches: Vec<PhraseCache> = config
-            .speech
-            .tts
-            .ids()
-            .iter()
-            .filter_map(|id| synthesiser(id, &config.speech.agent_voice))
-            .map(|voice| PhraseCache::new(voice, PHRASES_BYTES))
-            .collect();
-        let readiness = transcribers.iter().map(|one| one.readiness());
-        let missing =
-            readiness.chain(caches.iter().map(TextToSpeech::readiness)).filter_map(remedied).collect();
-        let transcribing =
-            transcribers.iter().map(|one| known(one.descriptor().id, "transcriber", one.readiness()));
-        let speaking = caches.iter().map(|one| known(one.descriptor().id, "voice", one.readiness()));
-        let providers = transcribing.chain(speaking).collect();
+    ///
+    /// # Errors
+    /// When no vendor could be asked at all: TLS can't be set up.
+    pub fn of(config: &Config, ambient: &Ambient, tasks: &TaskTracker) -> anyhow::Result<Self> {
+        let with = Materials { config, ambient, tasks, http: vendor_http()? };
+        let mut missing = Vec::new();
+        let transcribers = chosen(providers::transcribers(&with), &mut missing);
+        let voices = chosen(providers::voices(&with), &mut missing);
+        let models = chosen(providers::models(&with), &mut missing);
+        let embeddings = providers::embeddings(&with).map(|made| chosen(vec![made], &mut missing));
+
+        let caches: Vec<PhraseCache> =
+            voices.into_iter().map(|voice| PhraseCache::new(voice, PHRASES_BYTES)).collect();
         let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
-        Self {
-            stt: Arc::new(SttChain::new(transcribers, local(), tasks.clone())),
-            tts: Arc::new(TtsChain::new(voices, local(), tasks.clone())),
+        let stt = Arc::new(SttChain::new(transcribers, ChainSettings::default(), tasks.clone()));
+        let tts = Arc::new(TtsChain::new(voices, ChainSettings::voices(), tasks.clone()));
+        let mut chains: Vec<(&'static str, Arc<dyn Reporting>)> =
+            vec![("transcriber", Arc::clone(&stt) as _), ("voice", Arc::clone(&tts) as _)];
+        let llm = (!models.is_empty())
+            .then(|| Arc::new(LlmChain::new(models, ChainSettings::models(), tasks.clone())));
+        chains.extend(llm.iter().map(|llm| ("language_model", Arc::clone(llm) as _)));
+        let embeddings = embeddings
+            .and_then(|mut one| one.pop())
+            .map(|one| Arc::new(SteadyEmbeddings::new(one, ChainSettings::embeddings())));
+        chains.extend(embeddings.iter().map(|one| ("embeddings", Arc::clone(one) as _)));
+        Ok(Self {
+            stt,
+            tts,
             vad: Arc::new(EarshotVad),
+            llm: llm.map(|llm| llm as _),
+            embeddings: embeddings.map(|one| one as _),
             caches,
             missing,
-            providers,
-        }
+            chains,
+        })
     }
 
     /// Speech of the given parts, with nothing rendered in advance.
@@ -91,7 +109,16 @@ impl Speech {
         tts: Arc<dyn TextToSpeech>,
         vad: Arc<dyn VoiceScorerFactory>,
     ) -> Self {
-        Self { stt, tts, vad, caches: Vec::new(), missing: Vec::new(), providers: Vec::new() }
+        Self {
+            stt,
+            tts,
+            vad,
+            llm: None,
+            embeddings: None,
+            caches: Vec::new(),
+            missing: Vec::new(),
+            chains: Vec::new(),
+        }
     }
 
     /// Renders the sentences that every agent of this process says: fillers and prompts first, they can't wait.
@@ -122,10 +149,14 @@ impl Speech {
         }
     }
 
-    /// The providers in the order in which they are tried, as they were when the server started.
+    /// The providers as they are now, each capability's in the operator's order.
     #[must_use]
-    pub fn providers(&self) -> &[SpeechProvider] {
-        &self.providers
+    pub fn providers(&self) -> Vec<SpeechProvider> {
+        let of_chain = |(role, chain): &(&'static str, Arc<dyn Reporting>)| {
+            let role = *role;
+            chain.report().links.into_iter().map(move |link| shown(role, link))
+        };
+        self.chains.iter().flat_map(of_chain).collect()
     }
 
     /// What was missing on this machine when it started, each with the command that installs it.
@@ -135,31 +166,54 @@ impl Speech {
     }
 }
 
-pub(super) fn known(id: &str, role: &'static str, readiness: Readiness) -> SpeechProvider {
-    SpeechProvider { id: id.to_owned(), role, missing: remedied(readiness) }
+/// The providers that belong into the chain. A vendor without a key was not chosen, which nobody needs to be told.
+fn chosen<P: ?Sized>(all: Vec<Made<P>>, missing: &mut Vec<String>) -> Vec<Arc<P>> {
+    let mut chosen = Vec::new();
+    for made in all {
+        if made.is_chosen() || made.provider.is_none() {
+            missing.extend(remedied(&made.readiness));
+        }
+        if made.is_chosen() {
+            chosen.extend(made.provider);
+        }
+    }
+    chosen
 }
 
-fn remedied(readiness: Readiness) -> Option<String> {
+/// A provider without traffic of its own in a chain.
+pub(super) fn known(id: &str, role: &'static str, readiness: &Readiness) -> SpeechProvider {
+    SpeechProvider { id: id.to_owned(), role, missing: remedied(readiness), traffic: None }
+}
+
+fn shown(role: &'static str, link: LinkReport) -> SpeechProvider {
+    let circuit = match link.circuit {
+        report::Circuit::Closed => Circuit::Closed,
+        report::Circuit::Probing => Circuit::Probing,
+        report::Circuit::Open { is_refused: true, .. } => Circuit::Refused,
+        report::Circuit::Open { is_refused: false, .. } => Circuit::Open,
+    };
+    let percent = |part: u64| {
+        let all = link.counts.requests.max(1);
+        (part as f64 * 1_000.0 / all as f64).round() / 10.0
+    };
+    let traffic = Traffic {
+        circuit,
+        first_result: link.first_result,
+        failures_percent: link.failures_percent,
+        requests: link.counts.requests,
+        failures: link.counts.failures,
+        passed_over_full: link.counts.full,
+        hedged_percent: percent(link.counts.hedged),
+        underruns: link.counts.underruns,
+        place: link.place,
+        why: link.why,
+    };
+    SpeechProvider { traffic: Some(traffic), ..known(link.id, role, &link.readiness) }
+}
+
+fn remedied(readiness: &Readiness) -> Option<String> {
     match readiness {
         Readiness::Ready => None,
         Readiness::Missing { what, remedy } => Some(format!("{what} is missing; mend it with: {remedy}")),
-    }
-}
-
-fn transcriber(id: &str, max_decoders: usize) -> Option<Arc<dyn SpeechToText>> {
-    let settings = PocketSphinxSettings { max_decoders, ..PocketSphinxSettings::default() };
-    match id {
-        "pocketsphinx" => Some(Arc::new(PocketSphinx::new(settings))),
-        _ => None,
-    }
-}
-
-fn synthesiser(id: &str, voice: &str) -> Option<Arc<dyn TextToSpeech>> {
-    match id {
-        "flite" => {
-            Some(Arc::new(Flite::new(FliteSettings { voice: voice.to_owned(), ..FliteSettings::default() })))
-        }
-        "espeak-ng" => Some(Arc::new(Espeak::default())),
-        _ => None,
     }
 }

@@ -76,7 +76,7 @@ pub async fn run(loaded: &Loaded, out: &mut impl Write) -> anyhow::Result<Exit> 
     findings.push(machine::port(config.server.host, config.server.port));
     findings.push(machine::clock(Ambient::system().now()));
     findings.push(database::finding(config).await);
-    findings.extend(speech::findings(&config.speech));
+    findings.extend(speech::findings(config));
     findings.push(realtime::finding(&config.openai));
     findings.extend(telephone::findings(config));
     report(&findings, out)

@@ -1,45 +1,63 @@
-//! Speech on this machine: which of the configured transcribers and voices can work.
+//! Transcribers, voices and language models: which of those in the configured order can work.
 
-use ::speech::espeak::Espeak;
-use ::speech::flite::Flite;
-use ::speech::pocketsphinx::{PocketSphinx, PocketSphinxSettings};
+use provider_traits::ambient::Ambient;
 use provider_traits::descriptor::Readiness;
-use provider_traits::stt::SpeechToText as _;
-use provider_traits::tts::TextToSpeech as _;
+use tokio_util::task::TaskTracker;
 
 use super::Finding;
-use crate::config::settings::Speech;
+use crate::config::Config;
+use crate::wiring::providers::{self, Made, Materials};
+use crate::wiring::speech::vendor_http;
 
-/// One finding for hearing, one for speaking.
-pub(super) fn findings(settings: &Speech) -> Vec<Finding> {
-    let hears = settings.stt.ids().iter().map(|id| (*id, transcriber(id))).collect();
-    let speaks = settings.tts.ids().iter().map(|id| (*id, voice(id))).collect();
-    vec![
-        chain("hearing", hears, "callers are not understood; the carrier's voice takes a message"),
-        chain("speaking", speaks, "the agent has no voice; callers hear the carrier's own"),
-    ]
+/// One finding for hearing, one for speaking, one for thinking, and one for embeddings when somebody is to make them.
+/// Nobody is asked: that would cost money.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let http = match vendor_http() {
+        Ok(http) => http,
+        Err(error) => return vec![Finding::broken("providers", format!("{error:#}"), "install ca-certificates")],
+    };
+    let with = Materials { config, ambient: &Ambient::system(), tasks: &TaskTracker::new(), http };
+    let hearing = providers::transcribers(&with);
+    let speaking = providers::voices(&with);
+    let thinking = providers::models(&with);
+    let mut findings = vec![
+        chain("hearing", chosen(&hearing), "callers are not understood; the carrier's voice takes a message"),
+        chain("speaking", chosen(&speaking), "the agent has no voice; callers hear the carrier's own"),
+        match chosen(&thinking) {
+            links if links.is_empty() => Finding::well("thinking", "the rules brain, which needs no vendor"),
+            links => chain("thinking", links, "the rules brain answers"),
+        },
+    ];
+    let without_key = [names_without_key(&hearing), names_without_key(&speaking), names_without_key(&thinking)];
+    let without_key: Vec<&str> = without_key.concat();
+    if !without_key.is_empty() {
+        let said = format!("passed over, for they have no key: {}", deduplicated(without_key).join(", "));
+        findings.push(Finding::well("vendors", said));
+    }
+    if let Some(made) = providers::embeddings(&with) {
+        findings.push(chain("embeddings", vec![(made.id, made.readiness)], "nothing is searched by meaning"));
+    }
+    findings
 }
 
-fn transcriber(id: &str) -> Readiness {
-    match id {
-        "pocketsphinx" => PocketSphinx::new(PocketSphinxSettings::default()).readiness(),
-        other => unknown(other),
-    }
+/// Those that the chain has, and those that were meant to be in it but can't be set up.
+fn chosen<P: ?Sized>(all: &[Made<P>]) -> Vec<(&'static str, Readiness)> {
+    let meant = all.iter().filter(|made| made.is_chosen() || made.provider.is_none());
+    meant.map(|made| (made.id, made.readiness.clone())).collect()
 }
 
-fn voice(id: &str) -> Readiness {
-    match id {
-        "flite" => Flite::default().readiness(),
-        "espeak-ng" => Espeak::default().readiness(),
-        other => unknown(other),
-    }
+fn names_without_key<P: ?Sized>(all: &[Made<P>]) -> Vec<&'static str> {
+    all.iter().filter(|made| !made.is_chosen() && made.provider.is_some()).map(|made| made.id).collect()
 }
 
-fn unknown(id: &str) -> Readiness {
-    Readiness::Missing {
-        what: format!("{id}: no such provider"),
-        remedy: "remove it from the chain".to_owned(),
+fn deduplicated(names: Vec<&str>) -> Vec<&str> {
+    let mut seen: Vec<&str> = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
     }
+    seen
 }
 
 /// A chain works when one of its links does; what is missing before that is worth a note.
@@ -89,12 +107,14 @@ mod tests {
 
     #[test]
     fn every_name_that_the_configuration_allows_is_a_provider() {
-        use crate::config::types::{SttOrder, TtsOrder};
-        for id in SttOrder::KNOWN {
-            assert!(!matches!(transcriber(id), Readiness::Missing { what, .. } if what.contains("no such")));
-        }
-        for id in TtsOrder::KNOWN {
-            assert!(!matches!(voice(id), Readiness::Missing { what, .. } if what.contains("no such")));
-        }
+        use crate::wiring::tables;
+        use crate::config::types::{LlmOrder, SttOrder, TtsOrder};
+        let has = |ids: &[&str], table: Vec<&str>| {
+            let absent: Vec<&&str> = ids.iter().filter(|id| !table.contains(id)).collect();
+            assert!(absent.is_empty(), "{absent:?} can be configured but not made");
+        };
+        has(SttOrder::KNOWN, tables::TRANSCRIBERS.iter().map(|line| line.0).collect());
+        has(TtsOrder::KNOWN, tables::VOICES.iter().map(|line| line.0).collect());
+        has(LlmOrder::KNOWN, providers::MODELS.iter().map(|line| line.0).collect());
     }
 }

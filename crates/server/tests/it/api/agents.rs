@@ -145,6 +145,7 @@ async fn a_plan_must_have_what_leaves_its_default() {
         (json!({ "voice": "amy" }), "voice_and_persona"),
         (json!({ "persona_prompt": "Dry" }), "voice_and_persona"),
         (json!({ "engine": "realtime" }), "all_engines"),
+        (json!({ "providers": { "stt": ["deepgram"] } }), "all_engines"),
     ] {
         let answer = desk.edit(change).await;
         assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "plan-required"));
@@ -156,4 +157,6 @@ async fn a_plan_must_have_what_leaves_its_default() {
     assert_eq!(desk.post("/publish", json!({})).await.status, StatusCode::CREATED);
     let unknown = desk.edit(json!({ "engine": "steam" })).await;
     assert!(unknown.json()["errors"].get("engine").is_some(), "{unknown:?}");
+    let unknown = desk.edit(json!({ "providers": { "tts": ["gramophone"] } })).await;
+    assert!(unknown.json()["errors"].get("providers.tts").is_some(), "{unknown:?}");
 }
