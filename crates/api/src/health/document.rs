@@ -346,7 +346,10 @@ pub(super) fn reasons(state: &ApiState, database: Option<Duration>) -> Vec<Reaso
         provider.traffic.as_ref().is_some_and(|traffic| traffic.circuit == Circuit::Refused)
     };
     for provider in speech.iter().filter(refuses) {
-        note(HealthStatus::Degraded, format!("the {} {} refuses us: look at its key", provider.role, provider.id));
+        note(
+            HealthStatus::Degraded,
+            format!("the {} {} refuses us: look at its key", provider.role, provider.id),
+        );
     }
     for role in ["transcriber", "voice"] {
         let mut of_role = speech.iter().filter(|provider| provider.role == role).peekable();

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use super::error::{ConfigError, Problem};
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
-    BrainChoice, DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl, SiteUrl,
-    SiteUrls, SocketUrl, StorageProvider, TwilioAccountSid,
+    BrainChoice, DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl,
+    SiteUrl, SiteUrls, SocketUrl, StorageProvider, TwilioAccountSid,
 };
 use super::value::SettingValue;
 use super::vendors::Vendors;

@@ -235,7 +235,8 @@ impl Vendors {
     pub(super) fn contradictions(&self) -> Vec<Problem> {
         let mut found = Vec::new();
         if self.aws.access_key_id.is_some() != self.aws.secret_access_key.is_some() {
-            let text = "aws.access_key_id and aws.secret_access_key belong together, but only one of them is set";
+            let text =
+                "aws.access_key_id and aws.secret_access_key belong together, but only one of them is set";
             found.push(Problem(text.to_owned()));
         }
         if self.embeddings.provider == EmbeddingsProvider::Compatible && self.embeddings.url.is_none() {

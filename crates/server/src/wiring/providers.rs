@@ -1,4 +1,5 @@
-//! The providers that the configuration names, made from the [tables](super::tables).
+//! The providers that the configuration names, made from the tables ([speech and embeddings](super::tables), [language
+//! models](super::models)).
 //!
 //! A provider is made whether or not it can work; its readiness says what is missing. One that can't even be made (a
 //! key that no header can carry) is passed over and told with the rest that is missing: it must not keep the telephone
@@ -14,6 +15,7 @@ use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
 use tokio_util::task::TaskTracker;
 
+use super::models::MODELS;
 use super::tables::{EMBEDDINGS, TRANSCRIBERS, VOICES};
 use crate::config::Config;
 
@@ -31,9 +33,6 @@ pub struct Materials<'a> {
 
 /// Makes a provider.
 pub type Make<P> = fn(&Materials<'_>) -> anyhow::Result<Arc<P>>;
-
-/// Language models.
-pub const MODELS: &[(&str, Make<dyn LanguageModel>)] = &[];
 
 /// A provider that was asked for by its id.
 pub struct Made<P: ?Sized> {
@@ -63,7 +62,8 @@ pub fn made<P: ?Sized>(
     with: &Materials<'_>,
     known: impl Fn(&P) -> (Locality, Readiness),
 ) -> Vec<Made<P>> {
-    let lines = ids.iter().filter_map(|&id| table.iter().find(|(known, _)| *known == id).map(|(_, make)| (id, make)));
+    let lines =
+        ids.iter().filter_map(|&id| table.iter().find(|(known, _)| *known == id).map(|(_, make)| (id, make)));
     lines
         .map(|(id, make)| match make(with) {
             Ok(provider) => {

@@ -14,7 +14,9 @@ use crate::wiring::speech::vendor_http;
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let http = match vendor_http() {
         Ok(http) => http,
-        Err(error) => return vec![Finding::broken("providers", format!("{error:#}"), "install ca-certificates")],
+        Err(error) => {
+            return vec![Finding::broken("providers", format!("{error:#}"), "install ca-certificates")];
+        }
     };
     let with = Materials { config, ambient: &Ambient::system(), tasks: &TaskTracker::new(), http };
     let hearing = providers::transcribers(&with);
@@ -28,7 +30,8 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
             links => chain("thinking", links, "the rules brain answers"),
         },
     ];
-    let without_key = [names_without_key(&hearing), names_without_key(&speaking), names_without_key(&thinking)];
+    let without_key =
+        [names_without_key(&hearing), names_without_key(&speaking), names_without_key(&thinking)];
     let without_key: Vec<&str> = without_key.concat();
     if !without_key.is_empty() {
         let said = format!("passed over, for they have no key: {}", deduplicated(without_key).join(", "));
@@ -107,14 +110,14 @@ mod tests {
 
     #[test]
     fn every_name_that_the_configuration_allows_is_a_provider() {
-        use crate::wiring::tables;
         use crate::config::types::{LlmOrder, SttOrder, TtsOrder};
+        use crate::wiring::{models, tables};
         let has = |ids: &[&str], table: Vec<&str>| {
             let absent: Vec<&&str> = ids.iter().filter(|id| !table.contains(id)).collect();
             assert!(absent.is_empty(), "{absent:?} can be configured but not made");
         };
         has(SttOrder::KNOWN, tables::TRANSCRIBERS.iter().map(|line| line.0).collect());
         has(TtsOrder::KNOWN, tables::VOICES.iter().map(|line| line.0).collect());
-        has(LlmOrder::KNOWN, providers::MODELS.iter().map(|line| line.0).collect());
+        has(LlmOrder::KNOWN, models::MODELS.iter().map(|line| line.0).collect());
     }
 }
