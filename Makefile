@@ -58,6 +58,10 @@ faults: setup ## every fault of a model in every phase, and of the telephone, in
 chaos: setup ## each key fault of a model 100 times, in calls: a table of what callers heard; RUNS=10 for fewer
 	@$(ENV) RUNS=$(if $(filter-out 1,$(RUNS)),$(RUNS),100) scripts/chaos.sh
 
+.PHONY: oracles
+oracles: ## the vendors' official SDKs talk to our stand-ins, and judge our requests
+	@$(ENV) scripts/oracles.sh $(NAMES)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain and cargo-fuzz
 	@$(ENV) scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -1,9 +1,12 @@
 //! The command line. Only its shape: what a command does is in [`crate::commands`].
 
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use simulator::llm::Protocol;
 use simulator::openai::fault::Fault;
+use simulator::vendor::fault::Fault as RequestFault;
 
 use crate::config::Chosen;
 
@@ -108,6 +111,36 @@ pub enum SecretsCommand {
 pub enum StandInCommand {
     /// OpenAI's Realtime endpoint: `--set openai.realtime_url=ws://127.0.0.1:PORT/v1/realtime` points a server to it.
     Openai(StandInOpenai),
+    /// A vendor's language model, for `llm.…_url` and for SDKs; it obeys orders in what is said to it, such as
+    /// `SAY hello` or `CALL end_call {}`.
+    Llm(StandInLlm),
+}
+
+/// Options of `stand-in llm`.
+#[derive(Debug, Clone, Args)]
+pub struct StandInLlm {
+    /// openai-responses, openai-chat, compatible, anthropic, gemini or mistral.
+    #[arg(value_parser = Protocol::from_str)]
+    pub protocol: Protocol,
+    /// The port of 127.0.0.1 to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 8791)]
+    pub port: u16,
+    /// The key that is asked for; without it anybody is served.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// The models that there are; can be repeated.
+    #[arg(long = "model", default_value = "a-model")]
+    pub models: Vec<String>,
+    /// Milliseconds from a request to its answer.
+    #[arg(long, default_value_t = 150)]
+    pub thinking_ms: u64,
+    /// What goes wrong with each request: refuse, 401, 429, 429=SECONDS, no-credit, 500 to 599, slow=MS,
+    /// slow-piece=MS, stall=PIECES, garbage, cut=PIECES or end-early=PIECES.
+    #[arg(long, value_parser = RequestFault::from_str)]
+    pub fault: Option<RequestFault>,
+    /// Only with the next so many requests.
+    #[arg(long, value_name = "REQUESTS", requires = "fault")]
+    pub times: Option<usize>,
 }
 
 /// Options of `stand-in openai`.

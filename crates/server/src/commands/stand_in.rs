@@ -5,10 +5,13 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use simulator::llm::LlmVendor;
+use simulator::llm::mind::Mind;
 use simulator::openai::settings::Settings;
 use simulator::openai::stand_in::StandIn;
+use simulator::vendor::{self, stand_in::Place};
 
-use crate::cli::{StandInCommand, StandInOpenai};
+use crate::cli::{StandInCommand, StandInLlm, StandInOpenai};
 use crate::exit::Exit;
 
 /// How often is looked for something to tell.
@@ -19,8 +22,49 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 /// # Errors
 /// When the port is taken.
 pub async fn run(command: StandInCommand) -> anyhow::Result<Exit> {
-    let StandInCommand::Openai(options) = command;
-    openai(options).await
+    match command {
+        StandInCommand::Openai(options) => openai(options).await,
+        StandInCommand::Llm(options) => llm(options).await,
+    }
+}
+
+async fn llm(options: StandInLlm) -> anyhow::Result<Exit> {
+    let settings = simulator::llm::Settings {
+        key: options.key,
+        models: options.models,
+        mind: Mind::obedient(),
+        pace: Duration::ZERO,
+    };
+    let place = Place { port: options.port, thinking: Duration::from_millis(options.thinking_ms) };
+    let vendor = LlmVendor::new(options.protocol, settings);
+    let stand_in = vendor::stand_in::StandIn::start(vendor, place)
+        .await
+        .with_context(|| format!("could not listen on port {}; choose another with --port", options.port))?;
+    match (options.fault, options.times) {
+        (Some(fault), Some(requests)) => stand_in.set_fault_for(fault, requests),
+        (fault, _) => stand_in.set_fault(fault),
+    }
+    say(&format!(
+        "{}, played on this machine: {}{}",
+        options.protocol,
+        stand_in.url(),
+        options.protocol.base_path()
+    ));
+    let mut told = 0;
+    loop {
+        tokio::select! {
+            _asked = tokio::signal::ctrl_c() => break,
+            () = stand_in.until(|seen| seen.count() > told) => {}
+        }
+        let seen = stand_in.seen();
+        for one in seen.requests.iter().skip(told.saturating_sub(seen.forgotten)) {
+            let fault = one.fault.as_deref().unwrap_or("no fault");
+            say(&format!("  {} {}: {fault}", one.request.method, one.request.path));
+        }
+        told = seen.count();
+    }
+    stand_in.stop().await;
+    Ok(Exit::Done)
 }
 
 async fn openai(options: StandInOpenai) -> anyhow::Result<Exit> {

@@ -18,6 +18,8 @@ mod responses;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -60,6 +62,19 @@ impl Protocol {
         Self::Mistral,
     ];
 
+    /// Its name on a command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenAiResponses => "openai-responses",
+            Self::OpenAiChat => "openai-chat",
+            Self::Compatible => "compatible",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Mistral => "mistral",
+        }
+    }
+
     /// What is between the stand-in's address and the vendor's own path, as the vendor's base URL has it.
     #[must_use]
     pub fn base_path(self) -> &'static str {
@@ -84,6 +99,23 @@ impl Protocol {
             Self::Gemini => KeyPlace::Header("x-goog-api-key"),
             _ => KeyPlace::Bearer,
         }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|known| known.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            format!("must be one of {}", names.join(", "))
+        })
     }
 }
 
