@@ -2,7 +2,7 @@
 
 import anthropic
 import anthropic.types.message_create_params as params
-from requests import all_are_of, sent
+from our_requests import all_are_of, sent
 from stand_in import fails_with, stand_in
 from typed import strict
 

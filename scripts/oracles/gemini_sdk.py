@@ -2,7 +2,7 @@
 
 from google import genai
 from google.genai import errors, types
-from requests import sent
+from our_requests import sent
 from stand_in import fails_with, stand_in
 
 ORDER = 'SAY One moment please. CALL look_up {"name": "Ünï"}'
@@ -17,7 +17,9 @@ def client(url: str, key: str = "k") -> genai.Client:
 def ask(url: str, contents: list, key: str = "k") -> list:
     config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=[LOOK_UP])], max_output_tokens=99,
                                          system_instruction="s")
-    return list(client(url, key).models.generate_content_stream(model="a-model", contents=contents, config=config))
+    # It closes its connections when nobody holds it.
+    vendor = client(url, key)
+    return list(vendor.models.generate_content_stream(model="a-model", contents=contents, config=config))
 
 
 with stand_in("llm", "gemini", "--key", "k", "--thinking-ms", "0") as url:

@@ -4,7 +4,7 @@ import json
 from importlib.metadata import version
 
 from mistralai.client import Mistral, errors
-from requests import sent
+from our_requests import sent
 from stand_in import fails_with, stand_in
 
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}

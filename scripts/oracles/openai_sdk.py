@@ -3,7 +3,7 @@
 import openai
 import openai.types.chat.completion_create_params as chat_params
 import openai.types.responses.response_create_params as response_params
-from requests import all_are_of, sent
+from our_requests import all_are_of, sent
 from stand_in import fails_with, stand_in
 from typed import strict
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use provider_traits::descriptor::{Descriptor, Locality, Readiness};
 use provider_traits::error::ProviderError;
 use provider_traits::llm::{LanguageModel, LlmAnswer, LlmCall, LlmPiece, LlmRequest, LlmStop, LlmUsage};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::conversation::{CallIds, IdRule, Turn, arguments_as_object, read_arguments, turns, worded};
@@ -47,7 +47,8 @@ impl Anthropic {
         let mut headers = HeaderMap::new();
         headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static(VERSION));
         if let Some(key) = &settings.api_key {
-            headers.insert(HeaderName::from_static("x-api-key"), key_header("", key)?);
+            // As the official SDK sends it; `x-api-key` was the place before.
+            headers.insert(AUTHORIZATION, key_header("Bearer ", key)?);
         }
         let who = Who {
             provider: DESCRIPTOR.id,

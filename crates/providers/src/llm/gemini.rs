@@ -43,7 +43,7 @@ impl Gemini {
         if model.is_empty() {
             return Err(SetUpError::Model { setting: settings.model_setting });
         }
-        let path = format!("v1beta/models/{model}:streamGenerateContent");
+        let path = format!("v1/models/{model}:streamGenerateContent");
         let mut url = address(&settings.base_url, &path)?;
         url.set_query(Some("alt=sse"));
         let mut headers = HeaderMap::new();

@@ -204,7 +204,12 @@ fn read_message(
 }
 
 fn read_call(call: &Value, place: &str, protocol: Protocol) -> Result<Called, Refusal> {
-    only(call, &format!("{place}.tool_calls"), &["id", "type", "function"])?;
+    // Mistral's own SDK sends the index back that came with the call.
+    let own: &[&str] = match protocol {
+        Protocol::Mistral => &["id", "type", "function", "index"],
+        _ => &["id", "type", "function"],
+    };
+    only(call, &format!("{place}.tool_calls"), own)?;
     only(&call["function"], &format!("{place}.tool_calls.function"), &["name", "arguments"])?;
     let (id, name) = (text(call, "id")?, text(&call["function"], "name")?);
     let fits = match protocol {

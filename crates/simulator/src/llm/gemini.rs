@@ -26,7 +26,7 @@ const BODY: [&str; 8] = [
 
 /// The model that a path names.
 pub(super) fn model_of(path: &str) -> Option<&str> {
-    path.strip_prefix("/v1beta/models/")?.split(':').next()
+    path.strip_prefix("/v1/models/")?.split(':').next()
 }
 
 /// The signature of the thoughts before a call of this function.
@@ -208,7 +208,7 @@ fn error(refusal: &Refusal) -> Value {
         (Kind::Invalid | Kind::Extra, _) => ("INVALID_ARGUMENT", None),
     };
     let message = match refusal.kind {
-        Kind::NoModel => format!("models/{} is not found for API version v1beta", refusal.message),
+        Kind::NoModel => format!("models/{} is not found for API version v1", refusal.message),
         Kind::Extra => {
             format!("Invalid JSON payload received. Unknown name \"{}\": Cannot find field.", refusal.message)
         }

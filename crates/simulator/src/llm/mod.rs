@@ -89,15 +89,16 @@ impl Protocol {
             Self::OpenAiResponses => "/v1/responses".to_owned(),
             Self::OpenAiChat | Self::Compatible | Self::Mistral => "/v1/chat/completions".to_owned(),
             Self::Anthropic => "/v1/messages".to_owned(),
-            Self::Gemini => format!("/v1beta/models/{model}:streamGenerateContent"),
+            Self::Gemini => format!("/v1/models/{model}:streamGenerateContent"),
         }
     }
 
-    fn key_place(self) -> KeyPlace {
+    /// Anthropic's SDK has moved from its own header to the common one; the vendor takes both.
+    fn key_places(self) -> &'static [KeyPlace] {
         match self {
-            Self::Anthropic => KeyPlace::Header("x-api-key"),
-            Self::Gemini => KeyPlace::Header("x-goog-api-key"),
-            _ => KeyPlace::Bearer,
+            Self::Anthropic => &[KeyPlace::Bearer, KeyPlace::Header("x-api-key")],
+            Self::Gemini => &[KeyPlace::Header("x-goog-api-key")],
+            _ => &[KeyPlace::Bearer],
         }
     }
 }
@@ -205,8 +206,11 @@ impl LlmVendor {
             return self.listed(request);
         }
         let body = request.json();
-        let streaming = request.path.starts_with("/v1beta/models/");
-        let named = if streaming { gemini::model_of(&request.path) } else { body["model"].as_str() };
+        let named = if self.protocol == Protocol::Gemini {
+            gemini::model_of(&request.path)
+        } else {
+            body["model"].as_str()
+        };
         let model = named.unwrap_or_default().to_owned();
         if request.method != "POST" || request.path != self.protocol.path(&model) {
             let message = format!("Invalid URL ({} {})", request.method, request.path);
@@ -239,7 +243,11 @@ impl LlmVendor {
 
     fn admitted(&self, request: &Request) -> Result<(), Refusal> {
         let expected = self.settings.key.as_deref();
-        auth::check(request, self.protocol.key_place(), expected).map_err(|_bad| Refusal {
+        let shown = |place: &KeyPlace| auth::check(request, *place, expected).is_ok();
+        if self.protocol.key_places().iter().any(shown) {
+            return Ok(());
+        }
+        Err(Refusal {
             status: if self.protocol == Protocol::Gemini { 400 } else { 401 },
             kind: Kind::Key,
             message: "the key is missing or wrong".to_owned(),
@@ -251,7 +259,7 @@ impl LlmVendor {
     fn listed(&self, request: &Request) -> Result<Answer, Refusal> {
         let models = self.settings.models.iter();
         let document = match (self.protocol, request.path.as_str()) {
-            (Protocol::Gemini, "/v1beta/models") => {
+            (Protocol::Gemini, "/v1/models") => {
                 let models = models.map(|id| json!({ "name": format!("models/{id}") }));
                 json!({ "models": models.collect::<Value>() })
             }
