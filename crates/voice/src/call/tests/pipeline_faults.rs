@@ -82,7 +82,8 @@ async fn a_voice_that_fails_is_replaced() {
         call.listen().await;
         let ended = call.hang_up().await;
         assert_eq!(ended.agent_turns()[0], ("Hello, this is Aurora.", false), "{fault:?}");
-        assert!(ended.has_notice("tts_failed_over"), "{fault:?}");
+        // Beside one that is only late another is asked, before its time is up: nobody failed.
+        assert_eq!(ended.has_notice("tts_failed_over"), fault != TtsFault::Mute, "{fault:?}");
     }
 }
 
