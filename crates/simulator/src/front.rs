@@ -23,6 +23,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_millis(900);
 /// A node that does not take a connection within this time does not get it.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
 
+/// Bytes of a request that are kept until its node has answered: the carrier's are a few kilobytes.
+const MOST_OF_A_REQUEST: usize = 64 * 1024;
+
 /// A load balancer on this machine; gone when dropped.
 #[derive(Debug)]
 pub struct Front {
@@ -118,11 +121,13 @@ async fn take(listener: TcpListener, nodes: Arc<[Node]>, tasks: TaskTracker, gon
     }
 }
 
-/// Hands a connection to the first node that takes it, those that are well first.
+/// Hands a connection to the first node that takes it, those that are well first. One that is gone before it said
+/// anything did not take it: what was sent to it is sent to the next, as balancers of HTTP do.
 async fn carry(mut near: TcpStream, nodes: &[Node], turn: usize) {
     let mut in_turn: Vec<&Node> = (0..nodes.len()).map(|step| &nodes[(turn + step) % nodes.len()]).collect();
     // Sorting keeps the turn among equals.
     in_turn.sort_by_key(|node| (!node.is_well.load(Ordering::Relaxed), node.carried.load(Ordering::Relaxed)));
+    let mut request = Vec::new();
     for node in in_turn {
         let connected = tokio::time::timeout(CONNECTS_WITHIN, TcpStream::connect(node.address)).await;
         let Ok(Ok(mut far)) = connected else {
@@ -132,10 +137,55 @@ async fn carry(mut near: TcpStream, nodes: &[Node], turn: usize) {
         // An error only makes it slower.
         let _slower = (near.set_nodelay(true), far.set_nodelay(true));
         node.carried.fetch_add(1, Ordering::Relaxed);
-        // Whichever end is gone, the other is told by the end of its connection.
-        let _gone = copy_bidirectional(&mut near, &mut far).await;
+        let begun = begin(&mut near, &mut far, &mut request).await;
+        if begun == Begun::Answered {
+            // Whichever end is gone, the other is told by the end of its connection.
+            let _gone = copy_bidirectional(&mut near, &mut far).await;
+        }
         node.carried.fetch_sub(1, Ordering::Relaxed);
-        return;
+        if begun != Begun::NodeGone {
+            return;
+        }
+        node.is_well.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What came of handing a connection to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// The node has answered something.
+    Answered,
+    /// It was gone before.
+    NodeGone,
+    /// Whoever asked was gone before, or asked too much to be repeated.
+    Over,
+}
+
+/// Passes a request on, and the first bytes of its answer back. `request` is what was sent so far, for the next node.
+async fn begin(near: &mut TcpStream, far: &mut TcpStream, request: &mut Vec<u8>) -> Begun {
+    if far.write_all(request).await.is_err() {
+        return Begun::NodeGone;
+    }
+    let (mut asked, mut answered) = (vec![0; 8 * 1024], vec![0; 8 * 1024]);
+    loop {
+        tokio::select! {
+            read = near.read(&mut asked) => match read {
+                Ok(count @ 1..) if request.len() + count <= MOST_OF_A_REQUEST => {
+                    request.extend_from_slice(&asked[..count]);
+                    if far.write_all(&asked[..count]).await.is_err() {
+                        return Begun::NodeGone;
+                    }
+                }
+                _ => return Begun::Over,
+            },
+            read = far.read(&mut answered) => match read {
+                Ok(count @ 1..) => {
+                    let passed = near.write_all(&answered[..count]).await;
+                    return if passed.is_ok() { Begun::Answered } else { Begun::Over };
+                }
+                _ => return Begun::NodeGone,
+            },
+        }
     }
 }
 
@@ -206,6 +256,24 @@ mod tests {
         dead.1.close();
         dead.1.wait().await;
         for _ in 0..6 {
+            assert_eq!(ask(&front).await, "well");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_dying_node_took_and_never_answered_goes_to_the_next() {
+        // A process that is killed loses its connections before the address on which it listens.
+        let dying = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let well = node("well", true).await;
+        let front = Front::start(&[dying.local_addr().unwrap(), well.0]).await.unwrap();
+        until(|| front.is_well(1)).await;
+        let tasks = TaskTracker::new();
+        tasks.spawn(async move {
+            while let Ok((taken, _)) = dying.accept().await {
+                drop(taken)
+            }
+        });
+        for _ in 0..4 {
             assert_eq!(ask(&front).await, "well");
         }
     }
