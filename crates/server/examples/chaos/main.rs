@@ -7,11 +7,13 @@
 mod caller;
 #[path = "../../tests/it/faults/cases.rs"]
 mod cases;
+mod footprint;
 #[path = "../../tests/it/faults/stage.rs"]
 mod stage;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use cases::{Case, SLOW, Verdict};
 use clap::Parser;
@@ -20,15 +22,33 @@ use simulator::openai::fault::{FaultKind, Phase};
 use stage::Stage;
 use tokio::time::Instant;
 
+/// Between the beginnings of two calls: many go on at once, but an exchange rings one telephone after the other.
+const RINGS_EVERY: Duration = Duration::from_millis(250);
+
+/// Lets calls begin one after the other.
+#[derive(Debug, Default)]
+struct Exchange(tokio::sync::Mutex<()>);
+
+impl Exchange {
+    /// Returns when it is a call's turn to begin.
+    async fn ring(&self) {
+        let _turn = self.0.lock().await;
+        tokio::time::sleep(RINGS_EVERY).await;
+    }
+}
+
 /// Runs the key faults many times.
 #[derive(Debug, Parser)]
 struct Options {
     /// How often each.
     #[arg(long, default_value_t = 100)]
     runs: usize,
-    /// Calls beside each other.
-    #[arg(long, default_value_t = 20)]
+    /// Calls of a case beside each other; the demo agency's plan has 20 lines.
+    #[arg(long, default_value_t = 16)]
     at_once: usize,
+    /// Cases beside each other, each with a server of its own.
+    #[arg(long, default_value_t = 1)]
+    cases: usize,
     /// Prints the log of the first run of each case that was not as it must be.
     #[arg(long)]
     show: bool,
@@ -39,27 +59,24 @@ struct Options {
 
 fn key_cases() -> Vec<Case> {
     use FaultKind::{Close, Flood, Garbage, HalfFrame, Refuse, Reset, Silent, Slow};
+    use Phase::{BeforeCreated, BeforeUpdated, CallerSpeaking, Connect, FunctionOutput, Listening};
+    use Phase::{ReplyOwed, Speaking};
     let close = || Close(1_011);
-    vec![
-        Case::always(Phase::Connect, Refuse(503)),
-        Case::always(Phase::Connect, Silent),
-        Case::always(Phase::BeforeUpdated, close()),
-        Case::always(Phase::Listening, close()),
-        Case::always(Phase::CallerSpeaking, close()),
-        Case::always(Phase::ReplyOwed, close()).in_the_greeting(),
-        Case::always(Phase::ReplyOwed, close()),
-        Case::always(Phase::ReplyOwed, close()).once(),
-        Case::always(Phase::ReplyOwed, Silent),
-        Case::always(Phase::ReplyOwed, Slow(SLOW)),
-        Case::always(Phase::ReplyOwed, Garbage),
-        Case::always(Phase::ReplyOwed, Flood),
-        Case::always(Phase::Speaking, close()),
-        Case::always(Phase::Speaking, Reset),
-        Case::always(Phase::Speaking, Silent),
-        Case::always(Phase::Speaking, HalfFrame),
-        Case::always(Phase::FunctionOutput, close()),
-        Case::always(Phase::FunctionOutput, Silent),
-    ]
+    let mut cases =
+        vec![Case::always(Connect, Refuse(503)), Case::always(ReplyOwed, close()).in_the_greeting()];
+    for phase in [Connect, BeforeCreated, BeforeUpdated] {
+        cases.extend([close(), Silent].map(|kind| Case::always(phase, kind)));
+    }
+    cases.extend([Garbage, Flood, Slow(SLOW)].map(|kind| Case::always(Connect, kind)));
+    for phase in [Listening, CallerSpeaking, ReplyOwed, Speaking, FunctionOutput] {
+        cases.extend([close(), Silent].map(|kind| Case::always(phase, kind)));
+    }
+    for phase in [Listening, ReplyOwed, Speaking] {
+        cases.extend([Slow(SLOW), Garbage, Flood].map(|kind| Case::always(phase, kind)));
+    }
+    cases.extend([Reset, HalfFrame].map(|kind| Case::always(Speaking, kind)));
+    cases.push(Case::always(ReplyOwed, close()).in_first_session());
+    cases
 }
 
 fn percentile(sorted: &[u64], percent: usize) -> String {
@@ -68,34 +85,27 @@ fn percentile(sorted: &[u64], percent: usize) -> String {
 }
 
 /// One case, all its runs. Returns whether all were as they must be.
-async fn chaos(case: &Case, options: &Options) -> bool {
+async fn chaos(case: &Case, options: &Options, exchange: &Exchange) -> bool {
     let began = Instant::now();
-    let (mut verdicts, mut left): (Vec<Verdict>, Vec<String>) = (Vec::new(), Vec::new());
-    // A fault that comes once needs a model of its own for each call: the next session is whose turn it is.
-    let (stages, calls) = if case.sessions.is_some() { (options.runs, 1) } else { (1, options.runs) };
-    let runs = (0..stages).map(async |_| {
-        let stage = Stage::open("chaos").await;
-        case.apply(&stage);
-        let calls = (1..=calls).map(|line| case.run(&stage, line));
-        let verdicts: Vec<Verdict> =
-            futures_util::stream::iter(calls).buffer_unordered(options.at_once).collect().await;
-        (verdicts, stage.stop().await)
+    let stage = Stage::open("chaos").await;
+    stage.stand_in.set_fault(Some(case.fault.clone()));
+    let calls = (1..=options.runs).map(async |line| {
+        exchange.ring().await;
+        case.run(&stage, line).await
     });
-    let beside = if stages > 1 { options.at_once.min(8) } else { 1 };
-    let mut runs = futures_util::stream::iter(runs).buffer_unordered(beside);
-    while let Some((some, over)) = runs.next().await {
-        verdicts.extend(some);
-        left.extend(over);
-    }
+    let verdicts: Vec<Verdict> =
+        futures_util::stream::iter(calls).buffer_unordered(options.at_once).collect().await;
+    let left = stage.stop().await;
     let mut gaps: Vec<u64> = verdicts.iter().filter_map(|verdict| verdict.gap_ms).collect();
     gaps.sort_unstable();
     let within = gaps.iter().filter(|gap_ms| **gap_ms <= case.limit_ms()).count();
     let came = verdicts.iter().filter(|verdict| verdict.came_about).count();
     let sound = verdicts.iter().filter(|verdict| verdict.wrong.is_empty()).count();
-    println!(
-        "| {:38} | {:4} | {:4} | {:6} | {:5} | {:5} | {:5} | {:5} | {:4} | {:5.0} |",
+    let mut lines = vec![format!(
+        "| {:38} | {:4} | {:4} | {:4} | {:5} | {:5} | {:5} | {:5} | {:5} | {:4} | {:4} | {:4.0} |",
         case.name(),
         options.runs,
+        came,
         within,
         case.limit_ms(),
         percentile(&gaps, 50),
@@ -103,25 +113,39 @@ async fn chaos(case: &Case, options: &Options) -> bool {
         percentile(&gaps, 100),
         sound,
         left.len(),
+        footprint::resident_mib(),
         began.elapsed().as_secs_f64(),
-    );
+    )];
+    let as_it_must = within == options.runs && sound == options.runs && left.is_empty();
+    if !as_it_must || options.show {
+        lines.extend(reasons(verdicts, &left, options.show));
+    }
+    println!("{}", lines.join("\n"));
+    as_it_must
+}
+
+/// Which engines carried the calls, and what was not as it must be.
+fn reasons(verdicts: Vec<Verdict>, left: &[String], show: bool) -> Vec<String> {
+    let mut lines = Vec::new();
     let mut ways: BTreeMap<String, usize> = BTreeMap::new();
     for verdict in &verdicts {
         *ways.entry(verdict.engines.join(" > ")).or_default() += 1;
     }
-    let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} x {way}")).collect();
-    println!("|   it came about in {came}; {}", ways.join(", "));
-    if let Some(verdict) = verdicts.iter().find(|verdict| options.show && !verdict.timeline.is_empty()) {
-        println!("|   {}", verdict.timeline.join("\n|   "));
+    lines.extend(ways.iter().map(|(way, count)| format!("|   {count} x {way}")));
+    if let Some(verdict) = verdicts.iter().find(|verdict| show && !verdict.timeline.is_empty()) {
+        lines.push(format!("|   {}", verdict.timeline.join("\n|   ")));
     }
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for reason in verdicts.into_iter().flat_map(|verdict| verdict.wrong).chain(left.iter().cloned()) {
         *reasons.entry(reason).or_default() += 1;
     }
-    for (reason, count) in reasons.iter().take(5) {
-        println!("|   {count} x {reason}");
-    }
-    within == options.runs && sound == options.runs && left.is_empty()
+    lines.extend(reasons.iter().take(5).map(|(reason, count)| format!("|   {count} x {reason}")));
+    lines
+}
+
+/// Everything that is there only once is made: the private PostgreSQL, the template database, pools of threads.
+async fn warm_up() {
+    Stage::open("warm-up").await.stop().await;
 }
 
 #[tokio::main(flavor = "multi_thread")]
@@ -129,17 +153,20 @@ async fn main() -> ExitCode {
     let options = Options::parse();
     // One TLS provider for the whole process; an error means that it is installed already.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    warm_up().await;
+    let before = footprint::open_files();
     println!(
-        "| case                                   | runs | in time | limit | p50 | p95 | max | sound | left | took |"
+        "| case                                   | runs | came | in time | limit | p50 | p95 | max | sound | left | MiB | took s |\n\
+         |----------------------------------------|------|------|------|-------|-------|-------|-------|-------|------|------|------|"
     );
-    println!(
-        "|----------------------------------------|------|------|--------|-------|-------|-------|-------|------|-------|"
-    );
-    let mut all = true;
-    for case in key_cases() {
-        if options.only.as_ref().is_none_or(|only| case.name().contains(only.as_str())) {
-            all &= chaos(&case, &options).await;
-        }
-    }
+    let wanted = |case: &Case| options.only.as_ref().is_none_or(|only| case.name().contains(only.as_str()));
+    let cases: Vec<Case> = key_cases().into_iter().filter(wanted).collect();
+    let exchange = Exchange::default();
+    let runs = cases.iter().map(|case| chaos(case, &options, &exchange));
+    let verdicts: Vec<bool> =
+        futures_util::stream::iter(runs).buffer_unordered(options.cases.max(1)).collect().await;
+    let after = footprint::settled_open_files(before).await;
+    println!("open files of the process: {before} before, {after} after");
+    let all = verdicts.into_iter().all(|as_it_must| as_it_must) && after <= before;
     if all { ExitCode::SUCCESS } else { ExitCode::from(4) }
 }

@@ -13,6 +13,8 @@ use tokio::time::Instant;
 const PATIENCE_MS: u64 = 2_200;
 /// A caller who hears nothing for so long gives up.
 const GIVES_UP_MS: u64 = 10_000;
+/// How often the first phrase is said once more while what is waited for has not come about.
+const MOST_REPETITIONS: usize = 4;
 /// A pause within the agent's words: the stand-in voices pause between words.
 const PAUSE_MS: u64 = 120;
 const FRAME_MS: u64 = 20;
@@ -39,11 +41,14 @@ fn silence(line: usize) -> [u8; 160] {
     std::array::from_fn(|at| if at < 16 && line >> at & 1 == 1 { 0x7F } else { 0xFF })
 }
 
-/// The number in such a frame.
-pub(crate) fn line_of(frame: &[u8]) -> Option<usize> {
-    let digits = frame.get(..16)?;
-    let known = digits.iter().all(|code| matches!(code, 0x7F | 0xFF));
-    known.then(|| digits.iter().rev().fold(0, |line, code| line << 1 | usize::from(*code == 0x7F)))
+/// The number in the first of such frames; frames that were lost on the way are silent, without a number.
+pub(crate) fn line_of(audio: &[u8]) -> Option<usize> {
+    let number = |frame: &[u8]| {
+        let digits = frame.get(..16)?;
+        let known = digits.iter().all(|code| matches!(code, 0x7F | 0xFF));
+        known.then(|| digits.iter().rev().fold(0, |line, code| line << 1 | usize::from(*code == 0x7F)))
+    };
+    audio.chunks_exact(160).filter_map(number).find(|line| *line != 0)
 }
 
 fn hang_up() -> Doing {
@@ -51,9 +56,13 @@ fn hang_up() -> Doing {
 }
 
 /// A caller.
-pub(crate) struct Caller {
+pub(crate) struct Caller<'a> {
     line: usize,
     phrases: VecDeque<Phrase>,
+    /// What must have come about before the last phrase is said.
+    awaited: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// The first phrase, how often it was said again.
+    repeated: (Option<Phrase>, usize),
     saying: Option<(Phrase, u64)>,
     /// Whether something was heard since the caller spoke.
     answered: bool,
@@ -72,17 +81,38 @@ pub(crate) struct Heard {
     pub(crate) said: Vec<&'static str>,
 }
 
-impl Caller {
+impl<'a> Caller<'a> {
     /// A caller on a line of a number of its own.
     pub(crate) fn new(line: usize, phrases: &[Phrase]) -> Self {
         Self {
             line,
             phrases: phrases.iter().copied().collect(),
+            awaited: None,
+            repeated: (phrases.first().copied(), 0),
             saying: None,
             answered: false,
             silent_ms: 0,
             heard: Heard::default(),
         }
+    }
+
+    /// Says the first phrase again and again, but not for ever, until this has come about; only then the last.
+    pub(crate) fn until(mut self, awaited: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        self.awaited = Some(awaited);
+        self
+    }
+
+    fn next_phrase(&mut self) -> Option<Phrase> {
+        let is_last = self.phrases.len() == 1;
+        if let (Some(first), repetitions) = &mut self.repeated
+            && is_last
+            && *repetitions < MOST_REPETITIONS
+            && self.awaited.is_some_and(|awaited| !awaited())
+        {
+            *repetitions += 1;
+            return Some(*first);
+        }
+        self.phrases.pop_front()
     }
 
     /// The number of its line.
@@ -92,7 +122,7 @@ impl Caller {
 }
 
 #[async_trait]
-impl LineUser for Caller {
+impl LineUser for Caller<'_> {
     async fn tick(&mut self, moment: Moment<'_>) -> Doing {
         let agent = moment.heard.iter().any(|&code| g711::decode(code).unsigned_abs() > LOUD);
         let caller = self.saying.is_some();
@@ -114,7 +144,7 @@ impl LineUser for Caller {
             return hang_up();
         }
         if self.answered && self.silent_ms >= PATIENCE_MS {
-            let Some(phrase) = self.phrases.pop_front() else { return hang_up() };
+            let Some(phrase) = self.next_phrase() else { return hang_up() };
             let words = phrase.words.split(' ').count() as u64;
             self.saying = Some((phrase, words * MS_PER_WORD));
         }

@@ -18,7 +18,7 @@ use super::stage::{PLACE, SERVICES, Stage};
 
 /// A caller who is cut off after so much of the call, whatever is going on.
 struct CutOff {
-    caller: Caller,
+    caller: Caller<'static>,
     after_ms: u64,
     ending: Ending,
 }

@@ -113,7 +113,7 @@ impl Stage {
     }
 
     /// Places a call and waits for its record.
-    pub(crate) async fn call(&self, mut caller: Caller) -> Done {
+    pub(crate) async fn call(&self, mut caller: Caller<'_>) -> Done {
         let report = self.place(caller.line(), &mut caller).await;
         let log = self.log(&report.call_sid).await;
         Done { report, heard: caller.heard, log }
@@ -243,6 +243,15 @@ impl Done {
             _ => false,
         };
         self.log.iter().filter(greets).count()
+    }
+
+    /// Whether a session with the model was lost, or the model given up.
+    pub(crate) fn has_lost_its_model(&self) -> bool {
+        self.log.iter().any(|event| match &event.kind {
+            EventKind::EngineChanged { .. } => true,
+            EventKind::Notice { code, .. } => code == "engine_lost",
+            _ => false,
+        })
     }
 
     /// The engines that the call went over.
