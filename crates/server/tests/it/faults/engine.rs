@@ -29,7 +29,8 @@ async fn check(cases: Vec<Case>, sessions: Option<usize>) {
         let gap = verdict.gap_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
         let (name, limit, engines) = (case.name(), case.limit_ms(), verdict.engines.join(" > "));
         println!(
-            "{name:45} heard after {gap:>5} ms (limit {limit:>5})  {engines}  {}",
+            "{name:45} came: {:5} heard after {gap:>5} ms (limit {limit:>5})  {engines}  {}",
+            verdict.came_about,
             verdict.wrong.join("; ")
         );
     }
@@ -101,6 +102,8 @@ async fn a_caller_is_greeted_whatever_becomes_of_the_first_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_lost_once_is_replaced_by_another_of_the_same_model() {
-    let phases = [Phase::Listening, Phase::CallerSpeaking, Phase::ReplyOwed, Phase::Speaking];
-    check(phases.map(|phase| Case::always(phase, FaultKind::Close(1_011))).into(), Some(1)).await;
+    let close = |phase| Case::always(phase, FaultKind::Close(1_011));
+    check([Phase::Listening, Phase::CallerSpeaking].map(close).into(), Some(1)).await;
+    check([Phase::ReplyOwed, Phase::Speaking].map(|phase| close(phase).in_first_session()).into(), None)
+        .await;
 }
