@@ -13,7 +13,7 @@ use crate::vendor::fault::Fault;
 use crate::vendor::request::Request;
 
 const MODELS: [&str; 2] = ["scribe_v2_realtime", "scribe_v2_turbo"];
-const PARAMETERS: [&str; 17] = [
+const PARAMETERS: [&str; 21] = [
     "model_id",
     "token",
     "audio_format",
@@ -31,6 +31,10 @@ const PARAMETERS: [&str; 17] = [
     "entity_detection",
     "filter_background_audio",
     "max_tokens_to_recompute",
+    "secondary_languages",
+    "entity_redaction",
+    "entity_redaction_mode",
+    "transcript_edit",
 ];
 const FIELDS: [&str; 5] = ["message_type", "audio_base_64", "commit", "sample_rate", "previous_text"];
 /// Less than this can't be committed, in samples.
@@ -155,7 +159,8 @@ impl Scribe<'_> {
     /// The audio, and whether it is committed. All four fields are wanted, and no other.
     fn judged(&self, chunk: &Map<String, Value>) -> Option<(Vec<u8>, bool)> {
         let known = chunk.keys().all(|field| FIELDS.contains(&field.as_str()));
-        let previous = chunk.contains_key("previous_text") && self.chunks > 0;
+        // The vendor's own SDK sends `null` with every chunk.
+        let previous = chunk.get("previous_text").is_some_and(|text| !text.is_null()) && self.chunks > 0;
         let kind = chunk.get("message_type")?.as_str()? == "input_audio_chunk";
         let rate = chunk.get("sample_rate")?.as_u64()? == 8_000;
         let codes = STANDARD.decode_to_vec(chunk.get("audio_base_64")?.as_str()?.as_bytes()).ok()?;
