@@ -39,7 +39,7 @@ def conversation() -> None:
 
 def our_requests() -> None:
     """Sent again by the SDK, whose models drop or refuse what they don't know, they are what they were."""
-    import httpx
+    import httpx2 as httpx
 
     seen = []
 

@@ -111,8 +111,8 @@ pub enum SecretsCommand {
 pub enum StandInCommand {
     /// OpenAI's Realtime endpoint: `--set openai.realtime_url=ws://127.0.0.1:PORT/v1/realtime` points a server to it.
     Openai(StandInOpenai),
-    /// A vendor's language model: `--set mistral.base_url=http://127.0.0.1:PORT/v1` points a server to one. It obeys orders in what is said to it, such as
-    /// `SAY hello` or `CALL end_call {}`.
+    /// A vendor's language model: `--set mistral.base_url=http://127.0.0.1:PORT/v1` points a server to one. It
+    /// obeys orders in what is said to it, such as `SAY hello` or `CALL end_call {}`.
     Llm(StandInLlm),
 }
 

@@ -21,8 +21,8 @@ pub const BASE_URL: &str = "https://api.anthropic.com";
 /// The quickest of the current family (official SDK 2.12.0, November 2026).
 pub const MODEL: &str = "claude-haiku-5-5";
 
-/// The version of the API that is spoken.
-const VERSION: &str = "2023-06-01";
+/// The version of the API that is spoken: the official SDK's (2.12.0).
+const VERSION: &str = "2026-10-21";
 /// Ids of calls: letters, digits, `_` and `-`.
 const IDS: IdRule = IdRule::Word(64);
 

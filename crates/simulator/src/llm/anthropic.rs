@@ -28,7 +28,7 @@ const BODY: [&str; 14] = [
 ];
 
 pub(super) fn read(body: &Value, request: &Request) -> Result<Read, Refusal> {
-    if request.header("anthropic-version") != Some("2023-06-01") {
+    if !matches!(request.header("anthropic-version"), Some("2023-06-01" | "2026-10-21")) {
         return Err(Refusal::invalid("anthropic-version: header is required"));
     }
     only(body, "", &BODY)?;

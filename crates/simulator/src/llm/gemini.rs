@@ -61,7 +61,9 @@ pub(super) fn read(body: &Value, model: &str, request: &Request) -> Result<Read,
     for tool in body["tools"].as_array().into_iter().flatten() {
         only(tool, "tools", &["functionDeclarations", "googleSearch", "codeExecution", "urlContext"])?;
         for function in list(tool, "functionDeclarations")? {
-            let known = ["name", "description", "parameters", "parametersJsonSchema", "response", "behavior"];
+            // The official SDK sends this one by its other name, which JSON for protocol buffers allows.
+            let schemas = ["parametersJsonSchema", "parameters_json_schema"];
+            let known = ["name", "description", "parameters", schemas[0], schemas[1], "response", "behavior"];
             only(function, "tools.function_declarations", &known)?;
             let name = text(function, "name")?;
             if !is_name(name) || !(function["parameters"].is_null() || schema(&function["parameters"])) {
