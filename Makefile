@@ -46,6 +46,10 @@ e2e: setup ## the spoken scenarios with their reports, the fault matrix, then th
 bench: setup ## the measurements of docs/benchmarks.md; PARTS="start speech", RUNS=5 for other ones
 	@$(ENV) RUNS=$(RUNS) scripts/bench.sh $(PARTS)
 
+.PHONY: eval
+eval: ## precision and recall of the rules for intents, urgency, scope, phantom speech and spoken values
+	@$(ENV) cargo run -q -p domain --example eval
+
 .PHONY: soak
 soak: setup ## MINUTES (20) of short calls that come and go: is memory flat, is anything left behind?
 	@$(ENV) scripts/soak.sh $(MINUTES)
