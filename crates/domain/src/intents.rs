@@ -4,8 +4,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::language::{Sections, Weighted, weighted};
-use crate::words::{find_loosely, words};
+use crate::language::Sections;
+use crate::patterns::{Pattern, Said};
+use crate::scope;
+use crate::urgency::{self, UrgencyRules};
 
 /// An intent of a turn or a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,9 +75,12 @@ impl Intent {
 /// Evidence needed before an intent is named at all.
 const ENOUGH: f32 = 2.0;
 
-static EVIDENCE: LazyLock<Vec<(Intent, Vec<Weighted>)>> = LazyLock::new(|| {
+/// What an emergency weighs: more than anything else in the same turn.
+const EMERGENCY: f32 = 10.0;
+
+static EVIDENCE: LazyLock<Vec<(Intent, Vec<Pattern>)>> = LazyLock::new(|| {
     let sections = Sections::read(include_str!("../data/en/intents.txt"));
-    Intent::ALL.iter().map(|&intent| (intent, weighted(sections.get(intent.name())))).collect()
+    Intent::ALL.iter().map(|&intent| (intent, Pattern::all(sections.get(intent.name())))).collect()
 });
 
 /// The likeliest intent of some words.
@@ -87,24 +92,31 @@ pub fn classify(text: &str) -> Intent {
 /// Intents with enough evidence, strongest first. Evidence adds up, so that a garbled word costs little.
 #[must_use]
 pub fn scores(text: &str) -> Vec<(Intent, f32)> {
-    let said = words(text);
+    let said = Said::new(text);
     let mut scores: Vec<(Intent, f32)> = EVIDENCE
         .iter()
-        .map(|(intent, phrases)| {
-            // The best phrase counts whole and others by half: overlapping phrases must not multiply.
-            let mut found: Vec<f32> = phrases
-                .iter()
-                .filter(|p| find_loosely(&said, &p.words).is_some())
-                .map(|p| p.weight)
-                .collect();
-            found.sort_by(|a, b| b.total_cmp(a));
-            let best = found.first().copied().unwrap_or(0.0);
-            (*intent, best + found.iter().skip(1).take(3).sum::<f32>() / 2.0)
+        .map(|(intent, patterns)| {
+            let score = match intent {
+                Intent::Emergency if urgency::assess(text, &UrgencyRules::default()).is_urgent() => EMERGENCY,
+                Intent::ScopeChange => scope::weight(&said),
+                _ => evidence(&said, patterns),
+            };
+            (*intent, score)
         })
         .filter(|(_, score)| *score >= ENOUGH)
         .collect();
     scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     scores
+}
+
+/// The best pattern counts whole and the next three by half: overlapping patterns must not multiply. What
+/// speaks against the intent counts whole.
+fn evidence(said: &Said, patterns: &[Pattern]) -> f32 {
+    let mut found: Vec<f32> = patterns.iter().filter(|p| p.find(said).is_some()).map(|p| p.weight).collect();
+    found.sort_by(|a, b| b.total_cmp(a));
+    let (against, found): (Vec<f32>, Vec<f32>) = found.into_iter().partition(|weight| *weight < 0.0);
+    let best = found.first().copied().unwrap_or(0.0);
+    best + found.iter().skip(1).take(3).sum::<f32>() / 2.0 + against.iter().sum::<f32>()
 }
 
 #[cfg(test)]

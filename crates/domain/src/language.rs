@@ -39,30 +39,6 @@ impl Sections {
     }
 }
 
-/// A phrase with its weight, cut into words.
-pub(crate) struct Weighted {
-    pub(crate) weight: f32,
-    pub(crate) phrase: &'static str,
-    pub(crate) words: Vec<String>,
-}
-
-/// Cuts `weight phrase` lines; a line without a number weighs 1.
-pub(crate) fn weighted(entries: &[&'static str]) -> Vec<Weighted> {
-    entries
-        .iter()
-        .map(|line| {
-            let (weight, phrase) = match line.split_once(' ') {
-                Some((first, rest)) => match first.parse::<f32>() {
-                    Ok(weight) => (weight, rest.trim()),
-                    Err(_) => (1.0, *line),
-                },
-                None => (1.0, *line),
-            };
-            Weighted { weight, phrase, words: words(phrase) }
-        })
-        .collect()
-}
-
 /// First names a caller may have, lower case.
 pub(crate) static FIRST_NAMES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| include_str!("../data/en/first_names.txt").split_whitespace().collect());

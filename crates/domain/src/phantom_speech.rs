@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call_plan::Vocabulary;
 use crate::expected_answer::ExpectedAnswer;
-use crate::language::{LISTS, has_phrase_of, listed};
+use crate::language::{LISTS, has_phrase_of, listed, phrases};
 use crate::words::{find_phrase, is_close, words};
 
 /// What is known of an utterance.
@@ -176,10 +176,27 @@ fn length(evidence: &Evidence<'_>, said: &[String], _: &Layers) -> Option<String
     (said.len() == 1 && letters < 3).then(|| format!("a lone “{}” answers nothing", said[0]))
 }
 
-fn invention(_: &Evidence<'_>, said: &[String], _: &Layers) -> Option<String> {
+fn invention(evidence: &Evidence<'_>, said: &[String], _: &Layers) -> Option<String> {
+    if is_stage_direction(evidence.text) {
+        return Some("it describes a sound".to_owned());
+    }
+    // English is the only language pack: words without one letter of its script were not said here.
+    if said.iter().any(|w| w.chars().any(char::is_alphabetic))
+        && !said.iter().any(|w| w.chars().any(|c| c.is_ascii_alphanumeric()))
+    {
+        return Some("not a word of it is in the language spoken here".to_owned());
+    }
+    if evidence.text.trim_start().to_ascii_lowercase().starts_with("www.")
+        && evidence.expecting != ExpectedAnswer::Email
+    {
+        return Some("a bare web address is what transcribers write for silence".to_owned());
+    }
+    if phrases("whole_inventions").iter().any(|p| p == said) && !is_expected(said, evidence.expecting) {
+        return Some("those words alone answer nothing".to_owned());
+    }
     if let Some(phrase) = LISTS.get("inventions").iter().find(|p| {
         let phrase = words(p);
-        find_phrase(said, &phrase).is_some() && said.len() <= phrase.len() + 3
+        find_phrase(said, &phrase).is_some() && said.len() <= phrase.len() + MORE_THAN_INVENTED
     }) {
         return Some(format!("“{phrase}” is what transcribers write for silence"));
     }
@@ -191,6 +208,18 @@ fn invention(_: &Evidence<'_>, said: &[String], _: &Layers) -> Option<String> {
             && said[..size].iter().any(wordy)
     };
     (1..=4).any(repeats).then(|| "the same words over and over".to_owned())
+}
+
+/// Words around an invention that still belong to it; a longer sentence was meant.
+const MORE_THAN_INVENTED: usize = 5;
+
+/// Whether the whole text stands in brackets, between asterisks or among notes: "[Music]", "(phone ringing)".
+fn is_stage_direction(text: &str) -> bool {
+    let text = text.trim();
+    let between = |open: char, close: char| {
+        text.len() > 1 && text.starts_with(open) && text.ends_with(close) && !text.contains('@')
+    };
+    between('[', ']') || between('(', ')') || between('*', '*') || text.starts_with(['♪', '♫'])
 }
 
 fn echo(evidence: &Evidence<'_>, said: &[String], _: &Layers) -> Option<String> {
@@ -327,6 +356,12 @@ mod tests {
             "Subtitles by the community",
             "the the the the",
             "so good so good so good so good",
+            "[Music]",
+            "(phone ringing)",
+            "♪ la la la ♪",
+            "www.example.org",
+            "字幕由字幕",
+            "You.",
         ] {
             assert_eq!(layer(&honest(text)), Some(Layer::Invention), "{text}");
         }

@@ -1,11 +1,13 @@
 //! How urgent a caller's words are, 0 to 10, and why.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::language::{Sections, Weighted, has_phrase_of, weighted};
+use crate::language::Sections;
 use crate::leads::Priority;
+use crate::patterns::{Pattern, Said};
 use crate::words::{find_loosely, words};
 
 /// From this score on somebody is alerted at once.
@@ -13,11 +15,26 @@ pub const URGENT: u8 = 8;
 /// From this score on a lead or message has high priority.
 pub const HIGH: u8 = 5;
 
-static DEFAULTS: LazyLock<(Vec<Weighted>, Vec<&'static str>, Vec<&'static str>)> = LazyLock::new(|| {
+/// Haste alone goes up to here: somebody in a hurry says so in three ways and is still no emergency.
+const HASTE: f32 = 7.0;
+
+struct Defaults {
+    alarms: Vec<Pattern>,
+    negations: Vec<&'static str>,
+    calm: Vec<Pattern>,
+    over: Vec<Pattern>,
+}
+
+static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
     let sections = Sections::read(include_str!("../data/en/urgency.txt"));
-    let mut phrases = weighted(sections.get("agency"));
-    phrases.extend(weighted(sections.get("trades")));
-    (phrases, sections.get("negations").to_vec(), sections.get("over").to_vec())
+    let mut alarms = Pattern::all(sections.get("agency"));
+    alarms.extend(Pattern::all(sections.get("trades")));
+    Defaults {
+        alarms,
+        negations: sections.get("negations").to_vec(),
+        calm: Pattern::all(sections.get("calm")),
+        over: Pattern::all(sections.get("over")),
+    }
 });
 
 /// What a business changes of the rules.
@@ -60,39 +77,64 @@ impl Urgency {
 /// Scores some words.
 #[must_use]
 pub fn assess(text: &str, rules: &UrgencyRules) -> Urgency {
-    let said = words(text);
-    let own = rules.phrases.iter().map(|(phrase, score)| (f32::from(*score), phrase.as_str(), words(phrase)));
-    let defaults = DEFAULTS.0.iter().map(|w| (w.weight, w.phrase, w.words.clone()));
-    let mut found: Vec<(f32, String)> = own
-        .chain(defaults)
-        .filter(|(_, _, phrase)| find_loosely(&said, phrase).is_some_and(|at| !is_negated(&said, at)))
-        .map(|(score, phrase, _)| (score, phrase.to_owned()))
-        .collect();
-    if found.is_empty() || DEFAULTS.2.iter().any(|p| find_loosely(&said, &words(p)).is_some()) {
-        return Urgency::default();
-    }
+    let said = Said::new(text);
+    let context = Context::of(&said);
+    let own = rules.phrases.iter().filter_map(|(phrase, score)| {
+        // What a business calls urgent itself is so in any context but a denial.
+        let at = find_loosely(&said.words, &words(phrase))?;
+        (!is_negated(&said, at)).then(|| (f32::from(*score), phrase.clone()))
+    });
+    let defaults = DEFAULTS.alarms.iter().filter_map(|alarm| {
+        let span = alarm.find_all(&said).into_iter().find(|span| context.is_alarming(&said, span))?;
+        Some((alarm.weight, said.words[span].join(" ")))
+    });
+    let mut found: Vec<(f32, String)> = own.chain(defaults).collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.dedup_by(|a, b| a.1 == b.1);
+    let Some((worst, _)) = found.first() else { return Urgency::default() };
     // Three shades of the same alarm do not make it three times as loud.
-    let mut score = found[0].0 + if found.len() > 1 { 1.0 } else { 0.0 };
-    // A question about what is on offer is no emergency: "do you have an emergency service?"
-    if has_phrase_of_offer(&said) {
-        score = score.min(4.0);
+    let mut score = worst + if found.len() > 1 { 1.0 } else { 0.0 };
+    if *worst < f32::from(URGENT) {
+        score = score.min(HASTE);
     }
     let score = (score + f32::from(rules.sensitivity.clamp(-3, 3))).round().clamp(0.0, 10.0) as u8;
     Urgency { score, reasons: found.into_iter().map(|(_, phrase)| phrase).take(5).collect() }
 }
 
-fn is_negated(said: &[String], at: usize) -> bool {
-    said[at.saturating_sub(3)..at].iter().any(|w| DEFAULTS.1.contains(&w.as_str()))
+/// What takes the alarm out of words.
+struct Context {
+    /// Words that belong to a name, a product, a question of what may happen.
+    calm: Vec<Range<usize>>,
+    /// Whatever began before this word is over.
+    over_before: usize,
 }
 
-fn has_phrase_of_offer(said: &[String]) -> bool {
-    said.len() >= 2
-        && matches!(
-            (said[0].as_str(), said[1].as_str()),
-            ("do", "you") | ("can", "you") | ("how", "much") | ("what", "do")
-        )
-        && !has_phrase_of("refusals", said)
+impl Context {
+    fn of(said: &Said) -> Self {
+        Self {
+            calm: DEFAULTS.calm.iter().flat_map(|p| p.find_all(said)).collect(),
+            over_before: DEFAULTS
+                .over
+                .iter()
+                .flat_map(|p| p.find_all(said))
+                .map(|s| s.end)
+                .max()
+                .unwrap_or(0),
+        }
+    }
+
+    fn is_alarming(&self, said: &Said, span: &Range<usize>) -> bool {
+        span.start >= self.over_before
+            && !self.calm.iter().any(|calm| calm.contains(&span.start))
+            && !is_negated(said, span.start)
+    }
+}
+
+fn is_negated(said: &Said, at: usize) -> bool {
+    let before = &said.words[at.saturating_sub(3)..at];
+    let denied = before.iter().rposition(|w| DEFAULTS.negations.contains(&w.as_str()));
+    // "It's not just urgent, it's an emergency."
+    denied.is_some_and(|i| !before.get(i + 1).is_some_and(|next| matches!(next.as_str(), "just" | "only")))
 }
 
 #[cfg(test)]

@@ -97,17 +97,23 @@ pub(crate) fn all() -> Vec<Measured> {
     let traps = urgency.iter().filter(|line| line.kind == "trap").cloned().collect();
     let mut sets = vec![
         Measured::new("intents", judged::intents())
-            .measure("all but other", (0.0, 0.0), |answer| answer != "other"),
-        Measured::new("urgency", urgency.clone()).measure("URGENT", (0.0, 0.0), |answer| answer == "URGENT"),
+            .measure("all but other", (0.90, 0.88), |answer| answer != "other"),
+        Measured::new("urgency", urgency.clone())
+            .measure("URGENT", (0.80, 0.85), |answer| answer == "URGENT"),
         Measured::new("urgency", high(urgency))
-            .measure("HIGH and URGENT", (0.0, 0.0), |answer| answer == "HIGH"),
-        Measured::new("urgency", traps).measure("traps left alone", (0.0, 0.0), |answer| answer == "low"),
-        Measured::new("scope", judged::scope()).measure("change", (0.0, 0.0), |answer| answer == "change"),
-        Measured::new("phantom_speech", judged::phantom_speech())
-            .measure("phantom", (0.0, 0.0), |answer| answer == "phantom"),
+            .measure("HIGH and URGENT", (0.85, 0.85), |answer| answer == "HIGH"),
+        Measured::new("urgency", traps).measure("traps left alone", (1.0, 0.88), |answer| answer == "low"),
+        Measured::new("scope", judged::scope()).measure("change", (0.80, 0.80), |answer| answer == "change"),
+        Measured::new("phantom_speech", judged::phantom_speech()).measure(
+            "phantom",
+            (0.88, 0.60),
+            |answer| answer == "phantom",
+        ),
     ];
     let spoken = judged::spoken_forms();
-    sets.push(Measured::new("spoken_forms", spoken.clone()).measure("all values", (0.0, 0.0), |v| v != "-"));
+    sets.push(
+        Measured::new("spoken_forms", spoken.clone()).measure("all values", (0.95, 0.95), |v| v != "-"),
+    );
     for kind in ["email", "phone", "date", "money", "number"] {
         let lines = spoken.iter().filter(|line| line.kind == kind).cloned().collect();
         sets.push(Measured::new("spoken_forms", lines).measure(kind, None, |value| value != "-"));

@@ -2,8 +2,9 @@
 
 use chrono::NaiveDate;
 use domain::expected_answer::ExpectedAnswer;
-use domain::intents::{self, Intent};
+use domain::intents;
 use domain::phantom_speech::{self, Evidence, Layers};
+use domain::scope;
 use domain::spoken_forms::{dates, email, money, numbers, phone};
 use domain::urgency::{self, HIGH, URGENT, UrgencyRules};
 
@@ -26,12 +27,9 @@ fn judged(line: &Line, expected: &str, got: String, kind: &'static str) -> Judge
     Judged { split: line.split, expected: expected.to_owned(), got, kind, text: line.text() }
 }
 
-/// Intents, as a conversation names them: what is urgent enough to alert somebody is an emergency.
+/// Intents.
 pub(crate) fn intents() -> Vec<Judged> {
-    let name = |text| {
-        let alarm = urgency::assess(text, &UrgencyRules::default()).is_urgent();
-        if alarm { Intent::Emergency } else { intents::classify(text) }.name().to_owned()
-    };
+    let name = |text| intents::classify(text).name().to_owned();
     INTENTS
         .lines()
         .iter()
@@ -55,7 +53,7 @@ pub(crate) fn urgency() -> Vec<Judged> {
 
 /// Scope changes.
 pub(crate) fn scope() -> Vec<Judged> {
-    let answer = |text| if intents::classify(text) == Intent::ScopeChange { "change" } else { "no" };
+    let answer = |text| if scope::assess(text).is_change { "change" } else { "no" };
     SCOPE
         .lines()
         .iter()

@@ -22,6 +22,7 @@ fn the_rules_reach_their_figures_on_the_lines_held_out() {
         })
         .map(|(set, measure)| format!("{set}: {}", measure.name))
         .collect();
+    assert!(sets.iter().all(|set| set.lines.iter().all(|line| !line.text.is_empty())), "a line has no text");
     assert!(missed.is_empty(), "{missed:?}\n{}", report::table(&sets));
 }
 
