@@ -106,7 +106,7 @@ pub(crate) fn all() -> Vec<Measured> {
         Measured::new("scope", judged::scope()).measure("change", (0.80, 0.80), |answer| answer == "change"),
         Measured::new("phantom_speech", judged::phantom_speech()).measure(
             "phantom",
-            (0.88, 0.60),
+            (0.88, 0.82),
             |answer| answer == "phantom",
         ),
     ];
