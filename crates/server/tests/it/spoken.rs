@@ -13,9 +13,12 @@ use server::config::{Config, Layers, Loaded};
 use server::wiring::server::listen;
 use server::wiring::studio::{self, Studio};
 use simulator::line::session::Pace;
+use simulator::llm::mind::Mind;
+use simulator::llm::{self, LlmVendor, Protocol};
 use simulator::scenario::file::Scenario;
 use simulator::scenario::report::Verdict;
 use simulator::scenario::run::{RunOptions, run};
+use simulator::vendor::stand_in::{Place, StandIn};
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
@@ -23,8 +26,12 @@ fn scenarios() -> PathBuf {
 
 /// A configuration of this test's own: nothing of the machine's environment, a fresh data folder, a free port.
 pub(crate) fn config(data_dir: &Path) -> Config {
-    let layers =
-        Layers { machine_defaults: vec![("data_dir", data_dir.display().to_string())], ..Layers::default() };
+    config_with(data_dir, Vec::new())
+}
+
+fn config_with(data_dir: &Path, mut settings: Vec<(&'static str, String)>) -> Config {
+    settings.push(("data_dir", data_dir.display().to_string()));
+    let layers = Layers { machine_defaults: settings, ..Layers::default() };
     let mut config = Loaded::from_layers(&layers).unwrap().config;
     config.server.host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     config.server.port = 0;
@@ -56,6 +63,54 @@ async fn check(name: &str) {
     } else {
         assert_eq!(report.verdict, Verdict::Passed);
     }
+}
+
+/// The same call with a language model's brain: the model behaves well, so what is heard must be the same.
+#[expect(clippy::print_stdout, reason = "the report of a call is what `make e2e` is run for")]
+async fn check_with_a_model(name: &str) {
+    let settings = llm::Settings { mind: Mind::sensible(), ..llm::Settings::default() };
+    let model = StandIn::start(LlmVendor::new(Protocol::Compatible, settings), Place::default()).await.unwrap();
+    let scenario = Scenario::load(&scenarios().join(format!("{name}.toml"))).unwrap();
+    let folder = testkit::folders::fresh(&format!("{name}-with-a-model"));
+    let url = format!("{}{}", model.url(), Protocol::Compatible.base_path());
+    let config = config_with(
+        folder.path(),
+        vec![
+            ("llm.order", "compatible".to_owned()),
+            ("compatible.llm_url", url),
+            ("compatible.llm_model", "a-model".to_owned()),
+        ],
+    );
+    let database = testkit::database::fresh().await.unwrap();
+    let studio = studio::open(&config, database.db, listen(&config).await.unwrap()).await.unwrap();
+    let options = RunOptions { pace: Some(Pace::Lockstep), ..RunOptions::default() };
+    let report = run(&studio.stage, &scenario, &options, None).await.unwrap();
+    println!("{}", report.table());
+    studio.running.stop(Duration::from_secs(5)).await;
+    assert_eq!(report.verdict, Verdict::Passed);
+    assert!(model.taken() > 0, "the model was asked");
+    model.stop().await;
+}
+
+macro_rules! spoken_with_a_model {
+    ($($name:ident)*) => {
+        mod with_a_model {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::check_with_a_model(stringify!($name)).await;
+            })*
+        }
+    };
+}
+
+spoken_with_a_model! {
+    faq_in_paraphrase
+    known_client_status
+    message_for_a_person
+    new_lead_with_correction
+    question_inside_the_lead_flow
+    two_projects_to_choose_from
+    urgent_caller_is_connected
 }
 
 macro_rules! spoken {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::conversation::{Conversation, Message};
-use super::obedient;
+use super::{obedient, sensible};
 
 /// Decides answers.
 #[derive(Clone)]
@@ -51,6 +51,12 @@ impl Mind {
     #[must_use]
     pub fn obedient() -> Self {
         Self::new(obedient::answer)
+    }
+
+    /// Carries a conversation as its instructions say: calls the right function and says what comes back.
+    #[must_use]
+    pub fn sensible() -> Self {
+        Self::new(sensible::answer)
     }
 
     /// What it answers.

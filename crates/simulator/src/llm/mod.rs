@@ -1,7 +1,8 @@
 //! Stand-ins for the vendors' language models: as strict as the vendor, with a mind that a test decides.
 //!
 //! [`LlmVendor`] speaks one [`Protocol`] over [`crate::vendor::stand_in::StandIn`]. What it answers comes from a
-//! [`mind::Mind`]: a script, or a model that obeys whoever spoke last ([`obedient`]). OpenAI's protocols are those of
+//! [`mind::Mind`]: a script, or a model that obeys whoever spoke last ([`obedient`]), or one
+//! that carries a conversation as it should (`sensible`). OpenAI's protocols are those of
 //! the published types (SDK 3.52.0) and Mistral's of its OpenAPI document of August 2026; Anthropic's and Google's are
 //! written from what their official SDKs send and accept (2.12.0, 3.4.0). It shares no code with the clients that it
 //! tests.
@@ -14,6 +15,7 @@ mod gemini;
 pub mod mind;
 pub mod obedient;
 mod responses;
+mod sensible;
 
 #[cfg(test)]
 mod tests;
