@@ -9,7 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("audio", &[]),
     ("provider-traits", &["domain"]),
-    ("providers", &["provider-traits", "domain"]),
+    ("providers", &["provider-traits", "domain", "audio"]),
     ("speech", &["provider-traits", "domain", "audio"]),
     ("failover", &["provider-traits", "domain", "audio"]),
     ("voice", &["provider-traits", "domain", "audio"]),
