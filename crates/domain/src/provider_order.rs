@@ -41,10 +41,10 @@ impl ProviderOrder {
     /// # Errors
     /// The first list that does not.
     pub fn check(&self) -> Result<(), UnusableOrder> {
-        let lists: [(&'static str, &Option<Vec<String>>, &'static [&'static str]); 3] = [
-            ("providers.stt", &self.stt, &TRANSCRIBERS),
-            ("providers.tts", &self.tts, &VOICES),
-            ("providers.llm", &self.llm, &MODELS),
+        let lists = [
+            ("providers.stt", &self.stt, TRANSCRIBERS.as_slice()),
+            ("providers.tts", &self.tts, VOICES.as_slice()),
+            ("providers.llm", &self.llm, MODELS.as_slice()),
         ];
         for (field, list, allowed) in lists {
             let ids = list.as_deref().unwrap_or_default();

@@ -270,7 +270,7 @@ mod tests {
         let tasks = TaskTracker::new();
         tasks.spawn(async move {
             while let Ok((taken, _)) = dying.accept().await {
-                drop(taken)
+                drop(taken);
             }
         });
         for _ in 0..4 {

@@ -170,7 +170,7 @@ mod tests {
             assert_eq!(undone(&saves(log)).answers, expect);
         };
         check(&[(maria.clone(), true)], &[]);
-        check(&[(maria.clone(), false), (bakery.clone(), false)], &[maria.clone(), bakery.clone()]);
+        check(&[(maria.clone(), false), (bakery.clone(), false)], &[maria.clone(), bakery]);
         check(&[(maria.clone(), false), (maria.clone(), true)], &[]);
         // A correction that could not be stored counts, not what was stored before it.
         check(&[(maria.clone(), true), (marie.clone(), false)], std::slice::from_ref(&marie));

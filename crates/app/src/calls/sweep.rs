@@ -163,7 +163,7 @@ impl App {
             match self.store_waiting_messages().await {
                 Ok(0) => {}
                 Ok(stored) => {
-                    tracing::info!(messages = stored, "messages that waited for the database are stored")
+                    tracing::info!(messages = stored, "messages that waited for the database are stored");
                 }
                 Err(error) => tracing::warn!(%error, "messages that wait could not be stored yet"),
             }

@@ -344,7 +344,7 @@ mod tests {
             credentials: None,
             engine: "neural".to_owned(),
             voice: "Joanna".to_owned(),
-            http: reqwest::Client::new(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
             clock: Arc::new(provider_traits::ambient::SystemClock),
             tasks: TaskTracker::new(),
         };

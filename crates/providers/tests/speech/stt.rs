@@ -235,7 +235,7 @@ async fn what_is_said_on_sockets_is_of_the_vendors_descriptions() {
             contracts::all_valid(
                 &validator,
                 "the stand-in's",
-                theirs.iter().filter(|event| is_comparable(event)),
+                theirs.iter().filter(is_comparable),
             );
         } else {
             let document = "scribe.asyncapi.yaml";

@@ -193,7 +193,7 @@ mod tests {
         };
         let first = vec![
             caller("status?"),
-            Message::Agent { text: String::new(), calls: vec![call.clone()] },
+            Message::Agent { text: String::new(), calls: vec![call] },
             out("1"),
         ];
         let made = asked(first.clone());

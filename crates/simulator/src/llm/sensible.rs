@@ -103,15 +103,15 @@ fn in_the_lead_flow(conversation: &Conversation, text: &str, last: &str, yes: Op
         let confirming = waits_for_a_yes(saved) && open.is_none();
         let label = saved["question"].as_str().unwrap_or_default();
         if ends && !confirming {
-            return Some(Made::calls("finish_lead", json!({ "reason": "caller_stopped" })));
+            let stopped = Made::calls("finish_lead", json!({ "reason": "caller_stopped" }));
+            return Some(stopped.and_calls("end_call", json!({ "reason": "caller_said_goodbye" })));
         }
         match yes {
             Some(true) if confirming => return Some(ask_next(saved)),
             _ if confirming => return Some(save(label, text)),
             _ => {}
         }
-        let corrects = ["no make that", "no, make that", "i meant"].iter().any(|words| text.to_lowercase().contains(words));
-        if corrects {
+        if correction(text).is_some() {
             return Some(save(label, text));
         }
     }
@@ -120,6 +120,11 @@ fn in_the_lead_flow(conversation: &Conversation, text: &str, last: &str, yes: Op
         return Some(Made::calls("search_knowledge", json!({ "question": text })));
     }
     Some(save(open.label, text))
+}
+
+/// "No, make that twelve thousand": what it is corrected to.
+fn correction(text: &str) -> Option<&str> {
+    ["make that ", "i meant "].iter().find_map(|words| text.split_once(words)).map(|(_, value)| value)
 }
 
 fn save(label: &str, text: &str) -> Made {
@@ -206,7 +211,14 @@ fn after_functions(conversation: &Conversation, outputs: &[(&str, &str)]) -> Mad
         }
         match *name {
             "save_lead_answer" => {
-                said.extend(say.map(str::to_owned));
+                let corrected = conversation.messages.iter().rev().find_map(|message| match message {
+                    Message::Caller(text) => Some(correction(text)),
+                    _ => None,
+                });
+                said.extend(corrected.flatten().map(|value| {
+                    fill(variant(Phrase::LeadCorrected, 0), &[("value", value)])
+                }));
+                said.extend(say.filter(|_| corrected.flatten().is_none()).map(str::to_owned));
                 if waits_for_a_yes(&output) {
                     continue;
                 }

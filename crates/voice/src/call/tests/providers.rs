@@ -158,7 +158,10 @@ impl LanguageModel for Scripted {
 }
 
 /// Speaks what a model answers; what broke off is finished in words of its own.
-struct ModelMind(LlmChain, Box<dyn FnMut(&Prompt) -> Vec<Step> + Send>);
+struct ModelMind(LlmChain, Steps);
+
+/// What is to be done for a prompt.
+type Steps = Box<dyn FnMut(&Prompt) -> Vec<Step> + Send>;
 
 #[async_trait]
 impl Mind for ModelMind {
