@@ -2469,6 +2469,8 @@ export interface components {
             name?: string;
             /** @description Who it is and how it behaves. Needs the feature `voice_and_persona`. */
             persona_prompt?: string;
+            /** @description Which providers its calls ask, whole. Needs the feature `all_engines`. */
+            providers?: components["schemas"]["ProviderOrder"];
             /** @description How it shares the floor with a caller, whole. Needs the feature `vad_settings`. */
             turn_taking?: components["schemas"]["TurnTaking"];
             /** @description Voice id; empty means the provider's default. Needs the feature `voice_and_persona`. */
@@ -2506,6 +2508,8 @@ export interface components {
             name: string;
             /** @description Who it is and how it behaves, for brains that can use it; the rules brain does not. */
             persona_prompt: string;
+            /** @description Which providers its calls ask, in the engine `pipeline`. */
+            providers: components["schemas"]["ProviderOrder"];
             /** @description How it shares the floor with a caller. */
             turn_taking: components["schemas"]["TurnTaking"];
             /** @description Voice id; empty means the provider's default. */
@@ -3885,7 +3889,7 @@ export interface components {
             environment: components["schemas"]["Environment"];
             jobs?: components["schemas"]["JobFigures"] | null;
             memory?: components["schemas"]["MemoryFigures"] | null;
-            /** @description OpenAI; not in use in this version. */
+            /** @description OpenAI, whose speech-to-speech model carries the calls of agents with the engine `realtime`. */
             openAI: components["schemas"]["OpenAiFigures"];
             /** @description Why it is not healthy, in plain words. */
             reasons: string[];
@@ -4577,6 +4581,8 @@ export interface components {
             name: string;
             /** @description Who it is and how it behaves. Needs the feature `voice_and_persona`. */
             persona_prompt?: string;
+            /** @description Which providers its calls ask, whole. Needs the feature `all_engines`. */
+            providers?: components["schemas"]["ProviderOrder"];
             /** @description How it shares the floor with a caller, whole. Needs the feature `vad_settings`. */
             turn_taking?: components["schemas"]["TurnTaking"];
             /** @description Voice id; empty means the provider's default. Needs the feature `voice_and_persona`. */
@@ -5100,7 +5106,8 @@ export interface components {
         OpenAiFigures: {
             /**
              * Format: double
-             * @description Average time of an answer, in milliseconds.
+             * @description From the caller's last word to the first sound of the model's answer, on average over the last hundred or so answers
+             *     of this node, in milliseconds; `null` before the first.
              */
             averageResponseTime?: number | null;
             /**
@@ -6882,6 +6889,28 @@ export interface components {
          * @enum {string}
          */
         ProjectStatus: "planned" | "active" | "at_risk" | "on_hold" | "in_review" | "done" | "cancelled";
+        /**
+         * @description Which providers calls ask, the first choice first. A list that is absent or null is the operator's order. A list is
+         *     complete: whom it does not name is not asked. Only what runs on the installation's own machine stands in at its end,
+         *     so an empty list means "nobody outside".
+         */
+        ProviderOrder: {
+            /**
+             * @description Language models: `openai`, `openai-chat`, `anthropic`, `gemini`, `mistral`, `compatible`. When none is left, the
+             *     rules brain answers.
+             */
+            llm?: string[] | null;
+            /**
+             * @description Transcribers: `openai`, `openai-rest`, `elevenlabs`, `deepgram`, `compatible`, `pocketsphinx`.
+             * @example [
+             *       "deepgram",
+             *       "openai"
+             *     ]
+             */
+            stt?: string[] | null;
+            /** @description Voices: `elevenlabs`, `openai`, `polly`, `compatible`, `flite`, `espeak-ng`. */
+            tts?: string[] | null;
+        };
         /** @description What is published. */
         Publication: {
             /**
@@ -7402,7 +7431,7 @@ export interface components {
              */
             totalMessages: number;
         };
-        /** @description A transcriber, a voice or a speech-to-speech model. */
+        /** @description A transcriber, a voice, a language model, a provider of embeddings or a speech-to-speech model. */
         SpeechFigures: {
             /**
              * @description Its id.
@@ -7414,10 +7443,11 @@ export interface components {
             /** @description Whether it can serve. */
             ready: boolean;
             /**
-             * @description `transcriber`, `voice` or `realtime`.
+             * @description `transcriber`, `voice`, `language_model`, `embeddings` or `realtime`.
              * @example voice
              */
             role: string;
+            traffic?: components["schemas"]["TrafficFigures"] | null;
         };
         /** @description One event and the ways in which a recipient hears of it. */
         Subscription: {
@@ -7478,6 +7508,57 @@ export interface components {
             ok: boolean;
             /** @description What came back. */
             result: Record<string, never>;
+        };
+        /** @description How a provider does. */
+        TrafficFigures: {
+            /**
+             * @description `closed` (requests go through), `open` (it rests after a failure), `refused` (it refuses us: look at its key)
+             *     or `probing` (one request tries it after its rest).
+             * @example closed
+             */
+            circuit: string;
+            /**
+             * Format: int64
+             * @description Those that failed.
+             */
+            failures: number;
+            /**
+             * Format: int32
+             * @description Failures in percent of the last 20 requests.
+             */
+            failures_percent?: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds to the first result, averaged over the latest.
+             */
+            firstResult_ms?: number | null;
+            /**
+             * Format: double
+             * @description Requests in percent for which another provider was asked besides, because this one was late.
+             */
+            hedged_percent: number;
+            /**
+             * Format: int64
+             * @description Times it was passed over because it had enough to do.
+             */
+            passedOverFull: number;
+            /** @description Its place among those that are asked now, from 0. */
+            place?: number | null;
+            /**
+             * Format: int64
+             * @description Requests since the start.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Times a caller had nothing left to hear in mid-sentence.
+             */
+            underruns: number;
+            /**
+             * @description Why it stands there, in plain words.
+             * @example in its place
+             */
+            why: string;
         };
         /** @description What was said in a call. */
         Transcript: {
