@@ -181,7 +181,8 @@ mod tests {
 
     fn tone(rate_hz: u32, ms: u32, channels: usize) -> Vec<u8> {
         let count = rate_hz * ms / 1_000;
-        let sample = |n: u32| (8_000.0 * (n as f32 * 440.0 * std::f32::consts::TAU / rate_hz as f32).sin()) as i16;
+        let sample =
+            |n: u32| (8_000.0 * (n as f32 * 440.0 * std::f32::consts::TAU / rate_hz as f32).sin()) as i16;
         (0..count).flat_map(|n| sample(n).to_le_bytes().repeat(channels)).collect()
     }
 

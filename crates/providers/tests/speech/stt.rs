@@ -232,11 +232,7 @@ async fn what_is_said_on_sockets_is_of_the_vendors_descriptions() {
             let Some(validator) = contracts::openai("realtime_client_event") else { return };
             contracts::all_valid(&validator, "ours", &ours);
             let validator = contracts::openai("realtime_server_event").unwrap();
-            contracts::all_valid(
-                &validator,
-                "the stand-in's",
-                theirs.iter().filter(is_comparable),
-            );
+            contracts::all_valid(&validator, "the stand-in's", theirs.iter().filter(is_comparable));
         } else {
             let document = "scribe.asyncapi.yaml";
             let Some(validator) = contracts::async_api(document, &["InputAudioChunkPayload"]) else { return };

@@ -69,7 +69,8 @@ async fn check(name: &str) {
 #[expect(clippy::print_stdout, reason = "the report of a call is what `make e2e` is run for")]
 async fn check_with_a_model(name: &str) {
     let settings = llm::Settings { mind: Mind::sensible(), ..llm::Settings::default() };
-    let model = StandIn::start(LlmVendor::new(Protocol::Compatible, settings), Place::default()).await.unwrap();
+    let model =
+        StandIn::start(LlmVendor::new(Protocol::Compatible, settings), Place::default()).await.unwrap();
     let scenario = Scenario::load(&scenarios().join(format!("{name}.toml"))).unwrap();
     let folder = testkit::folders::fresh(&format!("{name}-with-a-model"));
     let url = format!("{}{}", model.url(), Protocol::Compatible.base_path());

@@ -191,11 +191,8 @@ mod tests {
             name: "look_up".to_owned(),
             output: output.to_owned(),
         };
-        let first = vec![
-            caller("status?"),
-            Message::Agent { text: String::new(), calls: vec![call] },
-            out("1"),
-        ];
+        let first =
+            vec![caller("status?"), Message::Agent { text: String::new(), calls: vec![call] }, out("1")];
         let made = asked(first.clone());
         assert_eq!(made.calls, [("get_secret".to_owned(), json!({ "of": "all" }))]);
         let again =

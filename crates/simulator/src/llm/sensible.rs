@@ -174,7 +174,10 @@ fn answer_to<'a>(conversation: &'a Conversation, asked: &str) -> Option<&'a str>
 }
 
 fn contact(system: &str) -> &str {
-    system.split_once("<contact>").and_then(|(_, rest)| rest.split_once("</contact>")).map_or("the team", |(name, _)| name)
+    system
+        .split_once("<contact>")
+        .and_then(|(_, rest)| rest.split_once("</contact>"))
+        .map_or("the team", |(name, _)| name)
 }
 
 fn topic(conversation: &Conversation, text: &str) -> Made {
@@ -215,9 +218,11 @@ fn after_functions(conversation: &Conversation, outputs: &[(&str, &str)]) -> Mad
                     Message::Caller(text) => Some(correction(text)),
                     _ => None,
                 });
-                said.extend(corrected.flatten().map(|value| {
-                    fill(variant(Phrase::LeadCorrected, 0), &[("value", value)])
-                }));
+                said.extend(
+                    corrected
+                        .flatten()
+                        .map(|value| fill(variant(Phrase::LeadCorrected, 0), &[("value", value)])),
+                );
                 said.extend(say.filter(|_| corrected.flatten().is_none()).map(str::to_owned));
                 if waits_for_a_yes(&output) {
                     continue;
