@@ -213,7 +213,6 @@ fn one_connection_each() -> anyhow::Result<reqwest::Client> {
         .context("could not make an HTTP client")
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that the nodes have in common")]
 fn installation(
     config: &Config,
     options: &LoadNodes,
