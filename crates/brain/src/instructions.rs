@@ -34,26 +34,20 @@ pub fn greeting(plan: &CallPlan) -> String {
 /// The system instructions for a speech-to-speech model that carries this call.
 #[must_use]
 pub fn realtime(plan: &CallPlan) -> String {
-    let mut text = String::with_capacity(6_000);
-    role(&mut text, plan);
-    manner(&mut text, plan);
-    limits(&mut text);
-    caller(&mut text, plan);
-    tasks(&mut text, plan);
-    if !plan.lead_questions.is_empty() {
-        lead(&mut text, plan);
-    }
-    endings(&mut text, plan);
-    text
+    whole(plan, |_| {})
 }
 
 /// The system instructions for a language model whose words are spoken by a voice of ours.
 #[must_use]
 pub fn conversation(plan: &CallPlan) -> String {
+    whole(plan, in_writing)
+}
+
+fn whole(plan: &CallPlan, also: impl FnOnce(&mut String)) -> String {
     let mut text = String::with_capacity(6_000);
     role(&mut text, plan);
     manner(&mut text, plan);
-    in_writing(&mut text);
+    also(&mut text);
     limits(&mut text);
     caller(&mut text, plan);
     tasks(&mut text, plan);
