@@ -37,7 +37,8 @@ pub enum ProviderError {
         /// What it said.
         reason: String,
     },
-    /// What we asked makes no sense to it. Repeating is useless, so is the next provider.
+    /// What we asked makes no sense to it. Repeating is useless; it says nothing of its health, and another provider may
+    /// take the same.
     #[error("{provider} can't do this: {reason}")]
     Invalid {
         /// Provider id.
@@ -48,7 +49,7 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
-    /// Whether the next provider of a chain may do better.
+    /// Whether it is the provider's failure, not that of what it was asked.
     #[must_use]
     pub fn is_worth_failing_over(&self) -> bool {
         !matches!(self, Self::Invalid { .. })
