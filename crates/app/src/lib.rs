@@ -46,6 +46,7 @@ mod ticket;
 mod tokens;
 mod version;
 mod vocabulary;
+pub mod voices;
 pub mod webhooks;
 pub mod widget;
 

@@ -167,6 +167,8 @@ pub struct App {
     pub(crate) key_uses: KeyUses,
     /// How long a speech-to-speech model's answers take.
     pub(crate) response_times: ResponseTimes,
+    /// Samples of voices that organizations heard of late.
+    pub(crate) voice_previews: Mutex<crate::voices::Previews>,
     pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
     /// Who makes a vocabulary now.
     pub(crate) vocabulary_makers: Mutex<HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
@@ -212,6 +214,7 @@ impl App {
             warming: Mutex::default(),
             key_uses: KeyUses::default(),
             response_times: ResponseTimes::default(),
+            voice_previews: Mutex::default(),
             vocabularies: Mutex::default(),
             vocabulary_makers: Mutex::default(),
             settings: parts.settings,

@@ -104,6 +104,10 @@ impl TextToSpeech for TtsChain {
         }
     }
 
+    fn parts(&self) -> Vec<Arc<dyn TextToSpeech>> {
+        self.shared.links.iter().map(|link| Arc::clone(&link.provider)).collect()
+    }
+
     fn for_call(&self, notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn TextToSpeech>> {
         Some(Arc::new(Self { notices: Some(notices.clone()), ..self.clone() }))
     }

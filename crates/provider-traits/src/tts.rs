@@ -97,6 +97,11 @@ pub trait TextToSpeech: Send + Sync {
         Ok(self.voices().into_iter().filter(|voice| query.matches(voice)).collect())
     }
 
+    /// The providers behind this one, when it is several that act as one.
+    fn parts(&self) -> Vec<Arc<dyn TextToSpeech>> {
+        Vec::new()
+    }
+
     /// The same provider for one call, which tells `notices` what that call's log should show. Never waits
     /// for room there. `None`: it has nothing to tell, use it as it is.
     fn for_call(&self, _notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn TextToSpeech>> {

@@ -280,7 +280,8 @@ impl TextToSpeech for HummingTts {
     }
 
     fn voices(&self) -> Vec<Voice> {
-        Vec::new()
+        let (id, name) = (self.descriptor.id.to_owned(), self.descriptor.name.to_owned());
+        vec![Voice { id, name, language: "en-US".to_owned(), ..Voice::default() }]
     }
 
     async fn speak(&self, request: &TtsRequest) -> Result<TtsAudio, ProviderError> {

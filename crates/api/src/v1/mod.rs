@@ -35,6 +35,7 @@ pub mod satisfaction;
 pub mod sessions;
 pub mod sso;
 pub mod turn_taking;
+pub mod voices;
 pub mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -75,5 +76,6 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(roles::router())
         .merge(sessions::router())
         .merge(sso::router())
+        .merge(voices::router())
         .merge(webhooks::router())
 }

@@ -31,5 +31,6 @@ mod secrets;
 mod sessions;
 mod single_sign_on;
 mod tree;
+mod voices;
 mod webhooks;
 mod world;

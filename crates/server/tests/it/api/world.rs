@@ -31,7 +31,6 @@ use provider_traits::descriptor::{Descriptor, Locality};
 use provider_traits::error::ProviderError;
 use provider_traits::stt::{SpeechToText, SttConfig, SttStream};
 use provider_traits::tools::Tools;
-use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice};
 use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
 use providers::safe_http::{Patience, Policy, SafeHttp};
 use serde_json::Value;
@@ -41,6 +40,7 @@ use store::{OrgTx, SystemTx};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+use voice::stand_ins::{HummingTts, TtsFault};
 
 use super::fake_dns::FakeDns;
 
@@ -65,7 +65,7 @@ impl TestClock {
     }
 }
 
-/// Stands where a provider must stand; no test here speaks.
+/// Stands where a provider must stand; no test here listens or thinks.
 struct Mute;
 
 const MUTE: Descriptor = Descriptor { id: "mute", name: "Mute", locality: Locality::Local };
@@ -80,19 +80,6 @@ impl SpeechToText for Mute {
         &MUTE
     }
     async fn open(&self, _config: &SttConfig) -> Result<SttStream, ProviderError> {
-        Err(mute())
-    }
-}
-
-#[async_trait::async_trait]
-impl TextToSpeech for Mute {
-    fn descriptor(&self) -> &'static Descriptor {
-        &MUTE
-    }
-    fn voices(&self) -> Vec<Voice> {
-        Vec::new()
-    }
-    async fn speak(&self, _request: &TtsRequest) -> Result<TtsAudio, ProviderError> {
         Err(mute())
     }
 }
@@ -206,7 +193,7 @@ impl World {
             secrets: Envelope::new(&"a passphrase that is only used in tests".to_owned().into(), &[])
                 .unwrap(),
             stt: Arc::new(Mute),
-            tts: Arc::new(Mute),
+            tts: Arc::new(HummingTts::new(TtsFault::None)),
             vad: Arc::new(Mute),
             brain: Arc::new(Mute),
             realtime: None,

@@ -1,0 +1,172 @@
+//! The voices that agents can have: found at all providers through one interface, and heard before one is chosen.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use audio::{g711, wav};
+use domain::ids::OrgId;
+use futures_util::future::join_all;
+use provider_traits::descriptor::{Descriptor, Readiness};
+use provider_traits::error::ProviderError;
+use provider_traits::tts::{TextToSpeech, TtsRequest, Voice, VoiceQuery};
+use tokio::time::Instant;
+
+use crate::error::AppError;
+use crate::runtime::App;
+
+/// Until a provider has told its voices; who takes longer is left out.
+const TOLD_WITHIN: Duration = Duration::from_secs(8);
+/// Until a sample is spoken.
+const SPOKEN_WITHIN: Duration = Duration::from_secs(20);
+/// Samples of one organization within [`WINDOW`]: each costs money at a vendor.
+const MOST_PREVIEWS: usize = 10;
+const WINDOW: Duration = Duration::from_secs(60);
+/// Longest sample in bytes of mu-law: a minute.
+const MOST_BYTES: usize = 60 * 8_000;
+
+/// A voice and who has it.
+#[derive(Debug, Clone)]
+pub struct FoundVoice {
+    /// Whose it is.
+    pub provider: &'static Descriptor,
+    /// The voice.
+    pub voice: Voice,
+}
+
+/// Voices, and who could not tell theirs.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// In the order of the providers.
+    pub voices: Vec<FoundVoice>,
+    /// Providers that did not answer, with the reason.
+    pub unavailable: Vec<(&'static str, String)>,
+}
+
+/// What is to be heard.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Whose voice; `None` lets the chain of voices speak, as in a call.
+    pub provider: Option<String>,
+    /// What is said.
+    pub request: TtsRequest,
+}
+
+/// When each organization heard samples, newest last.
+pub(crate) type Previews = std::collections::HashMap<OrgId, VecDeque<Instant>>;
+
+/// Finds voices at one provider, or at all that can serve.
+///
+/// # Errors
+/// [`AppError::Invalid`] when there is no such provider.
+pub async fn find(app: &App, provider: Option<&str>, query: &VoiceQuery) -> Result<Found, AppError> {
+    let asked = match provider {
+        Some(id) => vec![part(app, id)?],
+        None => {
+            let ready = parts(app).into_iter().filter(|part| part.readiness() == Readiness::Ready);
+            ready.collect()
+        }
+    };
+    let answers = join_all(asked.iter().map(|part| async {
+        tokio::time::timeout(TOLD_WITHIN, part.find_voices(query)).await.unwrap_or_else(|_elapsed| {
+            let waited_ms = u64::try_from(TOLD_WITHIN.as_millis()).unwrap_or(u64::MAX);
+            Err(ProviderError::Timeout { provider: part.descriptor().id, waited_ms })
+        })
+    }));
+    let mut found = Found::default();
+    for (part, answer) in asked.iter().zip(answers.await) {
+        let provider = part.descriptor();
+        match answer {
+            Ok(voices) => {
+                found.voices.extend(voices.into_iter().map(|voice| FoundVoice { provider, voice }));
+            }
+            Err(error) => found.unavailable.push((provider.id, error.to_string())),
+        }
+    }
+    Ok(found)
+}
+
+/// Speaks a sample; answers a WAV file of what a caller would hear.
+///
+/// # Errors
+/// [`AppError::TooMany`] for the eleventh within a minute; [`AppError::Invalid`] when there is no such provider;
+/// [`AppError::Provider`] when the voice fails.
+pub async fn preview(app: &App, org_id: OrgId, preview: &Preview) -> Result<Vec<u8>, AppError> {
+    let voice = match &preview.provider {
+        Some(id) => part(app, id)?,
+        None => Arc::clone(&app.tts),
+    };
+    admit(app, org_id)?;
+    let id = voice.descriptor().id;
+    let spoken = async {
+        let mut audio = voice.speak(&preview.request).await?;
+        let mut codes = Vec::new();
+        while let Some(piece) = audio.recv().await {
+            codes.extend_from_slice(&piece?);
+            if codes.len() > MOST_BYTES {
+                let reason = "the sample is longer than a minute".to_owned();
+                return Err(ProviderError::Unavailable { provider: id, reason });
+            }
+        }
+        Ok(codes)
+    };
+    let waited_ms = u64::try_from(SPOKEN_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    let codes = tokio::time::timeout(SPOKEN_WITHIN, spoken)
+        .await
+        .unwrap_or(Err(ProviderError::Timeout { provider: id, waited_ms }))?;
+    Ok(wav_file(&codes))
+}
+
+/// The providers behind the application's voice; itself when it is one alone.
+fn parts(app: &App) -> Vec<Arc<dyn TextToSpeech>> {
+    let parts = app.tts.parts();
+    if parts.is_empty() { vec![Arc::clone(&app.tts)] } else { parts }
+}
+
+fn part(app: &App, id: &str) -> Result<Arc<dyn TextToSpeech>, AppError> {
+    let all = parts(app);
+    let known: Vec<&str> = all.iter().map(|part| part.descriptor().id).collect();
+    let message = || format!("must be one of {}", known.join(", "));
+    let found = all.iter().find(|part| part.descriptor().id == id);
+    found.cloned().ok_or_else(|| AppError::Invalid { field: "provider", message: message() })
+}
+
+/// Counts a sample, unless there were too many.
+fn admit(app: &App, org_id: OrgId) -> Result<(), AppError> {
+    let now = Instant::now();
+    let mut previews = app.voice_previews.lock().unwrap_or_else(PoisonError::into_inner);
+    // Organizations that heard nothing for a while are forgotten.
+    previews.retain(|_, heard| heard.back().is_some_and(|&last| now.duration_since(last) < WINDOW));
+    let heard = previews.entry(org_id).or_default();
+    while heard.front().is_some_and(|&first| now.duration_since(first) >= WINDOW) {
+        heard.pop_front();
+    }
+    if heard.len() >= MOST_PREVIEWS {
+        let oldest = heard.front().copied().unwrap_or(now);
+        let wait = WINDOW.saturating_sub(now.duration_since(oldest));
+        return Err(AppError::TooMany { retry_after_s: wait.as_secs() + 1 });
+    }
+    heard.push_back(now);
+    Ok(())
+}
+
+/// 8 kHz mono, 16 bit.
+fn wav_file(codes: &[u8]) -> Vec<u8> {
+    let bytes = u32::try_from(codes.len() * 2).unwrap_or(u32::MAX);
+    let mut file = wav::header(8_000, 1, bytes).to_vec();
+    file.extend(codes.iter().flat_map(|&code| g711::decode(code).to_le_bytes()));
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_a_wav_file_of_the_telephones_sound() {
+        let codes = [g711::encode(8_000), g711::encode(-8_000), g711::SILENCE];
+        let wav = wav::parse(&wav_file(&codes)).unwrap();
+        assert_eq!(wav.sample_rate_hz, 8_000);
+        assert_eq!(wav.mono(), codes.map(g711::decode));
+    }
+}
