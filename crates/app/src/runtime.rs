@@ -169,6 +169,8 @@ pub struct App {
     pub(crate) response_times: ResponseTimes,
     /// Samples of voices that organizations heard of late.
     pub(crate) voice_previews: Mutex<crate::voices::Previews>,
+    /// The voices that providers told of late.
+    pub(crate) told_voices: crate::voices::ToldVoices,
     pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
     /// Who makes a vocabulary now.
     pub(crate) vocabulary_makers: Mutex<HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
@@ -215,6 +217,7 @@ impl App {
             key_uses: KeyUses::default(),
             response_times: ResponseTimes::default(),
             voice_previews: Mutex::default(),
+            told_voices: crate::voices::ToldVoices::default(),
             vocabularies: Mutex::default(),
             vocabulary_makers: Mutex::default(),
             settings: parts.settings,

@@ -25,6 +25,11 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Longest sample in bytes of mu-law: a minute.
 const MOST_BYTES: usize = 60 * 8_000;
 
+/// How long an answer is kept: a voice that was made just now is seen soon enough.
+const KEPT: Duration = Duration::from_secs(300);
+/// Answers that are kept.
+const MOST_KEPT: u64 = 200;
+
 /// A voice and who has it.
 #[derive(Debug, Clone)]
 pub struct FoundVoice {
@@ -40,7 +45,7 @@ pub struct Found {
     /// In the order of the providers.
     pub voices: Vec<FoundVoice>,
     /// Providers that did not answer, with the reason.
-    pub unavailable: Vec<(&'static str, String)>,
+    pub unavailable: Vec<(&'static str, &'static str)>,
 }
 
 /// What is to be heard.
@@ -55,6 +60,16 @@ pub struct Preview {
 /// When each organization heard samples, newest last.
 pub(crate) type Previews = std::collections::HashMap<OrgId, VecDeque<Instant>>;
 
+/// What providers told of late, by provider and question: a page that is filtered asks again with each letter, and
+/// every tenant asks the same account.
+pub(crate) struct ToldVoices(moka::sync::Cache<(&'static str, VoiceQuery), Arc<[Voice]>>);
+
+impl Default for ToldVoices {
+    fn default() -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(MOST_KEPT).time_to_live(KEPT).build())
+    }
+}
+
 /// Finds voices at one provider, or at all that can serve.
 ///
 /// # Errors
@@ -67,23 +82,52 @@ pub async fn find(app: &App, provider: Option<&str>, query: &VoiceQuery) -> Resu
             ready.collect()
         }
     };
-    let answers = join_all(asked.iter().map(|part| async {
-        tokio::time::timeout(TOLD_WITHIN, part.find_voices(query)).await.unwrap_or_else(|_elapsed| {
-            let waited_ms = u64::try_from(TOLD_WITHIN.as_millis()).unwrap_or(u64::MAX);
-            Err(ProviderError::Timeout { provider: part.descriptor().id, waited_ms })
-        })
-    }));
+    let answers = join_all(asked.iter().map(|part| told(app, part, query)));
     let mut found = Found::default();
     for (part, answer) in asked.iter().zip(answers.await) {
         let provider = part.descriptor();
         match answer {
             Ok(voices) => {
-                found.voices.extend(voices.into_iter().map(|voice| FoundVoice { provider, voice }));
+                let voices = voices.iter().cloned();
+                found.voices.extend(voices.map(|voice| FoundVoice { provider, voice }));
             }
-            Err(error) => found.unavailable.push((provider.id, error.to_string())),
+            Err(error) => {
+                tracing::warn!(%error, "a provider could not tell its voices");
+                found.unavailable.push((provider.id, for_tenants(&error)));
+            }
         }
     }
     Ok(found)
+}
+
+/// The voices of one provider; an answer is remembered, a failure is not.
+async fn told(
+    app: &App,
+    part: &Arc<dyn TextToSpeech>,
+    query: &VoiceQuery,
+) -> Result<Arc<[Voice]>, ProviderError> {
+    let id = part.descriptor().id;
+    let question = (id, query.clone());
+    if let Some(voices) = app.told_voices.0.get(&question) {
+        return Ok(voices);
+    }
+    let waited_ms = u64::try_from(TOLD_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    let late = ProviderError::Timeout { provider: id, waited_ms };
+    let voices = tokio::time::timeout(TOLD_WITHIN, part.find_voices(query)).await.unwrap_or(Err(late))?;
+    let voices: Arc<[Voice]> = voices.into();
+    app.told_voices.0.insert(question, Arc::clone(&voices));
+    Ok(voices)
+}
+
+/// What a tenant is told. Keys, models and addresses are the operator's: the log has them.
+fn for_tenants(error: &ProviderError) -> &'static str {
+    match error {
+        ProviderError::Unavailable { .. } => "it is not available at the moment",
+        ProviderError::Timeout { .. } => "it did not answer in time",
+        ProviderError::RateLimited { .. } => "it has been asked too often; try again in a minute",
+        ProviderError::Refused { .. } => "it refuses this installation; its operator can mend that",
+        ProviderError::Invalid { .. } => "it did not understand the question",
+    }
 }
 
 /// Speaks a sample; answers a WAV file of what a caller would hear.

@@ -41,7 +41,7 @@ pub struct Voice {
 }
 
 /// Which voices are looked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct VoiceQuery {
     /// Text that occurs in the name, the description or the id; empty matches all.
     pub search: String,

@@ -89,7 +89,8 @@ pub struct SilentProvider {
     /// Its id.
     provider: &'static str,
     /// Why, in plain words.
-    reason: String,
+    #[schema(example = "it did not answer in time")]
+    reason: &'static str,
 }
 
 /// Voices, and who could not tell theirs.
