@@ -20,6 +20,10 @@ const SEEN_EVERY: Duration = Duration::from_secs(5);
 const SEEN_WITHIN: TimeDelta = TimeDelta::seconds(15);
 /// A node that has not said so for this long is forgotten.
 const FORGET_AFTER: TimeDelta = TimeDelta::hours(1);
+/// Calls that are handed over are told so one after the other, this far apart.
+const NEXT_IS_TOLD_AFTER: Duration = Duration::from_millis(100);
+/// Unless there are so many that it would take longer than this.
+const ALL_TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 impl App {
     /// Tells the other nodes that this one is there, until `stop`. Run it once, in a tracked task.
@@ -109,9 +113,18 @@ impl App {
         })
     }
 
-    /// Hands the calls in progress over to other nodes, each at its next quiet moment.
-    pub fn hand_calls_over(&self) {
-        self.hand_over.cancel();
+    /// Hands the calls in progress over to other nodes, each at its next quiet moment, one after the other: all at once
+    /// would ask the other nodes and the database for as many beginnings at the same time. Returns when the last was told.
+    pub async fn hand_calls_over(&self) {
+        let calls = u32::try_from(self.active_calls()).unwrap_or(u32::MAX).max(1);
+        let mut next = tokio::time::interval((ALL_TOLD_WITHIN / calls).min(NEXT_IS_TOLD_AFTER));
+        next.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            next.tick().await;
+            if !self.hand_next_call_over() {
+                return;
+            }
+        }
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) struct ActiveCall {
     call_sid: String,
     /// Once its media part is over: whether nothing follows.
     over: watch::Receiver<Option<bool>>,
+    /// Fires when another node is to go on with it.
+    hand_over: CancellationToken,
 }
 
 /// The use cases of one process.
@@ -149,8 +151,6 @@ pub struct App {
     pub sessions: Arc<FailoverSessions>,
     /// Fires when the process was told to stop: no new calls, those in progress go on.
     pub stopping: CancellationToken,
-    /// Fires when the calls in progress are to go on elsewhere.
-    pub(crate) hand_over: CancellationToken,
     /// Whether another node was there when that was last looked for.
     pub(crate) has_company: AtomicBool,
     /// Fires when calls in progress are to end.
@@ -205,7 +205,6 @@ impl App {
             tasks: TaskTracker::new(),
             sessions: parts.sessions,
             stopping: CancellationToken::new(),
-            hand_over: CancellationToken::new(),
             has_company: AtomicBool::new(false),
             drain: parts.drain,
             auth_cache: AuthCache::default(),
@@ -244,15 +243,27 @@ impl App {
     }
 
     /// Registers a call, unless it is registered already or the process is full.
-    pub(crate) fn begin_call(&self, call_id: CallId, call_sid: &str) -> Option<CallRegistration<'_>> {
+    pub(crate) fn begin_call(
+        &self,
+        call_id: CallId,
+        call_sid: &str,
+        hand_over: CancellationToken,
+    ) -> Option<CallRegistration<'_>> {
         let (finish, finished) = watch::channel(false);
         let (end, over) = watch::channel(None);
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if active.contains_key(&call_id) || active.len() >= self.settings.max_calls {
             return None;
         }
-        active.insert(call_id, ActiveCall { finished, call_sid: call_sid.to_owned(), over });
+        active.insert(call_id, ActiveCall { finished, call_sid: call_sid.to_owned(), over, hand_over });
         Some(CallRegistration { app: self, call_id, finish, end })
+    }
+
+    /// Tells a call that has not been told yet to go on at another node; `false` when there is none.
+    pub(crate) fn hand_next_call_over(&self) -> bool {
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = active.values().find(|call| !call.hand_over.is_cancelled());
+        next.inspect(|call| call.hand_over.cancel()).is_some()
     }
 
     /// Whether the call is carried by this process now.

@@ -4,6 +4,7 @@
 //! line, the history and the lead's progress to the next. The last engine leaves the call to the carrier's own voice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::call_log::{CallEvent, ContinueCause, EndReason, EventKind};
 use domain::call_plan::CallPlan;
@@ -23,6 +24,9 @@ use crate::line::Line;
 use crate::phone::{Pace, PhoneLine};
 use crate::realtime::driver::{self, End, GaveUp};
 use crate::session;
+
+/// How long a hand-over waits for a moment in which nobody speaks or waits: longer than most turns.
+pub(crate) const QUIET_MOMENT_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a call is made of.
 pub struct CallParts {
@@ -120,8 +124,9 @@ pub struct Outcome {
     /// No voice worked: what the agent could not say is left to the carrier's own voice (the TwiML's spoken
     /// tail); the call itself is not over.
     pub left_to_spoken_tail: bool,
-    /// The call is not over: another node is to go on with it. Its log has no last entry.
-    pub handed_over: bool,
+    /// The call is not over: another node is to go on with it, and is told whether somebody's words broke off. Its log has
+    /// no last entry.
+    pub handed_over: Option<ContinueCause>,
     /// What was known at the end.
     pub state: CallState,
 }

@@ -158,7 +158,8 @@ impl App {
     /// Runs a call to its end and writes everything of it. Returns when the record is complete.
     pub async fn run_call(self: &Arc<Self>, grant: MediaGrant, line: PhoneLine) -> Option<Outcome> {
         let MediaGrant { org_id, call_id, plan, call_sid, mut start, continued, resumptions, .. } = grant;
-        let Some(registration) = self.begin_call(call_id, &call_sid) else {
+        let hand_over = CancellationToken::new();
+        let Some(registration) = self.begin_call(call_id, &call_sid, hand_over.clone()) else {
             tracing::warn!(call.id = %call_id, "a second session for a call, or one too many, was not begun");
             return None;
         };
@@ -170,7 +171,6 @@ impl App {
         }
         let (recording, recorded) = self.record_audio(&plan);
         let (state, states) = watch::channel(CallState::default());
-        let hand_over = self.hand_over.child_token();
         let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
         let realtime = self.engine(&plan, Arc::clone(&tools) as Arc<dyn Tools>, &log, &mut start);
         let ended_log = log.clone();
@@ -224,13 +224,14 @@ impl App {
             tracing::error!(call.id = %call_id, %error, "the keeper of a call's session died");
         }
         let because = match &outcome {
-            Some(outcome) if outcome.handed_over => Some(LeftBecause::HandedOver),
-            Some(Outcome { reason: EndReason::ConnectionLost, .. }) => Some(LeftBecause::ConnectionLost),
+            Some(Outcome { handed_over: Some(ContinueCause::HandedOver), .. }) => Some(LeftBecause::HandedOver),
+            Some(Outcome { handed_over: Some(ContinueCause::CutOff), .. })
+            | Some(Outcome { reason: EndReason::ConnectionLost, .. }) => Some(LeftBecause::ConnectionLost),
             _ => None,
         };
         let closing = async {
             match (because, &outcome) {
-                (Some(because), Some(outcome)) => self.leave_call(&keeping, because, &outcome.state).await,
+                (Some(because), Some(outcome)) => self.leave_call(&keeping, because, outcome).await,
                 _ => finish::close(self, org_id, call_id, Closer::Carrier).await,
             }
         };
@@ -247,7 +248,7 @@ impl App {
         &self,
         keeping: &Keeping,
         because: LeftBecause,
-        state: &CallState,
+        outcome: &Outcome,
     ) -> Result<(), AppError> {
         let (org_id, call_id, now) = (keeping.org_id, keeping.call_id, self.ambient.now());
         let cause = match because {
@@ -255,7 +256,7 @@ impl App {
             LeftBecause::ConnectionLost => ContinueCause::CutOff,
         };
         // Before the record tells that the call may be taken.
-        keeping.write(self, &keeping.session(self, state, now, Some(cause))).await;
+        keeping.write(self, &keeping.session(self, &outcome.state, now, Some(cause))).await;
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         store::calls::life::leave(&mut tx, call_id, &self.settings.node, because, now).await?;
         let left = store::calls::life::hold(&mut tx, call_id).await?;
@@ -265,7 +266,7 @@ impl App {
             // The carrier has told meanwhile that the caller is gone.
             return finish::close(self, org_id, call_id, Closer::Carrier).await;
         }
-        if because == LeftBecause::HandedOver {
+        if outcome.handed_over.is_some() {
             // This node's disk may go with it.
             finish::store_recording(self, org_id, call_id).await?;
         }
@@ -326,6 +327,6 @@ impl App {
 /// Whether nothing follows a call whose media part ended like this.
 fn hangs_up(outcome: Option<&Outcome>) -> bool {
     outcome.is_some_and(|outcome| {
-        !outcome.handed_over && !outcome.left_to_spoken_tail && !goes_on_after(outcome.reason)
+        outcome.handed_over.is_none() && !outcome.left_to_spoken_tail && !goes_on_after(outcome.reason)
     })
 }

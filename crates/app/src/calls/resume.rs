@@ -27,8 +27,10 @@ const MOST_RESUMPTIONS: u32 = 5;
 const MOST_BEGINNINGS: u32 = 1;
 /// How long a node that lives may take to write what became of its call. A caller waits meanwhile.
 const SETTLED_WITHIN: Duration = Duration::from_millis(1_500);
-/// How often that is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// How soon that is looked for again; each time later by half, as many calls may wait at once.
+const LOOK_AFTER: Duration = Duration::from_millis(40);
+/// At most so much later.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is known of a call whose stream ended.
 #[derive(Debug)]
@@ -101,6 +103,7 @@ impl App {
     /// not waited for.
     async fn wait_for_the_other_node(&self, org_id: OrgId, call_id: CallId) -> Result<Whereabouts, AppError> {
         let give_up = Instant::now() + SETTLED_WITHIN;
+        let mut look_after = LOOK_AFTER;
         loop {
             let mut tx = OrgTx::begin(&self.db, org_id).await?;
             let found = store::calls::life::hold(&mut tx, call_id).await?;
@@ -116,7 +119,8 @@ impl App {
             if !lives || Instant::now() >= give_up {
                 return Ok(found);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(look_after).await;
+            look_after = (look_after * 3 / 2).min(LOOK_EVERY);
         }
     }
 

@@ -37,8 +37,8 @@ use crate::config::types::BrainChoice;
 /// What tells this process's calls from those of earlier processes and other nodes.
 const NODE_FILE: &str = "node";
 
-/// How long calls may take to come to a quiet moment and be left: a call waits at most 8 s for one.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(15);
+/// How long calls may take to come to a quiet moment and be left: a call waits at most 20 s for one.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A server that answers.
 pub struct RunningServer {
@@ -297,7 +297,7 @@ impl RunningServer {
         let calls = self.app.active_calls();
         if self.app.another_node_is_there().await {
             tracing::info!(calls, "calls in progress are handed over to another node");
-            self.app.hand_calls_over();
+            self.app.hand_calls_over().await;
             if tokio::time::timeout(HAND_OVER_WITHIN, self.calls_are_over()).await.is_err() {
                 tracing::warn!(calls = self.app.active_calls(), "some calls could not be handed over");
             }

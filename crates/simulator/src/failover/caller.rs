@@ -75,6 +75,16 @@ impl Handle {
 struct Saying {
     phrase: usize,
     left_ms: u64,
+    /// The stream changed meanwhile: the agent heard a part of it.
+    is_broken: bool,
+}
+
+/// What was said and not answered yet.
+#[derive(Debug, Clone, Copy)]
+struct Owed {
+    phrase: usize,
+    since: Instant,
+    is_broken: bool,
 }
 
 /// The caller.
@@ -85,8 +95,8 @@ pub struct Caller {
     /// The next answer; [`ANSWERS`]' length is the goodbye.
     next: usize,
     saying: Option<Saying>,
-    /// A phrase that was said to its end and not answered yet, and since when.
-    owed: Option<(usize, Instant)>,
+    /// A phrase that was said to its end and not answered yet.
+    owed: Option<Owed>,
     /// Whether the agent was heard since the caller spoke last.
     agent_has_spoken: bool,
     /// When the agent was heard last, or the line began.
@@ -124,10 +134,11 @@ impl Caller {
         if first {
             self.heard_last = now;
         }
-        // What was being said was lost with the stream before. What was said and not answered may have been saved:
-        // whoever goes on answers it, or is told again.
-        if let Some(saying) = self.saying.take() {
-            self.owed = Some((saying.phrase, now));
+        // Nobody who speaks stops because a stream does: a part of it was said into the gap.
+        let gap = self.progress.borrow().ended_at.map(|ended| now - ended).unwrap_or_default();
+        if let Some(saying) = &mut self.saying {
+            saying.is_broken = true;
+            saying.left_ms = saying.left_ms.saturating_sub(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
         }
         self.progress.send_modify(|progress| {
             if let Some(ended) = progress.ended_at.take() {
@@ -164,7 +175,9 @@ impl Caller {
                 progress.heard_at = Some(now);
             }
             // In a stream that has just begun the agent apologises, and does not answer.
-            let Some((phrase, _)) = answered.filter(|_| !is_first || progress.streams == 1) else {
+            // What was heard in part is asked for once more, and said again.
+            let answered = answered.filter(|owed| !owed.is_broken && (!is_first || progress.streams == 1));
+            let Some(Owed { phrase, .. }) = answered else {
                 return is_first;
             };
             if phrase == GOODBYE {
@@ -201,16 +214,16 @@ impl LineUser for Caller {
         if let Some(saying) = &mut self.saying {
             let audio = voiced_frame(saying.phrase);
             saying.left_ms = saying.left_ms.saturating_sub(FRAME_MS);
-            let over = (saying.left_ms == 0).then_some(saying.phrase);
-            if over.is_some() {
+            let Saying { phrase, left_ms, is_broken } = *saying;
+            if left_ms == 0 {
                 (self.saying, self.agent_has_spoken) = (None, false);
-                self.owed = over.map(|phrase| (phrase, now));
+                self.owed = Some(Owed { phrase, since: now, is_broken });
                 self.progress.send_modify(|progress| progress.said += 1);
             }
             self.somebody_is_heard(now);
             return Doing { audio, ..Doing::default() };
         }
-        if self.owed.is_some_and(|(_, since)| now - since > REPEATS_AFTER) {
+        if self.owed.is_some_and(|owed| now - owed.since > REPEATS_AFTER) {
             self.owed = None;
             self.agent_has_spoken = true;
             self.progress.send_modify(|progress| progress.repeated += 1);
@@ -220,7 +233,7 @@ impl LineUser for Caller {
         if is_my_turn && now - self.agent_quiet_since >= POLITE_PAUSE {
             let phrase = self.phrase();
             let words = PHRASES[phrase].split(' ').count() as u64;
-            self.saying = Some(Saying { phrase, left_ms: words * MS_PER_WORD });
+            self.saying = Some(Saying { phrase, left_ms: words * MS_PER_WORD, is_broken: false });
         }
         Doing::default()
     }
@@ -283,6 +296,24 @@ mod tests {
         let now = handle.now();
         assert_eq!((now.answered, now.streams), (0, 2));
         assert!(now.longest_gap >= Duration::from_millis(800) && now.heard_at.is_some(), "{now:?}");
+        turn(&mut caller).await;
+        assert_eq!(handle.now().answered, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_speaks_speaks_on_through_a_change_of_the_stream_and_says_it_again_when_asked() {
+        let (mut caller, handle) = Caller::new(usize::MAX);
+        for _ in 0..25 {
+            tick(&mut caller, &HUM).await;
+        }
+        while !tick(&mut caller, &SILENCE).await {}
+        caller.ended(0).await;
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert!(tick(&mut caller, &SILENCE).await, "the caller has not noticed");
+        while tick(&mut caller, &SILENCE).await {}
+        // The agent asks what that was.
+        turn(&mut caller).await;
+        assert_eq!(handle.now().answered, 0);
         turn(&mut caller).await;
         assert_eq!(handle.now().answered, 1);
     }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use audio::playout::Playout;
-use domain::call_log::{EndReason, EventKind, Fault};
+use domain::call_log::{ContinueCause, EndReason, EventKind, Fault};
 use domain::call_plan::CallPlan;
 use domain::expected_answer::ExpectedAnswer;
 use domain::ids::TurnId;
@@ -260,7 +260,7 @@ pub struct Machine {
     voices_failed_in_a_row: u32,
     left_to_spoken_tail: bool,
     hand_over: Option<HandOver>,
-    handed_over: bool,
+    handed_over: Option<ContinueCause>,
 }
 
 /// Milliseconds of speech sent ahead of what has been played. Enough for the jitter of a loaded server,
@@ -300,7 +300,7 @@ impl Machine {
             voices_failed_in_a_row: 0,
             left_to_spoken_tail: false,
             hand_over: None,
-            handed_over: false,
+            handed_over: None,
         }
     }
 
@@ -418,9 +418,9 @@ impl Machine {
         self.left_to_spoken_tail
     }
 
-    /// Whether another node is to go on with the call.
+    /// What the node that is to go on with the call is told, if one is.
     #[must_use]
-    pub fn is_handed_over(&self) -> bool {
+    pub fn handed_over(&self) -> Option<ContinueCause> {
         self.handed_over
     }
 

@@ -36,8 +36,6 @@ const STALLED_AFTER: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(20);
 /// Without any message for so long the line is lost.
 const LOST_AFTER: Duration = Duration::from_secs(10);
-/// How long a hand-over waits for a moment in which nobody speaks or waits.
-const QUIET_MOMENT_WITHIN: Duration = Duration::from_secs(8);
 /// Events that wait for a model that does not read: two seconds of audio. Beyond it, it is as good as gone.
 const MOST_WAITING: usize = 128;
 /// Lines of the history that a new session is told.
@@ -267,7 +265,7 @@ impl Driver {
                 self.inputs.push_back(Input::Drain);
             }
             Event::HandOver => {
-                self.hands_over_by = Some(Instant::now() + QUIET_MOMENT_WITHIN);
+                self.hands_over_by = Some(Instant::now() + crate::call::QUIET_MOMENT_WITHIN);
                 self.inputs.push_back(Input::HandOver { at_once: false });
             }
             Event::Woken => self.woken(),

@@ -16,7 +16,7 @@ mod watching;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::call_log::{EndReason, EventKind, Fault, ModelTokens};
+use domain::call_log::{ContinueCause, EndReason, EventKind, Fault, ModelTokens};
 use domain::call_plan::CallPlan;
 use domain::ids::TurnId;
 use domain::turn_taking::TurnTaking;
@@ -91,7 +91,7 @@ pub struct Machine {
     time_is_up: bool,
     closing: Closing,
     hand_over: Option<bool>,
-    handed_over: bool,
+    handed_over: Option<ContinueCause>,
     transfer_to: Option<String>,
 }
 
@@ -132,7 +132,7 @@ impl Machine {
             time_is_up: false,
             closing: Closing::No,
             hand_over: None,
-            handed_over: false,
+            handed_over: None,
             transfer_to: None,
         }
     }
@@ -203,10 +203,18 @@ impl Machine {
                 self.tell(greet(&self.settings.greeting));
             }
             Begin::CutOff => self.tell(CUT_OFF.to_owned()),
-            Begin::HandedOver { owed: true } => self.owe(Reason::CallerSpoke),
-            Begin::HandedOver { owed: false } => {}
+            Begin::HandedOver { owed } => {
+                // By the node before: the caller noticed nothing.
+                self.was_heard = true;
+                if owed {
+                    self.owe(Reason::CallerSpoke);
+                }
+            }
         }
-        self.open_first(out);
+        match begin {
+            Begin::PickedUp => self.open_first(out),
+            Begin::CutOff | Begin::HandedOver { .. } => self.open_to_continue(out),
+        }
     }
 
     fn model(&mut self, event: RealtimeOutput, out: &mut Vec<Output>) {
@@ -346,9 +354,9 @@ impl Machine {
         self.transfer_to.as_deref()
     }
 
-    /// Whether another node is to go on with the call.
+    /// What the node that is to go on with the call is told, if one is.
     #[must_use]
-    pub fn is_handed_over(&self) -> bool {
+    pub fn handed_over(&self) -> Option<ContinueCause> {
         self.handed_over
     }
 

@@ -41,8 +41,6 @@ const MIND_MAY_FINISH: Duration = Duration::from_millis(500);
 const MIND_MUST_FINISH: Duration = Duration::from_secs(2);
 /// Notices of providers that wait for the loop.
 const WAITING_NOTICES: usize = 16;
-/// How long a hand-over waits for a moment in which nobody speaks or waits.
-const QUIET_MOMENT_WITHIN: Duration = Duration::from_secs(8);
 
 /// What woke the loop.
 enum Event {
@@ -224,7 +222,7 @@ impl Driver {
                 self.inputs.push_back(Input::Drain);
             }
             Event::HandOver => {
-                self.hands_over_by = Some(Instant::now() + QUIET_MOMENT_WITHIN);
+                self.hands_over_by = Some(Instant::now() + crate::call::QUIET_MOMENT_WITHIN);
                 self.inputs.push_back(Input::HandOver { at_once: false });
             }
             Event::Woken => self.woken(),
@@ -470,7 +468,7 @@ impl Driver {
             reason: self.machine.end_reason().unwrap_or(domain::call_log::EndReason::InternalError),
             transfer_to: self.machine.transfer_to().map(str::to_owned),
             left_to_spoken_tail: self.machine.left_to_spoken_tail(),
-            handed_over: self.machine.is_handed_over(),
+            handed_over: self.machine.handed_over(),
             state: self.line.state(),
         };
         self.line.finish().await;

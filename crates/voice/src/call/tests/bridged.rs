@@ -297,7 +297,7 @@ async fn a_call_is_handed_over_at_a_quiet_moment_without_a_last_entry() {
     call.quiet(7_000).await;
     assert!(call.is_over);
     let outcome = (&mut call.session).await.expect("no panic");
-    assert!(outcome.handed_over);
+    assert_eq!(outcome.handed_over, Some(ContinueCause::HandedOver));
     assert_eq!(outcome.state.history.lines.len(), 3, "{:?}", outcome.state.history);
     assert!(!call.events().iter().any(|kind| matches!(kind, EventKind::Ended { .. })));
     tokio::time::sleep(Duration::from_secs(1)).await;

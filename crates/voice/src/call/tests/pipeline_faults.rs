@@ -244,7 +244,7 @@ async fn the_pipeline_hands_over_at_a_quiet_moment() {
     call.quiet(7_000).await;
     assert!(call.is_over);
     let outcome = (&mut call.session).await.expect("no panic");
-    assert!(outcome.handed_over && outcome.state.mind.is_some());
+    assert!(outcome.handed_over == Some(ContinueCause::HandedOver) && outcome.state.mind.is_some());
     assert_eq!(outcome.state.history.lines.len(), 3, "{:?}", outcome.state.history);
     assert!(!call.events().iter().any(|kind| matches!(kind, EventKind::Ended { .. })));
     assert_eq!(outcome.state.next_seq as usize, call.events.len(), "the next node goes on numbering");

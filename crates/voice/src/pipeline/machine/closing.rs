@@ -1,6 +1,6 @@
 //! The end of a call: last words, last transcripts, last entry.
 
-use domain::call_log::{EndReason, EventKind, Fault};
+use domain::call_log::{ContinueCause, EndReason, EventKind, Fault};
 use provider_traits::brain::Thought;
 
 use super::{Input, Machine, MindState, Output, notice, notice_of};
@@ -75,7 +75,9 @@ impl Machine {
             return;
         }
         self.hand_over = None;
-        self.handed_over = true;
+        // What is merely owed is answered by the next node; a sentence that broke off is not mended by silence.
+        let breaks_off = self.turn.is_some() || self.ear.open.is_some();
+        self.handed_over = Some(if breaks_off { ContinueCause::CutOff } else { ContinueCause::HandedOver });
         notice_of(
             out,
             "handed_over",

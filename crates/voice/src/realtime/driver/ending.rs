@@ -21,6 +21,7 @@ impl Driver {
             self.gave_up.take().unwrap_or_else(|| (String::new(), Fault::Us, Owed::Nothing));
         let begin = match owed {
             Owed::Greeting if self.line.history().is_empty() => session::Begin::PickedUp,
+            // Whoever was cut off has heard nothing yet of what went on.
             Owed::Greeting => session::Begin::Continued(ContinueCause::CutOff),
             Owed::Nothing => session::Begin::TookOver(None),
             Owed::This(owed) => session::Begin::TookOver(Some(owed)),
@@ -37,7 +38,7 @@ impl Driver {
             reason: self.machine.end_reason().unwrap_or(EndReason::InternalError),
             transfer_to: self.machine.transfer_to().map(str::to_owned),
             left_to_spoken_tail: false,
-            handed_over: self.machine.is_handed_over(),
+            handed_over: self.machine.handed_over(),
             state: self.line.state(),
         };
         self.line.finish().await;

@@ -1,6 +1,6 @@
 //! The end of a call: last words, last transcripts, last entry.
 
-use domain::call_log::{EndReason, EventKind, Fault};
+use domain::call_log::{ContinueCause, EndReason, EventKind, Fault};
 use provider_traits::brain::NextStep;
 
 use super::{Machine, Output, notice};
@@ -92,16 +92,20 @@ impl Machine {
     /// Leaves the call to another node when its time has come. There is no last entry: the call goes on.
     pub(super) fn watch_the_hand_over(&mut self, out: &mut Vec<Output>) {
         let Some(at_once) = self.hand_over else { return };
-        if !self.closing.is_open() || !(at_once || self.is_quiet()) {
+        // The model notices a caller who begins to speak only a moment later.
+        let is_quiet = self.is_quiet() && !self.ear.is_loud();
+        if !self.closing.is_open() || !(at_once || is_quiet) {
             return;
         }
+        // What is merely owed is answered by the next node; a sentence that broke off is not mended by silence.
+        let breaks_off = self.turn.is_some() || self.ledger.sounds(self.now_ms) || self.ear.is_speaking();
         for cut in self.ledger.cut(self.now_ms) {
             self.note_heard(&cut);
         }
         self.close_turn(true, out);
         let text = "this node is stopping; another goes on with the call";
         notice(out, "handed_over", text, Some(Fault::Nobody));
-        self.handed_over = true;
+        self.handed_over = Some(if breaks_off { ContinueCause::CutOff } else { ContinueCause::HandedOver });
         self.closing = Closing::Done { reason: Some(EndReason::ServerStopped) };
         out.push(Output::Finish);
     }

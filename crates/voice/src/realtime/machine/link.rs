@@ -19,7 +19,10 @@ const OWN_GREETING_AFTER_MS: u64 = 700;
 const SPEAKS_ON_FOR_MS: u64 = 3_000;
 /// No greeting lasts so long.
 const FIRST_WHILE_GREETING_MS: u64 = 20_000;
-/// A lost session must be replaced within this time.
+/// A call that goes on with a new stream gets its session within this time, when nobody waits for anything: its caller
+/// notices nothing of it.
+const CONTINUES_WITHIN_MS: u64 = 10_000;
+/// A lost session must be replaced within this time; one of a call that goes on is there so long after it was wanted.
 const AGAIN_WITHIN_MS: u64 = 1_500;
 /// A session that is to replace one that runs out must be ready within this time.
 const ROLL_OVER_WITHIN_MS: u64 = 10_000;
@@ -35,6 +38,8 @@ const LOST_AGAIN_WITHIN_MS: u64 = 60_000;
 const SHOWS_WITHIN_MS: u64 = 700;
 /// So long after it has shown that it is there, it is not asked again.
 const ASKED_AGAIN_MS: u64 = 2_000;
+/// Why a session that did not come is given up.
+const LATE: &str = "the model's provider did not answer in time";
 /// The caller's audio that waits for a session: two seconds.
 const MOST_BUFFERED: usize = 16_000;
 
@@ -42,6 +47,8 @@ const MOST_BUFFERED: usize = 16_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     First,
+    /// The call goes on with a new stream.
+    Continues,
     Lost,
     RunsOut,
 }
@@ -50,6 +57,8 @@ enum Why {
 struct Opening {
     why: Why,
     since_ms: u64,
+    /// Since when the caller waits for something, or speaks, without a session.
+    wanted_ms: Option<u64>,
     /// It is ready and waits for the moment: the media time at which it will run out.
     ready: Option<Option<u64>>,
 }
@@ -77,6 +86,11 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn is_up(&self) -> bool {
         self.is_up
+    }
+
+    /// Whether the first session of a call that goes on with a new stream is on its way.
+    pub(super) fn is_to_continue(&self) -> bool {
+        self.opening.is_some_and(|opening| opening.why == Why::Continues)
     }
 
     /// Whether there ever was a session.
@@ -111,7 +125,16 @@ impl Link {
 
 impl Machine {
     pub(super) fn open_first(&mut self, out: &mut Vec<Output>) {
-        self.link.opening = Some(Opening { why: Why::First, since_ms: self.now_ms, ready: None });
+        self.open(Why::First, out);
+    }
+
+    /// Opens the session of a call that goes on with a new stream.
+    pub(super) fn open_to_continue(&mut self, out: &mut Vec<Output>) {
+        self.open(Why::Continues, out);
+    }
+
+    fn open(&mut self, why: Why, out: &mut Vec<Output>) {
+        self.link.opening = Some(Opening { why, since_ms: self.now_ms, wanted_ms: None, ready: None });
         out.push(Output::Open);
     }
 
@@ -135,7 +158,7 @@ impl Machine {
 
     /// Uses the session that is ready.
     fn change(&mut self, out: &mut Vec<Output>) {
-        let Some(Opening { why, since_ms, ready: Some(expires_ms) }) = self.link.opening.take() else {
+        let Some(Opening { why, since_ms, ready: Some(expires_ms), .. }) = self.link.opening.take() else {
             return;
         };
         out.push(Output::Change);
@@ -146,7 +169,7 @@ impl Machine {
         self.last_model_ms = self.now_ms;
         let took_ms = self.now_ms - since_ms;
         match why {
-            Why::First => {
+            Why::First | Why::Continues => {
                 let providers = vec![self.settings.provider.clone()];
                 out.push(Output::Log(EventKind::EngineReady { engine: "realtime".to_owned(), providers }));
                 if self.greets_itself && self.in_greeting() {
@@ -187,6 +210,10 @@ impl Machine {
                 } else {
                     self.give_up(cause, Fault::Provider, out);
                 }
+            }
+            Why::Continues => {
+                let cause = format!("no session with the model could be had again: {reason}");
+                self.give_up(cause, Fault::Provider, out);
             }
             Why::Lost => {
                 let cause =
@@ -248,13 +275,11 @@ impl Machine {
         match self.link.opening {
             // The one that was to replace it is there already, or on its way.
             Some(opening) if opening.ready.is_some() => self.change(out),
-            Some(_) => {
-                self.link.opening = Some(Opening { why: Why::Lost, since_ms: self.now_ms, ready: None });
+            Some(opening) => {
+                let (why, since_ms) = (Why::Lost, self.now_ms);
+                self.link.opening = Some(Opening { why, since_ms, ..opening });
             }
-            None => {
-                self.link.opening = Some(Opening { why: Why::Lost, since_ms: self.now_ms, ready: None });
-                out.push(Output::Open);
-            }
+            None => self.open(Why::Lost, out),
         }
     }
 
@@ -278,21 +303,30 @@ impl Machine {
             self.watch_the_turn(out);
             return self.give_up(cause, Fault::Provider, out);
         }
-        if let Some(opening) = self.link.opening
+        let is_wanted = self.is_wanted();
+        if let Some(opening) = &mut self.link.opening
             && opening.ready.is_none()
         {
+            if is_wanted {
+                opening.wanted_ms.get_or_insert(now_ms);
+            }
+            let opening = *opening;
             if opening.why == Why::First && self.now_ms >= opening.since_ms + OWN_GREETING_AFTER_MS {
                 self.greet_with_own_voice(out);
             }
-            let (limit_ms, what) = match opening.why {
+            let (since_ms, limit_ms, what) = match opening.why {
                 Why::First if self.is_greeting_itself() => {
-                    (FIRST_WHILE_GREETING_MS, "the model's provider did not answer in time")
+                    (opening.since_ms, FIRST_WHILE_GREETING_MS, LATE)
                 }
-                Why::First => (FIRST_WITHIN_MS, "the model's provider did not answer in time"),
-                Why::Lost => (AGAIN_WITHIN_MS, "the model's provider did not answer in time"),
-                Why::RunsOut => (ROLL_OVER_WITHIN_MS, "no answer in time"),
+                Why::First => (opening.since_ms, FIRST_WITHIN_MS, LATE),
+                Why::Continues => match opening.wanted_ms {
+                    Some(wanted_ms) => (wanted_ms, AGAIN_WITHIN_MS, LATE),
+                    None => (opening.since_ms, CONTINUES_WITHIN_MS, LATE),
+                },
+                Why::Lost => (opening.since_ms, AGAIN_WITHIN_MS, LATE),
+                Why::RunsOut => (opening.since_ms, ROLL_OVER_WITHIN_MS, "no answer in time"),
             };
-            if self.now_ms >= opening.since_ms + limit_ms {
+            if self.now_ms >= since_ms + limit_ms {
                 out.push(Output::AbandonOpening);
                 let waited_ms = self.now_ms - opening.since_ms;
                 self.watch_the_turn(out);
@@ -312,9 +346,14 @@ impl Machine {
                 self.change(out);
             }
         } else if left_ms <= ROLL_OVER_BEFORE_MS && may_change && self.now_ms >= self.link.not_before_ms {
-            self.link.opening = Some(Opening { why: Why::RunsOut, since_ms: self.now_ms, ready: None });
-            out.push(Output::Open);
+            self.open(Why::RunsOut, out);
         }
+    }
+
+    /// Whether a caller without a session waits for something, or has spoken.
+    fn is_wanted(&self) -> bool {
+        let opened_ms = self.link.opening.map_or(self.now_ms, |opening| opening.since_ms);
+        self.waiting_since_ms.is_some() || self.ear.is_loud() || self.ear.silent_since_ms(self.now_ms) > opened_ms
     }
 
     /// Whether nobody speaks, waits or works.

@@ -10,6 +10,8 @@ use crate::pipeline::phrases;
 const VOICE_NEEDS_MS: u64 = 200;
 /// With the session gone the caller is not left waiting.
 const FILL_AFTER_LOSS_MS: u64 = 150;
+/// The session of a call that goes on with a new stream may take so long.
+const FILL_BEFORE_CONTINUING_MS: u64 = 700;
 /// With a session that has just taken its place neither: it has to answer first.
 const FILL_AFTER_REPLACEMENT_MS: u64 = 400;
 /// The next words of our own come after this much more silence.
@@ -46,7 +48,10 @@ impl Machine {
             return;
         }
         let Some(silent_ms) = self.silent_since_ms() else { return };
-        let is_first_session = !self.link.is_up() && !self.was_heard && !self.link.was_up();
+        let is_first_session = !self.link.is_up()
+            && !self.was_heard
+            && !self.link.was_up()
+            && !self.link.is_to_continue();
         if is_first_session {
             // The deadline of the first session stands over this.
             return;
@@ -56,6 +61,8 @@ impl Machine {
                 FILL_AFTER_REPLACEMENT_MS
             }
             (0, true) => u64::from(self.turn_taking.filler_after_ms).saturating_sub(VOICE_NEEDS_MS),
+            // It usually is there before.
+            (0, false) if self.link.is_to_continue() => FILL_BEFORE_CONTINUING_MS,
             (0, false) => FILL_AFTER_LOSS_MS,
             _ => NEXT_FILL_AFTER_MS,
         };
