@@ -1,19 +1,21 @@
-//! What a conversation's tools could not store while the database was away, done when the call's record is completed. The
-//! caller has told it, the log knows it, and the business is to have it.
+//! What a conversation's tools could not store while the database was away, or did not come to because their process
+//! died, done when the call's record is completed. The caller has told it, and the business is to have it.
 
 use std::collections::BTreeMap;
 
 use domain::call_log::{CallEvent, EventKind};
-use domain::ids::{LeadId, MessageId, QuestionId};
-use domain::leads::{LeadAnswer, Priority};
+use domain::ids::{CallId, LeadId, MessageId, QuestionId};
+use domain::leads::{LeadAnswer, LeadQuestion, Priority};
 use domain::webhooks::EventType;
 use provider_traits::tools::TakenMessage;
 use serde::Deserialize;
 use store::calls::Call;
+use store::leads::LeadStatus;
 use store::leads::capture::{self, Conversation};
 use store::messages::Message;
 use store::tx::OrgTx;
 
+use crate::calls::plan;
 use crate::error::AppError;
 use crate::runtime::App;
 use crate::webhooks;
@@ -90,6 +92,36 @@ pub(super) async fn catch_up(
     Ok(())
 }
 
+/// Closes the questions of a lead that has an answer to each that is required, when nobody has: the process may have died
+/// between the last answer and the end.
+///
+/// # Errors
+/// As [`catch_up`].
+pub(super) async fn complete_lead(tx: &mut OrgTx, app: &App, call_id: CallId) -> Result<(), AppError> {
+    // Read anew: it may have been made just now.
+    let Some(lead_id) = store::calls::get(tx, call_id).await?.lead_id else { return Ok(()) };
+    let lead = match store::leads::get(tx, lead_id).await {
+        Ok(lead) => lead,
+        // It was deleted meanwhile.
+        Err(store::StoreError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if lead.complete || lead.status != LeadStatus::Open || lead.call_id != Some(call_id) {
+        return Ok(());
+    }
+    let entitled = store::plans::entitlements(tx).await?;
+    if has_all_answers(&plan::questions(tx, &entitled).await?, &lead.answers) {
+        capture::finish(tx, call_id, true, lead.priority, app.ambient.now()).await?;
+    }
+    Ok(())
+}
+
+/// Whether every required question has its answer. Without any answer nothing is complete.
+fn has_all_answers(questions: &[LeadQuestion], answers: &[LeadAnswer]) -> bool {
+    let is_answered = |question: &LeadQuestion| answers.iter().any(|answer| answer.question == question.id);
+    !answers.is_empty() && questions.iter().filter(|question| question.required).all(is_answered)
+}
+
 /// The last word on each question, on the end of the questions and on the message decides.
 fn undone(log: &[CallEvent]) -> Undone {
     let mut answers: BTreeMap<QuestionId, LeadAnswer> = BTreeMap::new();
@@ -126,7 +158,7 @@ fn read<T: serde::de::DeserializeOwned>(arguments: &serde_json::Value) -> Option
 #[cfg(test)]
 mod tests {
     use domain::ids::ToolCallId;
-    use domain::leads::LeadField;
+    use domain::leads::{AnswerType, LeadField};
     use serde_json::{Value, json};
     use uuid::Uuid;
 
@@ -196,6 +228,31 @@ mod tests {
             ("take_message", message, true),
         ]));
         assert_eq!(made_up, Undone::default());
+    }
+
+    #[test]
+    fn a_lead_is_complete_with_an_answer_to_each_question_that_is_required() {
+        let question = |number: u128, required: bool| LeadQuestion {
+            id: QuestionId(Uuid::from_u128(number)),
+            text: String::new(),
+            label: String::new(),
+            answer_type: AnswerType::Text,
+            field: LeadField::Name,
+            required,
+            choices: Vec::new(),
+            retry_text: None,
+            skip_when: None,
+        };
+        let flow = [question(1, true), question(2, false), question(3, true)];
+        let check = |answered: &[u128], expect: bool| {
+            let answers: Vec<_> = answered.iter().map(|number| answer(*number, "x")).collect();
+            assert_eq!(has_all_answers(&flow, &answers), expect, "{answered:?}");
+        };
+        check(&[1, 3], true);
+        check(&[1, 2, 3], true);
+        check(&[1, 2], false);
+        check(&[], false);
+        assert!(!has_all_answers(&[question(1, false)], &[]), "nobody told anything");
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
     let call = store::calls::get(&mut tx, call_id).await?;
     let mut events = read_log(&mut tx, call_id).await?;
     catching_up::catch_up(&mut tx, app, &call, &events).await?;
+    catching_up::complete_lead(&mut tx, app, call_id).await?;
     let mut added = None;
     if !events.iter().any(|event| matches!(event.kind, EventKind::Ended { .. })) {
         let reason = match left.left_because {

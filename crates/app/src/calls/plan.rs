@@ -5,8 +5,10 @@ use std::sync::Arc;
 use domain::agent_versions::DEFAULT_ENGINE;
 use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller};
 use domain::ids::{CallId, OrgId};
+use domain::leads::LeadQuestion;
 use domain::phone::PhoneNumber;
 use domain::plans::{Entitlements, Feature, Limit};
+use store::StoreError;
 use store::clients::ContactKind;
 use store::tx::OrgTx;
 
@@ -44,10 +46,7 @@ impl App {
             None => None,
         };
         let entitled = store::plans::entitlements(&mut tx).await?;
-        let mut lead_questions = store::lead_questions::list(&mut tx).await?;
-        if let Some(most) = entitled.limit(Limit::LeadQuestions) {
-            lead_questions.truncate(usize::try_from(most).unwrap_or(usize::MAX));
-        }
+        let lead_questions = questions(&mut tx, &entitled).await?;
         let caller_number = call.from_number.and_then(|number| PhoneNumber::parse(&number, None).ok());
         let client = match &caller_number {
             // Without the feature everybody is new.
@@ -97,4 +96,16 @@ impl App {
                 .map_or(self.settings.max_call_minutes, |own| own.min(self.settings.max_call_minutes)),
         })
     }
+}
+
+/// The questions that are asked of a lead: as many as the plan allows.
+pub(super) async fn questions(
+    tx: &mut OrgTx,
+    entitled: &Entitlements,
+) -> Result<Vec<LeadQuestion>, StoreError> {
+    let mut questions = store::lead_questions::list(tx).await?;
+    if let Some(most) = entitled.limit(Limit::LeadQuestions) {
+        questions.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    }
+    Ok(questions)
 }

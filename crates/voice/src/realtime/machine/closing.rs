@@ -92,13 +92,14 @@ impl Machine {
     /// Leaves the call to another node when its time has come. There is no last entry: the call goes on.
     pub(super) fn watch_the_hand_over(&mut self, out: &mut Vec<Output>) {
         let Some(at_once) = self.hand_over else { return };
-        // The model notices a caller who begins to speak only a moment later.
-        let is_quiet = self.is_quiet() && !self.ear.is_loud();
+        // The model notices a caller who begins to speak only a moment later, and tells the words later still.
+        let is_quiet = self.is_quiet() && !self.ear.is_loud() && !self.ear.awaits_words();
         if !self.closing.is_open() || !(at_once || is_quiet) {
             return;
         }
         // What is merely owed is answered by the next node; a sentence that broke off is not mended by silence.
-        let breaks_off = self.turn.is_some() || self.ledger.sounds(self.now_ms) || self.ear.is_speaking();
+        let loses_words = self.ear.is_speaking() || self.ear.awaits_turn() || self.ear.awaits_words();
+        let breaks_off = self.turn.is_some() || self.ledger.sounds(self.now_ms) || loses_words;
         for cut in self.ledger.cut(self.now_ms) {
             self.note_heard(&cut);
         }

@@ -360,6 +360,7 @@ impl Machine {
     pub(super) fn is_quiet(&self) -> bool {
         self.answers.is_quiet()
             && !self.ear.is_speaking()
+            && !self.ear.awaits_turn()
             && self.ear.judging.is_none()
             && self.turn.is_none()
             && self.waiting_since_ms.is_none()

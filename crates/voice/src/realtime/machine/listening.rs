@@ -87,6 +87,11 @@ impl Ear {
         self.speaking.is_some() && self.candidate.is_none()
     }
 
+    /// Whether the caller has fallen silent, and the model has not made a turn of it yet.
+    pub(super) fn awaits_turn(&self) -> bool {
+        self.stopped_ms.is_some()
+    }
+
     /// Whether words are still to come.
     pub(super) fn awaits_words(&self) -> bool {
         self.items.iter().any(|item| !item.has_words && item.ended_ms.is_some())

@@ -203,3 +203,85 @@ fn a_late_answer_to_an_interrupted_turn_is_not_played() {
     assert!(stopped.contains(&Output::ToModel(truncated)), "{stopped:?}");
     assert_eq!(tell(100, audio("r")), []);
 }
+
+/// Tells a machine things, and whether one of the outputs of each is what is looked for.
+struct Told {
+    machine: Machine,
+    now_ms: u64,
+}
+
+impl Told {
+    fn begun(begin: Begin) -> Self {
+        let mut told = Self { machine: machine(), now_ms: 0 };
+        told.tell(Input::Began { begin });
+        told
+    }
+
+    fn tell(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.now_ms += 20;
+        self.machine.handle(self.now_ms, input, &mut out);
+        out
+    }
+
+    fn model(&mut self, event: RealtimeOutput) -> Vec<Output> {
+        self.tell(Input::Model(event))
+    }
+
+    /// Time passes, with the caller loud or silent; when what was looked for came, after how many milliseconds.
+    fn passes(&mut self, ms: u64, is_loud: bool, is_it: impl Fn(&Output) -> bool) -> Option<u64> {
+        let audio = Bytes::from_static(&[0xFF; 160]);
+        let frame = || Input::Audio { audio: audio.clone(), missing_ms: 0, is_loud };
+        (1..=ms / 20).find(|_| self.tell(frame()).iter().any(&is_it)).map(|frames| frames * 20)
+    }
+}
+
+fn gives_up(output: &Output) -> bool {
+    matches!(output, Output::GiveUp { .. })
+}
+
+#[test]
+fn a_call_is_not_handed_over_before_the_callers_words_are_known() {
+    let item = || "c".to_owned();
+    let mut told = Told::begun(Begin::HandedOver { owed: false });
+    told.tell(Input::LinkReady { expires_in_ms: None });
+    told.model(RealtimeOutput::SpeechStarted { item: item() });
+    told.tell(Input::HandOver { at_once: false });
+    for event in [RealtimeOutput::SpeechStopped { item: item() }, RealtimeOutput::Committed { item: item() }] {
+        assert!(!told.model(event).contains(&Output::Finish));
+        assert_eq!(told.machine.handed_over(), None);
+    }
+    // The answer is owed, and on its way.
+    told.model(RealtimeOutput::CallerWords { item: item(), text: "a website please".into() });
+    assert_eq!(told.machine.handed_over(), None);
+    // Time is up: what the caller said is known, and the next node answers it.
+    assert!(told.tell(Input::HandOver { at_once: true }).contains(&Output::Finish));
+    assert_eq!(told.machine.handed_over(), Some(ContinueCause::HandedOver));
+}
+
+#[test]
+fn a_caller_whose_words_break_off_is_not_left_in_silence_by_the_next_node() {
+    let mut told = Told::begun(Begin::HandedOver { owed: false });
+    told.tell(Input::LinkReady { expires_in_ms: None });
+    told.model(RealtimeOutput::SpeechStarted { item: "c".into() });
+    told.tell(Input::HandOver { at_once: true });
+    assert_eq!(told.machine.handed_over(), Some(ContinueCause::CutOff));
+}
+
+#[test]
+fn nobody_waits_for_the_session_of_a_call_that_was_handed_over_until_they_speak() {
+    let mut told = Told::begun(Begin::HandedOver { owed: false });
+    assert_eq!(told.passes(8_000, false, gives_up), None);
+    let after_ms = told.passes(4_000, true, gives_up).expect("another engine goes on");
+    assert!((1_400..=1_600).contains(&after_ms), "{after_ms}");
+}
+
+#[test]
+fn who_was_cut_off_hears_a_few_words_before_the_session_is_given_up() {
+    let mut told = Told::begun(Begin::CutOff);
+    let says = |output: &Output| matches!(output, Output::Speak { .. });
+    let words_ms = told.passes(4_000, false, says).expect("the wait is filled");
+    assert!((600..=800).contains(&words_ms), "{words_ms}");
+    let more_ms = told.passes(4_000, false, gives_up).expect("another engine goes on");
+    assert!((1_400..=1_600).contains(&(words_ms + more_ms)), "{words_ms} + {more_ms}");
+}
