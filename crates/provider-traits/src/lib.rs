@@ -16,6 +16,7 @@ pub mod llm;
 pub mod objects;
 pub mod realtime;
 pub mod stt;
+pub mod telephony;
 pub mod tools;
 pub mod tts;
 pub mod vad;

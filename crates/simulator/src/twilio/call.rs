@@ -362,13 +362,16 @@ impl Carrier<'_> {
                 let fields = fields.map(|(name, value)| (name.to_owned(), value)).to_vec();
                 self.go_on(base, action, fields)
             }
-            Verb::Dial { action, targets } => {
+            Verb::Dial { action, targets, number_status, .. } => {
                 let result = self.options.dial_result;
                 self.report.deeds.push(Deed::Dialled { targets, status: result.status() });
                 let mut fields = vec![
                     ("DialCallStatus".to_owned(), result.status().to_owned()),
                     ("DialCallSid".to_owned(), new_sid("CA")),
                 ];
+                if let (DialResult::Completed, Some(told)) = (result, number_status) {
+                    self.tell_of_answer(base, &told).await?;
+                }
                 if result == DialResult::Completed {
                     fields.push(("DialCallDuration".to_owned(), "30".to_owned()));
                     fields.push(("DialBridged".to_owned(), "true".to_owned()));
@@ -386,6 +389,19 @@ impl Carrier<'_> {
                 Ok(Next::End)
             }
         }
+    }
+
+    /// Tells that whoever is dialled has answered: a report of their own call, which names the caller's.
+    async fn tell_of_answer(&mut self, base: &Url, told: &Action) -> Result<(), TwimlError> {
+        let url = self.resolve(base, &told.url)?;
+        let account = self.webhooks.account().sid.clone();
+        let (from, to) = (&self.options.from, &self.options.to);
+        let mut fields = call_fields(&account, &new_sid("CA"), from, to, "in-progress");
+        fields.push(("ParentCallSid".to_owned(), self.report.call_sid.clone()));
+        fields.push(("SequenceNumber".to_owned(), "2".to_owned()));
+        // What comes of it changes nothing for the caller.
+        let _answer = self.webhooks.send(&url, told.get, &fields, &new_sid("IT")).await;
+        Ok(())
     }
 
     /// Runs the stream; `true` when the call is over with it because the caller is gone.

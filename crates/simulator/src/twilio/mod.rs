@@ -3,6 +3,7 @@
 //! Written from Twilio's documentation alone and sharing no code with the server, so that each checks the other.
 
 pub mod call;
+pub mod rest;
 pub mod signature;
 pub mod twiml;
 pub mod webhook;

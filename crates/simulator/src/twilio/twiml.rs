@@ -71,6 +71,10 @@ pub enum Verb {
         action: Option<Action>,
         /// The numbers, clients or addresses called.
         targets: Vec<String>,
+        /// The room that is entered instead, when a conference is meant.
+        conference: Option<Room>,
+        /// Told how the first number's own call goes.
+        number_status: Option<Action>,
     },
     /// Goes on with another document.
     Redirect(Action),
@@ -90,6 +94,17 @@ pub struct Action {
     pub url: String,
     /// Whether it is requested with GET rather than POST.
     pub get: bool,
+}
+
+/// `<Conference>` inside `<Dial>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Our name for it.
+    pub name: String,
+    /// Whether the conference begins with whoever enters by this.
+    pub starts: bool,
+    /// Whether it ends when they leave.
+    pub ends: bool,
 }
 
 /// `<Stream>` inside `<Connect>`.
@@ -341,16 +356,73 @@ fn dial(element: &Element) -> Result<Verb, TwimlError> {
     if let Some(number) = element.stray_text() {
         targets.push(number.to_owned());
     }
+    let (mut conference, mut number_status) = (None, None);
     for noun in element.elements() {
-        if !matches!(noun.name.as_str(), "Number" | "Sip" | "Client" | "Conference" | "Queue") {
-            return Err(schema(format!("<{}> inside <Dial>", noun.name)));
+        match noun.name.as_str() {
+            "Number" => {
+                let given = Attributes::of(noun, NUMBER)?;
+                if let (None, Some(url)) = (&number_status, given.get("statusCallback")) {
+                    number_status =
+                        Some(Action { url: url.to_owned(), get: given.is_get("statusCallbackMethod")? });
+                }
+            }
+            "Conference" => conference = Some(room(noun)?),
+            "Sip" | "Client" | "Queue" => {}
+            other => return Err(schema(format!("<{other}> inside <Dial>"))),
         }
         targets.push(noun.flat_text());
     }
     if targets.is_empty() || targets.iter().any(String::is_empty) {
         return Err(TwimlError::new(13223, "<Dial> without anybody to call"));
     }
-    Ok(Verb::Dial { action: attributes.action()?, targets })
+    Ok(Verb::Dial { action: attributes.action()?, targets, conference, number_status })
+}
+
+/// What `<Number>` may say.
+const NUMBER: &[&str] = &[
+    "sendDigits",
+    "url",
+    "method",
+    "statusCallback",
+    "statusCallbackMethod",
+    "statusCallbackEvent",
+    "byoc",
+    "machineDetection",
+    "amdStatusCallback",
+    "amdStatusCallbackMethod",
+];
+
+fn room(element: &Element) -> Result<Room, TwimlError> {
+    let given = Attributes::of(
+        element,
+        &[
+            "muted",
+            "beep",
+            "startConferenceOnEnter",
+            "endConferenceOnExit",
+            "waitUrl",
+            "waitMethod",
+            "maxParticipants",
+            "record",
+            "region",
+            "coach",
+            "trim",
+            "statusCallback",
+            "statusCallbackMethod",
+            "statusCallbackEvent",
+            "eventCallbackUrl",
+            "participantLabel",
+            "jitterBufferSize",
+        ],
+    )?;
+    let yes_no = |name: &str, default: &str| {
+        given.one_of(name, default, &["true", "false"]).map(|value| value == "true")
+    };
+    Ok(Room {
+        name: element.flat_text(),
+        starts: yes_no("startConferenceOnEnter", "true")?,
+        ends: yes_no("endConferenceOnExit", "false")?,
+    })
 }
 
 struct Attributes<'a>(&'a Element);

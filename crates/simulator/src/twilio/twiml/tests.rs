@@ -48,7 +48,15 @@ fn every_verb_of_a_fallback_is_understood() {
         <Redirect method="GET">/again</Redirect><Reject reason="busy"/></Response>"##;
     let verbs = parse(document).expect("valid TwiML");
     assert_eq!(verbs.len(), 7);
-    assert_eq!(verbs[4], Verb::Dial { action: None, targets: vec!["+15135550198".into()] });
+    assert_eq!(
+        verbs[4],
+        Verb::Dial {
+            action: None,
+            targets: vec!["+15135550198".into()],
+            conference: None,
+            number_status: None
+        }
+    );
     assert_eq!(verbs[5], Verb::Redirect(Action { url: "/again".into(), get: true }));
     assert_eq!(parse("<Response/>"), Ok(vec![]));
 }
