@@ -224,7 +224,9 @@ impl App {
             tracing::error!(call.id = %call_id, %error, "the keeper of a call's session died");
         }
         let because = match &outcome {
-            Some(Outcome { handed_over: Some(ContinueCause::HandedOver), .. }) => Some(LeftBecause::HandedOver),
+            Some(Outcome { handed_over: Some(ContinueCause::HandedOver), .. }) => {
+                Some(LeftBecause::HandedOver)
+            }
             Some(Outcome { handed_over: Some(ContinueCause::CutOff), .. })
             | Some(Outcome { reason: EndReason::ConnectionLost, .. }) => Some(LeftBecause::ConnectionLost),
             _ => None,

@@ -138,7 +138,8 @@ impl Caller {
         let gap = self.progress.borrow().ended_at.map(|ended| now - ended).unwrap_or_default();
         if let Some(saying) = &mut self.saying {
             saying.is_broken = true;
-            saying.left_ms = saying.left_ms.saturating_sub(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+            saying.left_ms =
+                saying.left_ms.saturating_sub(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
         }
         self.progress.send_modify(|progress| {
             if let Some(ended) = progress.ended_at.take() {

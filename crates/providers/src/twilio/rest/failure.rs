@@ -32,7 +32,8 @@ impl Failure {
     /// Of an answer that is no success.
     pub(super) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let code = serde_json::from_slice::<Document>(body).ok().and_then(|document| document.code);
-        let said = code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status}, error {code}"));
+        let said =
+            code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status}, error {code}"));
         let is_too_fast = status == 429 || code.is_some_and(|code| TOO_FAST.contains(&code));
         let meaning = match (status, code) {
             _ if is_too_fast => ProviderError::RateLimited { provider: PROVIDER, retry_after },
@@ -93,7 +94,11 @@ mod tests {
     fn a_failure_tells_what_can_be_done_about_it() {
         for (status, body, expect) in [
             (401, r#"{"code":20003,"status":401}"#, "twilio refused the request: HTTP 401, error 20003"),
-            (400, r#"{"code":21211,"message":"'To' +1555 is not valid"}"#, "twilio can't do this: HTTP 400, error 21211"),
+            (
+                400,
+                r#"{"code":21211,"message":"'To' +1555 is not valid"}"#,
+                "twilio can't do this: HTTP 400, error 21211",
+            ),
             (400, r#"{"code":21215}"#, "twilio can't do this: HTTP 400, error 21215"),
             (400, r#"{"code":21210}"#, "twilio refused the request: HTTP 400, error 21210"),
             (404, r#"{"code":20404}"#, "twilio refused the request: HTTP 404, error 20404"),

@@ -140,7 +140,8 @@ impl TwilioRest {
         let body = self.ask(request).await?;
         // The error's text may repeat what the document says.
         serde_json::from_slice(&body).map_err(|error| {
-            failure::unavailable(format!("its answer is none of the protocol's (line {})", error.line())).into()
+            failure::unavailable(format!("its answer is none of the protocol's (line {})", error.line()))
+                .into()
         })
     }
 

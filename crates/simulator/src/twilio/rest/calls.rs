@@ -67,13 +67,21 @@ pub(super) fn begin(shared: &Arc<Shared>, fields: &Fields, way: Way) -> Result<P
         return Err(error(400, 21201, "No 'To' number is specified"));
     };
     if !is_number(to) {
-        return Err(error(400, 21211, &format!("The phone number you are attempting to call, {to}, is not valid.")));
+        return Err(error(
+            400,
+            21211,
+            &format!("The phone number you are attempting to call, {to}, is not valid."),
+        ));
     }
     let Some(from) = fields.get("From") else {
         return Err(error(400, 21213, "No 'From' number is specified"));
     };
     if !shared.settings.numbers.iter().any(|own| own == from) {
-        return Err(error(400, 21210, &format!("The source phone number provided, {from}, is not yet verified")));
+        return Err(error(
+            400,
+            21210,
+            &format!("The source phone number provided, {from}, is not yet verified"),
+        ));
     }
     fields.address("StatusCallback")?;
     fields.one_of("StatusCallbackEvent", EVENTS)?;
@@ -172,19 +180,19 @@ pub(super) fn message(shared: &Shared, request: &Request) -> Result<Answer, Answ
         return Err(error(400, 21211, &format!("Invalid 'To' Phone Number: {to}")));
     }
     if !shared.settings.numbers.iter().any(|own| own == from) {
-        return Err(error(400, 21606, &format!("The From phone number {from} is not a message-capable number")));
+        return Err(error(
+            400,
+            21606,
+            &format!("The From phone number {from} is not a message-capable number"),
+        ));
     }
     let Some(text) = fields.get("Body") else { return Err(error(400, 21602, "Message body is required.")) };
     if text.chars().count() > LONGEST_MESSAGE {
         return Err(error(400, 21617, "The concatenated message body exceeds the 1600 character limit."));
     }
     fields.address("StatusCallback")?;
-    let sent = SentMessage {
-        sid: new_sid("SM"),
-        to: to.to_owned(),
-        from: from.to_owned(),
-        text: text.to_owned(),
-    };
+    let sent =
+        SentMessage { sid: new_sid("SM"), to: to.to_owned(), from: from.to_owned(), text: text.to_owned() };
     let document = documents::message(&shared.settings.account.sid, &sent, &now());
     shared.book.write(|ledger| ledger.messages.push(sent));
     Ok(Answer::json(201, &document))

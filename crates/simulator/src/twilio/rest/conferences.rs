@@ -74,8 +74,10 @@ pub(super) fn leave(ledger: &mut Ledger, call: &str) {
 }
 
 pub(super) fn list(shared: &Shared, request: &Request) -> Result<Answer, Answer> {
-    if let Some((name, _)) =
-        request.query.iter().find(|(name, _)| !["FriendlyName", "Status", "PageSize"].contains(&name.as_str()))
+    if let Some((name, _)) = request
+        .query
+        .iter()
+        .find(|(name, _)| !["FriendlyName", "Status", "PageSize"].contains(&name.as_str()))
     {
         return Err(error(400, 20001, &format!("there is no parameter {name}")));
     }
@@ -86,7 +88,9 @@ pub(super) fn list(shared: &Shared, request: &Request) -> Result<Answer, Answer>
         .conferences
         .iter()
         .filter(|room| wanted.is_none_or(|name| room.name == name))
-        .filter(|room| request.parameter("Status").is_none_or(|status| (status == "completed") == room.is_over))
+        .filter(|room| {
+            request.parameter("Status").is_none_or(|status| (status == "completed") == room.is_over)
+        })
         .map(|room| {
             let status = if room.is_over { "completed" } else { "in-progress" };
             json!({ "sid": room.sid, "friendly_name": room.name, "status": status,
@@ -116,12 +120,7 @@ fn named(shared: &Shared, room: &str, call: &str) -> Result<String, Answer> {
     if there { Ok(call.to_owned()) } else { Err(not_found()) }
 }
 
-pub(super) fn update(
-    shared: &Shared,
-    room: &str,
-    call: &str,
-    request: &Request,
-) -> Result<Answer, Answer> {
+pub(super) fn update(shared: &Shared, room: &str, call: &str, request: &Request) -> Result<Answer, Answer> {
     let fields = Fields::read(request, &["Hold", "HoldUrl", "AnnounceUrl", "AnnounceMethod", "Muted"])?;
     let call = named(shared, room, call)?;
     fields.one_of("Hold", &["true", "false"])?;

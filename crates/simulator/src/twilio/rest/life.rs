@@ -266,7 +266,8 @@ impl Life {
                 let account = &self.shared.settings.account.sid;
                 let sid = new_sid("RE");
                 let url = format!("https://api.twilio.com/2010-04-01/Accounts/{account}/Recordings/{sid}");
-                let fields = [("RecordingUrl", url), ("RecordingSid", sid), ("RecordingDuration", "3".to_owned())];
+                let fields =
+                    [("RecordingUrl", url), ("RecordingSid", sid), ("RecordingDuration", "3".to_owned())];
                 go_on(action, fields.map(|(name, value)| (name.to_owned(), value)).to_vec())
             }
             Verb::Dial { conference: Some(room), .. } => self.stay_in(&room.name, room.ends).await,
@@ -279,8 +280,7 @@ impl Life {
                     Person::Answers(_) | Person::Talks | Person::Machine => "completed",
                 };
                 self.shared.book.call(&self.sid, |call| call.dialled.push((target, status.to_owned())));
-                let fields =
-                    [("DialCallStatus", status.to_owned()), ("DialCallSid", new_sid("CA"))];
+                let fields = [("DialCallStatus", status.to_owned()), ("DialCallSid", new_sid("CA"))];
                 go_on(action, fields.map(|(name, value)| (name.to_owned(), value)).to_vec())
             }
             Verb::Redirect(action) => go_on(Some(action), Vec::new()),

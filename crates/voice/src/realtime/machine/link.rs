@@ -315,9 +315,7 @@ impl Machine {
                 self.greet_with_own_voice(out);
             }
             let (since_ms, limit_ms, what) = match opening.why {
-                Why::First if self.is_greeting_itself() => {
-                    (opening.since_ms, FIRST_WHILE_GREETING_MS, LATE)
-                }
+                Why::First if self.is_greeting_itself() => (opening.since_ms, FIRST_WHILE_GREETING_MS, LATE),
                 Why::First => (opening.since_ms, FIRST_WITHIN_MS, LATE),
                 Why::Continues => match opening.wanted_ms {
                     Some(wanted_ms) => (wanted_ms, AGAIN_WITHIN_MS, LATE),
@@ -353,7 +351,9 @@ impl Machine {
     /// Whether a caller without a session waits for something, or has spoken.
     fn is_wanted(&self) -> bool {
         let opened_ms = self.link.opening.map_or(self.now_ms, |opening| opening.since_ms);
-        self.waiting_since_ms.is_some() || self.ear.is_loud() || self.ear.silent_since_ms(self.now_ms) > opened_ms
+        self.waiting_since_ms.is_some()
+            || self.ear.is_loud()
+            || self.ear.silent_since_ms(self.now_ms) > opened_ms
     }
 
     /// Whether nobody speaks, waits or works.

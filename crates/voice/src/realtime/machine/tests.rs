@@ -247,7 +247,8 @@ fn a_call_is_not_handed_over_before_the_callers_words_are_known() {
     told.tell(Input::LinkReady { expires_in_ms: None });
     told.model(RealtimeOutput::SpeechStarted { item: item() });
     told.tell(Input::HandOver { at_once: false });
-    for event in [RealtimeOutput::SpeechStopped { item: item() }, RealtimeOutput::Committed { item: item() }] {
+    for event in [RealtimeOutput::SpeechStopped { item: item() }, RealtimeOutput::Committed { item: item() }]
+    {
         assert!(!told.model(event).contains(&Output::Finish));
         assert_eq!(told.machine.handed_over(), None);
     }

@@ -48,10 +48,8 @@ impl Machine {
             return;
         }
         let Some(silent_ms) = self.silent_since_ms() else { return };
-        let is_first_session = !self.link.is_up()
-            && !self.was_heard
-            && !self.link.was_up()
-            && !self.link.is_to_continue();
+        let is_first_session =
+            !self.link.is_up() && !self.was_heard && !self.link.was_up() && !self.link.is_to_continue();
         if is_first_session {
             // The deadline of the first session stands over this.
             return;
