@@ -286,3 +286,46 @@ fn who_was_cut_off_hears_a_few_words_before_the_session_is_given_up() {
     let more_ms = told.passes(4_000, false, gives_up).expect("another engine goes on");
     assert!((1_400..=1_600).contains(&(words_ms + more_ms)), "{words_ms} + {more_ms}");
 }
+
+#[test]
+fn a_model_that_speaks_too_slowly_is_given_up_and_no_filler_comes_twice_in_a_row() {
+    let mut told = Told::begun(Begin::HandedOver { owed: true });
+    told.tell(Input::LinkReady { expires_in_ms: None });
+    told.model(RealtimeOutput::ResponseStarted { response: "r".into() });
+    let mut fillers: Vec<String> = Vec::new();
+    // 100 ms of audio every two and a half seconds.
+    let piece = || {
+        Input::Model(RealtimeOutput::Audio {
+            response: "r".into(),
+            item: "i".into(),
+            content_index: 0,
+            audio: Bytes::from_static(&[0x90; 800]),
+        })
+    };
+    let silence = || Input::Audio { audio: Bytes::from_static(&[0xFF; 160]), missing_ms: 0, is_loud: false };
+    let mut inputs = std::collections::VecDeque::new();
+    let gave_up = (0..2_500).any(|frame| {
+        inputs.push_back(silence());
+        if frame % 125 == 0 {
+            inputs.push_back(piece());
+        }
+        let mut gave_up = false;
+        for input in std::mem::take(&mut inputs) {
+            for output in told.tell(input) {
+                match output {
+                    Output::Play { mark, .. } => inputs.push_back(Input::Mark { name: mark }),
+                    Output::Speak { sentence, text } => {
+                        fillers.push(text);
+                        inputs.push_back(Input::OwnAudio { sentence, audio: Bytes::from_static(&[0x90; 4_000]) });
+                        inputs.push_back(Input::OwnEnd { sentence });
+                    }
+                    output => gave_up |= gives_up(&output),
+                }
+            }
+        }
+        gave_up
+    });
+    assert!(gave_up, "{fillers:?}");
+    assert!((1..=3).contains(&fillers.len()), "{fillers:?}");
+    assert!(fillers.windows(2).all(|pair| pair[0] != pair[1]), "{fillers:?}");
+}
