@@ -2,10 +2,13 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection, PgPool};
+use tokio_util::task::TaskTracker;
 
 use crate::error::StoreError;
 
@@ -170,6 +173,10 @@ pub struct PoolFigures {
 pub struct Database {
     pub(crate) app: PgPool,
     pub(crate) system: PgPool,
+    /// Transactions that were begun for somebody who did not wait.
+    pub(crate) beginnings: TaskTracker,
+    /// Transactions that were begun.
+    pub(crate) begun: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -186,7 +193,7 @@ impl Database {
         };
         let (app, system) =
             tokio::try_join!(open(APP_ROLE, sizes.app), open(SYSTEM_ROLE, sizes.system)).map_err(refused)?;
-        Ok(Self { app, system })
+        Ok(Self { app, system, beginnings: TaskTracker::new(), begun: Arc::default() })
     }
 
     /// Whether the database answers.
@@ -196,6 +203,12 @@ impl Database {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query_scalar!("SELECT 1").fetch_one(&self.app).await?;
         Ok(())
+    }
+
+    /// Transactions begun since the database was opened. What a call's beginning costs is counted in them.
+    #[must_use]
+    pub fn transactions_begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// How the connections are used now.
@@ -211,7 +224,8 @@ impl Database {
 
     /// Closes all connections, waiting for those in use.
     pub async fn close(&self) {
-        tokio::join!(self.app.close(), self.system.close());
+        self.beginnings.close();
+        tokio::join!(self.app.close(), self.system.close(), self.beginnings.wait());
     }
 }
 

@@ -1,8 +1,11 @@
 //! Transactions, the only way to the data: one tenant's, or the system's with a reason.
 
-use domain::ids::OrgId;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+mod beginning;
 
+use domain::ids::OrgId;
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use self::beginning::begin;
 use crate::database::Database;
 use crate::error::StoreError;
 
@@ -25,8 +28,7 @@ impl OrgTx {
     pub async fn begin(db: &Database, org_id: OrgId) -> Result<Self, StoreError> {
         // A uuid's text holds digits and dashes only, so it can't end the literal.
         let statement = format!("BEGIN; SELECT set_config('app.org_id', '{}', true)", org_id.0);
-        let tx = db.app.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(Self { tx, org_id })
+        Ok(Self { tx: begin(db, &db.app, statement).await?, org_id })
     }
 
     /// The organization.
@@ -62,7 +64,7 @@ impl SystemTx {
     /// [`StoreError::Unavailable`] when there is no connection in time.
     pub async fn begin(db: &Database, why: &'static str) -> Result<Self, StoreError> {
         tracing::trace!(why, "system transaction");
-        Ok(Self { tx: db.system.begin().await? })
+        Ok(Self { tx: begin(db, &db.system, "BEGIN".to_owned()).await? })
     }
 
     /// Makes the changes last.

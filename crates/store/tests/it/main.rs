@@ -2,6 +2,7 @@
 
 mod access;
 mod agency;
+mod beginnings;
 mod bulk;
 mod calls;
 mod clients;
