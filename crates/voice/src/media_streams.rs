@@ -88,13 +88,31 @@ impl From<Malformed> for PhoneIn {
 /// # Errors
 /// When it makes no sense.
 pub fn parse(text: &str) -> Result<Incoming, Malformed> {
-    let malformed = |reason| Err(Malformed { reason });
-    if text.len() > MAX_MESSAGE_BYTES {
-        return malformed("message too long");
+    understand(wire(text)?)
+}
+
+/// As [`parse`], of a stream that has begun: what is for the session must bear its id.
+///
+/// # Errors
+/// When it makes no sense, or is another stream's.
+pub fn parse_of(text: &str, stream_sid: &str) -> Result<Incoming, Malformed> {
+    let message = wire(text)?;
+    let is_of_it = message.stream_sid.as_deref() == Some(stream_sid);
+    match understand(message)? {
+        Incoming::Phone(_) if !is_of_it => Err(Malformed { reason: "message of another stream" }),
+        incoming => Ok(incoming),
     }
-    let Ok(message) = serde_json::from_str::<Wire<'_>>(text) else {
-        return malformed("not the JSON of a media message");
-    };
+}
+
+fn wire(text: &str) -> Result<Wire<'_>, Malformed> {
+    if text.len() > MAX_MESSAGE_BYTES {
+        return Err(Malformed { reason: "message too long" });
+    }
+    serde_json::from_str(text).map_err(|_| Malformed { reason: "not the JSON of a media message" })
+}
+
+fn understand(message: Wire<'_>) -> Result<Incoming, Malformed> {
+    let malformed = |reason| Err(Malformed { reason });
     match message.event.as_ref() {
         "media" => read_media(&message),
         "mark" => match message.mark {

@@ -14,6 +14,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// The half of a socket that is written.
 pub(super) type Sink = SplitSink<WebSocket, Message>;
 
+/// Messages that go to the socket together, when they are there already: audio and its mark, mostly.
+const TOGETHER: usize = 16;
 /// A peer that takes nothing for so long is gone.
 pub(super) const SEND_WITHIN: Duration = Duration::from_secs(10);
 
@@ -33,10 +35,9 @@ pub(super) async fn run(
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick comes at once.
     pings.tick().await;
-    let mut text = String::new();
     tokio::pin!(hang_up);
     let goodbye = loop {
-        let message = tokio::select! {
+        let sent = tokio::select! {
             biased;
             frame = &mut hang_up => match frame {
                 Ok(frame) => break frame,
@@ -44,27 +45,52 @@ pub(super) async fn run(
                 Err(_reader_gone) => return,
             },
             out = outgoing.recv() => match out {
-                Some(out) => {
-                    write_outgoing(&out, &stream_sid, &mut text);
-                    // The socket takes the text over: the one allocation that a frame costs.
-                    Message::Text(Utf8Bytes::from(std::mem::take(&mut text)))
-                }
+                Some(out) => send_with_next(&mut sink, &out, &mut outgoing, &stream_sid).await,
                 None => break CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::from_static("done") },
             },
             _ = pings.tick() => {
                 ping_sent.send_replace(Some(Instant::now()));
-                Message::Ping(Bytes::new())
+                send(&mut sink, Message::Ping(Bytes::new())).await
             }
         };
-        if !send(&mut sink, message).await {
+        if !sent {
             return;
         }
     };
     send(&mut sink, Message::Close(Some(goodbye))).await;
 }
 
+/// Sends a message, and what waits behind it, by one call of the system.
+async fn send_with_next(
+    sink: &mut Sink,
+    first: &PhoneOut,
+    outgoing: &mut mpsc::Receiver<PhoneOut>,
+    stream_sid: &str,
+) -> bool {
+    in_time(async {
+        sink.feed(message(first, stream_sid)).await?;
+        for _ in 1..TOGETHER {
+            let Ok(next) = outgoing.try_recv() else { break };
+            sink.feed(message(&next, stream_sid)).await?;
+        }
+        sink.flush().await
+    })
+    .await
+}
+
+fn message(out: &PhoneOut, stream_sid: &str) -> Message {
+    let mut text = String::new();
+    write_outgoing(out, stream_sid, &mut text);
+    // The socket takes the text over: the one allocation that a message costs.
+    Message::Text(Utf8Bytes::from(text))
+}
+
 async fn send(sink: &mut Sink, message: Message) -> bool {
-    match tokio::time::timeout(SEND_WITHIN, sink.send(message)).await {
+    in_time(sink.send(message)).await
+}
+
+async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> bool {
+    match tokio::time::timeout(SEND_WITHIN, sending).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::debug!(%error, "a media socket takes nothing any more");

@@ -5,6 +5,7 @@ mod functions;
 mod opening;
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use provider_traits::realtime::{
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use self::opening::{NoSession, Opening, opening};
 use super::machine::{Begin, Input, Machine, Output, Owed, Settings};
@@ -94,8 +96,12 @@ struct Driver {
     notices: mpsc::Receiver<ProviderNotice>,
     /// Our own detector, when it decides about interruptions.
     hearing: Option<Hearing>,
+    /// Waits that outlast an event: making them anew for each frame costs a good part of what a frame costs.
+    drain: Pin<Box<WaitForCancellationFutureOwned>>,
     drained: bool,
+    hand_over: Pin<Box<WaitForCancellationFutureOwned>>,
     hands_over_by: Option<Instant>,
+    alarm: Pin<Box<Sleep>>,
     last_tick: Instant,
     inputs: VecDeque<Input>,
     outputs: Vec<Output>,
@@ -155,8 +161,11 @@ impl Driver {
             to_model: VecDeque::new(),
             running: JoinSet::new(),
             notices,
+            drain: Box::pin(parts.drain.clone().cancelled_owned()),
             drained: false,
+            hand_over: Box::pin(parts.hand_over.clone().cancelled_owned()),
             hands_over_by: None,
+            alarm: Box::pin(tokio::time::sleep(STALLED_AFTER)),
             last_tick: Instant::now(),
             inputs: VecDeque::from([Input::Began { begin }]),
             outputs: Vec::new(),
@@ -172,10 +181,11 @@ impl Driver {
         loop {
             self.work_off();
             if self.gave_up.is_some() {
-                return self.hand_on().await;
+                // Boxed, like what follows: the driver would be in the call's memory twice.
+                return Box::pin(self.hand_on()).await;
             }
             if self.finished {
-                return End::Over(Box::new(self.leave().await));
+                return End::Over(Box::new(Box::pin(self.leave()).await));
             }
             let event = self.next().await;
             self.take(event);
@@ -188,10 +198,13 @@ impl Driver {
     }
 
     async fn next(&mut self) -> Event {
+        // To put it off is cheap; it is only to go off when frames stay away.
         let wake_at = self.wake_at();
+        self.alarm.as_mut().reset(wake_at);
         let may_read = !self.machine.is_closing();
         let hands_over = self.hands_over_by.is_some();
-        let Self { line, opening, current, to_model, running, speaking, notices, parts, drained, .. } = self;
+        let Self { line, opening, current, to_model, running, speaking, notices, drained, .. } = self;
+        let Self { drain, hand_over, alarm, .. } = self;
         let Line { incoming, sending, .. } = line;
         let (input, output) = match current {
             Some(RealtimeLink { input, output }) => (Some(input), Some(output)),
@@ -227,10 +240,10 @@ impl Driver {
             Some(done) = running.join_next() => Event::Function(done.ok()),
             made = speaking.next() => Event::Made(made),
             Some(notice) = notices.recv() => Event::Notice(notice),
-            () = parts.drain.cancelled(), if !*drained => Event::Drain,
-            () = parts.hand_over.cancelled(), if !hands_over => Event::HandOver,
+            () = drain, if !*drained => Event::Drain,
+            () = hand_over, if !hands_over => Event::HandOver,
             () = sending.send_waiting(), if sending.has_waiting() => Event::Woken,
-            () = tokio::time::sleep_until(wake_at) => Event::Woken,
+            () = alarm => Event::Woken,
         }
     }
 

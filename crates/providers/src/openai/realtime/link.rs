@@ -119,10 +119,13 @@ async fn write_until_end(
     // When the last ping was sent that nothing has followed yet.
     let mut pinged: Option<(u64, Instant)> = None;
     let mut number = 0_u64;
+    // One wait for all: making it anew for each frame takes a lock twice.
+    let end = shared.end.cancelled();
+    tokio::pin!(end);
     loop {
         let silent_at = pinged.map_or_else(Instant::now, |(_, at)| at + patience.pong_within);
         let message = tokio::select! {
-            () = shared.end.cancelled() => return None,
+            () = &mut end => return None,
             next = input.recv() => {
                 number += 1;
                 let mut text = String::with_capacity(EVENT_BYTES);
@@ -278,4 +281,20 @@ pub(super) fn closed(frame: Option<&CloseFrame>) -> RealtimeError {
     };
     let reason: String = frame.reason.chars().take(120).collect();
     RealtimeError { class, code: format!("closed_{code}"), message: reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_bytes<A, B, C, D, F: Future>(_make: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_tasks_of_a_session_take_little_memory() {
+        for (what, bytes) in [("writing", future_bytes(write)), ("reading", future_bytes(read))] {
+            assert!(bytes <= 4 * 1024, "{what}: {bytes} bytes");
+        }
+    }
 }
