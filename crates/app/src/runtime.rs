@@ -30,6 +30,9 @@ use crate::api_keys::uses::KeyUses;
 use crate::auth::cache::AuthCache;
 use crate::auth::passwords::PARALLEL_CHECKS;
 use crate::auth::tokens::TokenKeys;
+use crate::calls::announced::AnnouncedPlans;
+use crate::calls::beating::{self, Beats};
+use crate::calls::recorder::{self, Logs};
 use crate::calls::recording::Spool;
 use crate::calls::warm::WarmSessions;
 use crate::domains::hosts::{HostSettings, KnownHosts};
@@ -142,6 +145,13 @@ pub struct App {
     pub(crate) brain: Arc<dyn Brain>,
     pub(crate) realtime: Option<Arc<dyn RealtimeProvider>>,
     pub(crate) warm_sessions: WarmSessions,
+    pub(crate) announced: AnnouncedPlans,
+    /// Businesses whose signed webhooks are known to be noted.
+    pub(crate) signed: Mutex<HashSet<OrgId>>,
+    /// Logs of calls on their way to the database.
+    pub(crate) logs: Logs,
+    /// Signs of life of calls on their way to the database.
+    pub(crate) beats: Beats,
     pub(crate) spool: Spool,
     /// Settings.
     pub settings: AppSettings,
@@ -202,6 +212,10 @@ impl App {
             brain: parts.brain,
             realtime: parts.realtime,
             warm_sessions: WarmSessions::new(parts.settings.max_calls),
+            announced: AnnouncedPlans::new(parts.settings.max_calls),
+            signed: Mutex::default(),
+            logs: recorder::logs(),
+            beats: beating::beats(),
             tasks: TaskTracker::new(),
             sessions: parts.sessions,
             stopping: CancellationToken::new(),

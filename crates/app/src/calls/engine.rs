@@ -5,7 +5,6 @@ use std::sync::Arc;
 use domain::agent_versions::DEFAULT_ENGINE;
 use domain::call_log::{CallEvent, EventKind, Fault};
 use domain::call_plan::CallPlan;
-use domain::ids::{CallId, OrgId};
 use provider_traits::descriptor::Readiness;
 use provider_traits::functions::Functions;
 use provider_traits::realtime::{ModelHearing, RealtimeConfig, RealtimeProvider};
@@ -14,7 +13,6 @@ use tokio::sync::mpsc;
 use voice::call::{RealtimeParts, Start};
 
 use crate::conversation_tools::CallTools;
-use crate::error::AppError;
 use crate::runtime::App;
 
 /// The engine that is carried by a speech-to-speech model.
@@ -67,26 +65,18 @@ impl App {
         Some(RealtimeParts { provider, warm, config, functions, greeting })
     }
 
-    /// Opens the session with the model while the telephone still rings.
-    pub(crate) fn open_session_early(self: &Arc<Self>, org_id: OrgId, call_id: CallId) {
+    /// Opens the session with the model while the telephone still rings. The plan needs no vocabulary.
+    pub(crate) fn open_session_early(self: &Arc<Self>, plan: Arc<CallPlan>) {
+        let Ok(Some(provider)) = available(&plan.agent.engine, self.realtime.as_ref()) else { return };
         let app = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Err(error) = app.keep_session(org_id, call_id).await {
-                // The call opens its own.
-                tracing::warn!(call.id = %call_id, %error, "no session was prepared while the telephone rang");
-            }
+            let config = {
+                let tools = Arc::new(CallTools::new(Arc::clone(&app), Arc::clone(&plan)));
+                let functions = brain::functions::functions(Arc::clone(&plan), tools, app.ambient.clone());
+                told(&plan, &*functions)
+            };
+            app.warm_sessions.keep(plan.call_id, provider, &config, &app.drain).await;
         });
-    }
-
-    async fn keep_session(self: &Arc<Self>, org_id: OrgId, call_id: CallId) -> Result<(), AppError> {
-        let plan = Arc::new(self.plan_without_vocabulary(org_id, call_id).await?);
-        if let Ok(Some(provider)) = available(&plan.agent.engine, self.realtime.as_ref()) {
-            let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
-            let functions = brain::functions::functions(Arc::clone(&plan), tools, self.ambient.clone());
-            let config = told(&plan, &*functions);
-            self.warm_sessions.keep(call_id, provider, &config, &self.drain).await;
-        }
-        Ok(())
     }
 }
 

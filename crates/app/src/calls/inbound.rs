@@ -11,11 +11,11 @@ use domain::phone::PhoneNumber;
 use domain::plans::{Feature, Limit};
 use provider_traits::descriptor::Readiness;
 use store::calls::lines;
-use store::clients::ContactKind;
 use store::numbers::Route;
 use store::tx::{OrgTx, SystemTx};
 
-use crate::calls::{plan, routing};
+use crate::calls::plan::{self, Stored};
+use crate::calls::routing;
 use crate::error::AppError;
 use crate::organizations::settings_of;
 use crate::plans::LINE_SILENCE;
@@ -117,15 +117,9 @@ impl App {
         )
         .err();
         let routed = routing::route(&mut tx, &route.number, &route.routing, &business, now).await?;
-        let engine = plan::engine(&entitled, routed.agent.engine);
+        let engine = plan::engine(&entitled, routed.agent.engine.clone());
         let from = PhoneNumber::parse(&call.from, Some(&business.profile.default_country)).ok();
-        let client = match &from {
-            // Without the feature everybody is new.
-            Some(number) if entitled.allows(Feature::ClientRecognition) => {
-                store::clients::find_by_contact(&mut tx, ContactKind::Phone, number.as_str()).await?
-            }
-            Some(_) | None => None,
-        };
+        let client = plan::client_of(&mut tx, &entitled, from.as_ref()).await?;
         let announced = store::calls::life::insert_incoming(
             &mut tx,
             &store::calls::life::NewCall {
@@ -133,9 +127,9 @@ impl App {
                 agent_id: routed.agent_id,
                 number_id: route.number.id,
                 call_sid: call.call_sid.clone(),
-                from_number: from.map(String::from),
+                from_number: from.clone().map(String::from),
                 to_number: route.number.e164.clone(),
-                client_id: client.map(|client| client.id),
+                client_id: client.as_ref().map(|client| client.id),
                 // What was asked for; the log tells what carried it.
                 engine: engine.clone(),
                 started_at: now,
@@ -180,6 +174,9 @@ impl App {
             expires_at,
         )
         .await?;
+        // A call that was announced before is the one of then.
+        let questions =
+            if announced.first { Some(plan::questions(&mut tx, &entitled).await?) } else { None };
         tx.commit().await?;
         self.note_signature(org_id, call.signed);
         // A node that stops while others are there still answers: the stream finds its way to one of them.
@@ -203,10 +200,25 @@ impl App {
             return Ok(routing::overflow(&route.routing, &route.number, words));
         }
         tracing::info!(org.id = %org_id, call.id = %announced.call_id, repeated = !announced.first, "call comes in");
-        if is_heard_by_a_model {
-            self.open_session_early(org_id, announced.call_id);
+        self.warm_up(org_id, routed.agent.language.clone(), is_heard_by_a_model);
+        if let Some(lead_questions) = questions {
+            let plan = Arc::new(self.plan_of(Stored {
+                call_id: announced.call_id,
+                started_at: now,
+                business,
+                agent_id: routed.agent_id,
+                agent: routed.agent,
+                number: Some(route.number),
+                entitled,
+                lead_questions,
+                caller: from,
+                client,
+            })?);
+            self.announced.keep(Arc::clone(&plan));
+            if is_heard_by_a_model {
+                self.open_session_early(plan);
+            }
         }
-        self.warm_up(org_id, routed.agent.language, is_heard_by_a_model);
         Ok(Answer::Connect { call_id: announced.call_id, ticket })
     }
 
@@ -218,7 +230,8 @@ impl App {
 
     /// Remembers the first signed call of a business: its set-up asks for one. Not in the caller's way.
     fn note_signature(self: &Arc<Self>, org_id: OrgId, signed: bool) {
-        if !signed {
+        let known = |app: &Self| app.signed.lock().unwrap_or_else(PoisonError::into_inner).contains(&org_id);
+        if !signed || known(self) {
             return;
         }
         let app = Arc::clone(self);
@@ -228,8 +241,13 @@ impl App {
                 store::onboarding::webhook_was_verified(&mut tx, org_id, app.ambient.now()).await?;
                 tx.commit().await
             };
-            if let Err(error) = noted.await {
-                tracing::warn!(org.id = %org_id, %error, "that a webhook was signed could not be noted");
+            match noted.await {
+                Ok(()) => {
+                    app.signed.lock().unwrap_or_else(PoisonError::into_inner).insert(org_id);
+                }
+                Err(error) => {
+                    tracing::warn!(org.id = %org_id, %error, "that a webhook was signed could not be noted");
+                }
             }
         });
     }

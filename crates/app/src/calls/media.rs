@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use voice::call::{CallParts, CallState, Outcome, Start};
 use voice::phone::{Pace, PhoneLine};
 
+use crate::calls::beating;
 use crate::calls::finish::{self, Closer};
 use crate::calls::keeping::Keeping;
 use crate::calls::recorder;
@@ -193,10 +194,10 @@ impl App {
             hand_over: hand_over.clone(),
         };
         let beat = CancellationToken::new();
-        self.tasks.spawn(Arc::clone(self).keep_heartbeat(call_id, beat.clone(), hand_over.clone()));
+        self.tasks.spawn(beating::beat(Arc::clone(self), call_id, beat.clone(), hand_over.clone()));
         let keeping = Keeping { org_id, call_id, call_sid, resumptions };
         let kept = self.tasks.spawn(keeping.clone().keep(Arc::clone(self), states, beat.clone(), hand_over));
-        let outcome = AssertUnwindSafe(voice::call::run(parts, line)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(Box::pin(voice::call::run(parts, line))).catch_unwind().await;
         let outcome = outcome.inspect_err(|_| {
             tracing::error!(org.id = %org_id, call.id = %call_id, "a defect ended the session; the caller is left to the spoken tail");
         });
@@ -231,12 +232,13 @@ impl App {
             | Some(Outcome { reason: EndReason::ConnectionLost, .. }) => Some(LeftBecause::ConnectionLost),
             _ => None,
         };
-        let closing = async {
+        // Boxed like the session: what a call needs at its end takes no memory while it runs.
+        let closing = Box::pin(async {
             match (because, &outcome) {
                 (Some(because), Some(outcome)) => self.leave_call(&keeping, because, outcome).await,
                 _ => finish::close(self, org_id, call_id, Closer::Carrier).await,
             }
-        };
+        });
         if let Err(error) = deadlines::closing(closing).await {
             // The sweep finishes it.
             tracing::warn!(call.id = %call_id, %error, "the call's record is completed later");
@@ -290,40 +292,6 @@ impl App {
         let task = self.tasks.spawn(async move { app.spool.record(org_id, call_id, incoming).await });
         (Some(blocks), Some(task))
     }
-
-    /// Says that the call is alive; gives it up when another node has gone on with it.
-    async fn keep_heartbeat(
-        self: Arc<Self>,
-        call_id: CallId,
-        stop: CancellationToken,
-        give_up: CancellationToken,
-    ) {
-        let mut every = tokio::time::interval(finish::HEARTBEAT_EVERY);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = every.tick() => {}
-            }
-            let beat = async {
-                let mut tx =
-                    SystemTx::begin(&self.db, "heartbeats are of a process, not of a tenant").await?;
-                let (node, now) = (&self.settings.node, self.ambient.now());
-                let ours = store::calls::life::heartbeat(&mut tx, node, &[call_id], now).await?;
-                tx.commit().await?;
-                Ok::<_, store::StoreError>(ours)
-            };
-            match deadlines::database(beat).await {
-                Ok(0) => {
-                    tracing::warn!(call.id = %call_id, "a call of this node is another one's, or closed, by now");
-                    give_up.cancel();
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(call.id = %call_id, %error, "the heartbeat of a call could not be written");
-                }
-            }
-        }
-    }
 }
 
 /// Whether nothing follows a call whose media part ended like this.
@@ -331,4 +299,34 @@ fn hangs_up(outcome: Option<&Outcome>) -> bool {
     outcome.is_some_and(|outcome| {
         outcome.handed_over.is_none() && !outcome.left_to_spoken_tail && !goes_on_after(outcome.reason)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three<A, B, C, F: Future>(_make: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn four<A, B, C, D, F: Future>(_make: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn five<A, B, C, D, E, F: Future>(_make: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_tasks_of_a_call_take_little_memory() {
+        let sizes = [
+            ("the call", three(App::run_call)),
+            ("the writer of its log", four(recorder::record)),
+            ("its signs of life", four(beating::beat)),
+            ("the keeper of its session", five(Keeping::keep)),
+        ];
+        for (what, bytes) in sizes {
+            assert!(bytes <= 2 * 1024, "{what}: {bytes} bytes");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The life of a call: answered, connected, recorded, finished, recovered.
 
+pub(crate) mod announced;
+pub(crate) mod beating;
 mod catching_up;
 pub mod delete;
 mod engine;
@@ -9,11 +11,12 @@ mod keeping;
 pub mod media;
 mod plan;
 pub(crate) mod record;
-mod recorder;
+pub(crate) mod recorder;
 pub(crate) mod recording;
 mod resume;
 pub mod routing;
 pub mod status;
 pub mod sweep;
+pub(crate) mod together;
 pub mod voicemail;
 pub(crate) mod warm;

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use domain::agent_versions::DEFAULT_ENGINE;
-use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller};
-use domain::ids::{CallId, OrgId};
+use chrono::{DateTime, Utc};
+use domain::agent_versions::{AgentSettings, DEFAULT_ENGINE};
+use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller, KnownClient};
+use domain::ids::{AgentId, CallId, OrgId};
 use domain::leads::LeadQuestion;
 use domain::phone::PhoneNumber;
 use domain::plans::{Entitlements, Feature, Limit};
 use store::StoreError;
 use store::clients::ContactKind;
+use store::numbers::Number;
+use store::organizations::Organization;
 use store::tx::OrgTx;
 
 use crate::error::AppError;
@@ -22,50 +25,90 @@ pub(crate) fn engine(entitled: &Entitlements, chosen: String) -> String {
     if entitled.allows(Feature::AllEngines) { chosen } else { DEFAULT_ENGINE.to_owned() }
 }
 
+/// What a plan is made of.
+pub(crate) struct Stored {
+    pub(crate) call_id: CallId,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) business: Organization,
+    pub(crate) agent_id: AgentId,
+    pub(crate) agent: AgentSettings,
+    /// `None` when it was released meanwhile: it has nothing more to say about the call.
+    pub(crate) number: Option<Number>,
+    pub(crate) entitled: Entitlements,
+    pub(crate) lead_questions: Vec<LeadQuestion>,
+    pub(crate) caller: Option<PhoneNumber>,
+    pub(crate) client: Option<KnownClient>,
+}
+
+/// The client behind a number; without the feature everybody is new.
+pub(crate) async fn client_of(
+    tx: &mut OrgTx,
+    entitled: &Entitlements,
+    caller: Option<&PhoneNumber>,
+) -> Result<Option<KnownClient>, StoreError> {
+    match caller {
+        Some(number) if entitled.allows(Feature::ClientRecognition) => {
+            store::clients::find_by_contact(tx, ContactKind::Phone, number.as_str()).await
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
 impl App {
-    /// Everything a call needs to know before the first word.
+    /// Everything a call needs to know before the first word: as it was read when the call was announced here a moment
+    /// ago, or as it is stored.
     pub(crate) async fn plan(&self, org_id: OrgId, call_id: CallId) -> Result<Arc<CallPlan>, AppError> {
+        let announced = self.announced.take(call_id).filter(|plan| plan.org_id == org_id);
+        let plan = match announced {
+            Some(plan) => CallPlan::clone(&plan),
+            None => self.stored_plan(org_id, call_id).await?,
+        };
         let vocabulary = self.vocabulary_at_hand(org_id).await?;
-        Ok(Arc::new(CallPlan { vocabulary, ..self.plan_without_vocabulary(org_id, call_id).await? }))
+        Ok(Arc::new(CallPlan { vocabulary, ..plan }))
     }
 
-    /// The plan as far as a speech-to-speech model needs it: the vocabulary, which takes a while to make, is for
-    /// transcribers.
-    pub(crate) async fn plan_without_vocabulary(
-        &self,
-        org_id: OrgId,
-        call_id: CallId,
-    ) -> Result<CallPlan, AppError> {
+    async fn stored_plan(&self, org_id: OrgId, call_id: CallId) -> Result<CallPlan, AppError> {
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let call = store::calls::get(&mut tx, call_id).await?;
         let business = store::organizations::get(&mut tx).await?;
         let agent = store::agents::published(&mut tx, call.agent_id).await?;
-        // A number that was released while the call came in has nothing more to say about it.
         let number = match call.number_id {
             Some(id) => store::numbers::get(&mut tx, id).await.ok().map(|stored| stored.number),
             None => None,
         };
         let entitled = store::plans::entitlements(&mut tx).await?;
         let lead_questions = questions(&mut tx, &entitled).await?;
-        let caller_number = call.from_number.and_then(|number| PhoneNumber::parse(&number, None).ok());
-        let client = match &caller_number {
-            // Without the feature everybody is new.
-            Some(number) if entitled.allows(Feature::ClientRecognition) => {
-                store::clients::find_by_contact(&mut tx, ContactKind::Phone, number.as_str()).await?
-            }
-            Some(_) | None => None,
-        };
-        let own_limit = settings_of(&business)?.max_call_minutes;
+        let caller = call.from_number.and_then(|number| PhoneNumber::parse(&number, None).ok());
+        let client = client_of(&mut tx, &entitled, caller.as_ref()).await?;
         drop(tx);
+        self.plan_of(Stored {
+            call_id,
+            started_at: call.started_at,
+            business,
+            agent_id: call.agent_id,
+            agent,
+            number,
+            entitled,
+            lead_questions,
+            caller,
+            client,
+        })
+    }
+
+    /// The plan as far as a speech-to-speech model needs it: the vocabulary, which takes a while to make, is for
+    /// transcribers.
+    pub(crate) fn plan_of(&self, stored: Stored) -> Result<CallPlan, AppError> {
+        let Stored { business, agent, number, entitled, lead_questions, .. } = stored;
+        let own_limit = settings_of(&business)?.max_call_minutes;
         let greeting = number
             .as_ref()
             .map(|number| number.greeting.clone())
             .filter(|greeting| !greeting.is_empty())
             .unwrap_or(agent.greeting);
         Ok(CallPlan {
-            call_id,
-            org_id,
-            started_at: call.started_at,
+            call_id: stored.call_id,
+            org_id: business.id,
+            started_at: stored.started_at,
             business: BusinessProfile {
                 name: business.name,
                 timezone: business.profile.timezone.parse().unwrap_or(chrono_tz::UTC),
@@ -75,7 +118,7 @@ impl App {
                 contact_name: business.profile.contact_name,
             },
             agent: AgentProfile {
-                id: call.agent_id,
+                id: stored.agent_id,
                 name: agent.name,
                 engine: engine(&entitled, agent.engine),
                 persona_prompt: agent.persona_prompt,
@@ -88,7 +131,7 @@ impl App {
                 turn_taking: agent.turn_taking,
                 providers: agent.providers,
             },
-            caller: Caller { number: caller_number, client },
+            caller: Caller { number: stored.caller, client: stored.client },
             lead_questions,
             vocabulary: Arc::default(),
             recording: number.is_some_and(|number| number.recording),

@@ -1,5 +1,8 @@
 //! The append-only log of a call.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use domain::call_log::CallEvent;
 use domain::ids::CallId;
@@ -77,7 +80,55 @@ pub async fn append_as(
     .await?)
 }
 
+/// As [`append_as`], for several calls in one statement. Returns those whose entries are stored; of the others nothing
+/// is: they are another node's by now, or somebody is changing their row, and each has to be tried for itself.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn append_together(
+    tx: &mut OrgTx,
+    node: &str,
+    logs: &[(CallId, Arc<[CallEvent]>)],
+    recorded_at: DateTime<Utc>,
+) -> Result<HashSet<CallId>, StoreError> {
+    let calls: Vec<uuid::Uuid> = logs.iter().map(|(call_id, _)| call_id.0).collect();
+    let mut of_call: Vec<uuid::Uuid> = Vec::new();
+    let mut all = Columns::default();
+    for (call_id, events) in logs {
+        of_call.extend(std::iter::repeat_n(call_id.0, events.len()));
+        all.add(events)?;
+    }
+    let Columns { seqs, times, bodies } = all;
+    let (conn, org_id) = tx.parts();
+    // Rows that are taken are passed over, so that one call's change holds up no other call's log, and two that lock
+    // several calls can't wait for each other.
+    let stored = sqlx::query_scalar!(
+        r#"WITH ours AS MATERIALIZED (
+               SELECT id FROM calls WHERE org_id = $1 AND id = ANY ($2) AND node = $3 FOR SHARE SKIP LOCKED
+           ), added AS (
+               INSERT INTO call_events (org_id, call_id, seq, at_ms, recorded_at, event)
+               SELECT $1, entry.call_id, entry.seq, entry.at_ms, $4, entry.event
+               FROM UNNEST($5::uuid[], $6::integer[], $7::bigint[], $8::jsonb[]) AS entry (call_id, seq, at_ms, event)
+               JOIN ours ON ours.id = entry.call_id
+               ON CONFLICT ON CONSTRAINT call_events_pkey DO NOTHING
+           )
+           SELECT id FROM ours"#,
+        org_id,
+        &calls,
+        node,
+        recorded_at,
+        &of_call,
+        &seqs,
+        &times,
+        &bodies,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(stored.into_iter().map(CallId).collect())
+}
+
 /// Events as the columns of a statement.
+#[derive(Default)]
 struct Columns {
     seqs: Vec<i32>,
     times: Vec<i64>,
@@ -86,22 +137,23 @@ struct Columns {
 
 impl Columns {
     fn of(events: &[CallEvent]) -> Result<Self, StoreError> {
-        let mut columns = Self {
-            seqs: Vec::with_capacity(events.len()),
-            times: Vec::with_capacity(events.len()),
-            bodies: Vec::with_capacity(events.len()),
-        };
+        let mut columns = Self::default();
+        columns.add(events)?;
+        Ok(columns)
+    }
+
+    fn add(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
         for event in events {
-            columns.seqs.push(
+            self.seqs.push(
                 i32::try_from(event.seq)
                     .map_err(|_| StoreError::bug("a call has more events than can be"))?,
             );
-            columns.times.push(
+            self.times.push(
                 i64::try_from(event.at_ms).map_err(|_| StoreError::bug("a call is longer than can be"))?,
             );
-            columns.bodies.push(text::to_json(event)?);
+            self.bodies.push(text::to_json(event)?);
         }
-        Ok(columns)
+        Ok(())
     }
 }
 

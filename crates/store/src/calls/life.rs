@@ -1,5 +1,7 @@
 //! A call while it lives: announced, answered, reported on, found again after a crash.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use domain::ids::{AgentId, CallId, ClientId, LeadId, NumberId, OrgId};
 use serde::{Deserialize, Serialize};
@@ -376,7 +378,7 @@ pub async fn flag_urgent(tx: &mut OrgTx, id: CallId, score: u8, reason: &str) ->
     if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
 }
 
-/// Says that a node still carries these calls. Returns how many of them are still its own.
+/// Says that a node still carries these calls. Returns those of them that are still its own.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -385,17 +387,26 @@ pub async fn heartbeat(
     node: &str,
     calls: &[CallId],
     now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
+) -> Result<HashSet<CallId>, StoreError> {
     let ids: Vec<uuid::Uuid> = calls.iter().map(|id| id.0).collect();
-    let done = sqlx::query!(
-        "UPDATE calls SET heartbeat_at = $3 WHERE node = $1 AND id = ANY($2) AND finalized_at IS NULL",
+    // In one order everywhere: two that lock several calls can't wait for each other.
+    let ours = sqlx::query_scalar!(
+        r#"UPDATE calls SET heartbeat_at = $3
+           FROM (
+               SELECT id FROM calls
+               WHERE node = $1 AND id = ANY ($2) AND finalized_at IS NULL
+               ORDER BY id
+               FOR NO KEY UPDATE
+           ) AS ours
+           WHERE calls.id = ours.id
+           RETURNING calls.id"#,
         node,
         &ids,
         now,
     )
-    .execute(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(done.rows_affected())
+    Ok(ours.into_iter().map(CallId).collect())
 }
 
 /// A call whose record was never finished.

@@ -1,5 +1,8 @@
 //! The life of a call as records.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use domain::call_log::{CallEvent, EndReason, EventKind, LatencyParts};
 use domain::ids::{CallId, ClientId, ToolCallId, TurnId};
@@ -263,8 +266,12 @@ async fn recovery_finds_silent_calls_and_those_of_a_reborn_node() {
     finalize::finalize(&mut tx, closed, &outcome()).await.expect("closing");
     tx.commit().await.expect("a commit");
     let mut tx = agency.system_tx().await;
-    life::heartbeat(&mut tx, "a", &[alive], minute(20)).await.expect("a heartbeat");
-    life::heartbeat(&mut tx, "b", &[reborn], minute(20)).await.expect("a heartbeat");
+    let all = [reborn, closed, alive];
+    let of = async |tx: &mut _, node: &str| {
+        life::heartbeat(tx, node, &all, minute(20)).await.expect("a heartbeat")
+    };
+    assert_eq!(of(&mut tx, "a").await, HashSet::from([alive]), "neither another's nor one that is closed");
+    assert_eq!(of(&mut tx, "b").await, HashSet::from([reborn]));
     let silence = life::Silence {
         since: minute(20) - TimeDelta::seconds(30),
         node: "b",
@@ -285,6 +292,13 @@ async fn a_node_that_was_given_up_writes_nothing_more_and_a_call_is_taken_so_oft
     let mut tx = agency.tx().await;
     life::mark_answered(&mut tx, call, "a", minute(1)).await.expect("an answer").expect("taken");
     assert!(events::append_as(&mut tx, call, "a", &[entry(0)], minute(1)).await.expect("writing"));
+    let other = agency.call(8, minute(1)).await;
+    life::mark_answered(&mut tx, other, "b", minute(1)).await.expect("an answer").expect("taken");
+    let logs = [(call, Arc::from([entry(0), entry(2)])), (other, Arc::from([entry(0), entry(1)]))];
+    let stored = events::append_together(&mut tx, "b", &logs, minute(1)).await.expect("writing");
+    assert_eq!(stored, HashSet::from([other]), "the first is another node's");
+    assert_eq!(events::list(&mut tx, call, 0, 10).await.expect("events").len(), 1);
+    assert_eq!(events::list(&mut tx, other, 0, 10).await.expect("events").len(), 2);
     life::leave(&mut tx, call, "a", LeftBecause::HandedOver, minute(1)).await.expect("leaving");
     for count in 1..=2 {
         let claimed = life::claim_resumption(&mut tx, call, "b", 2, minute(2)).await.expect("claiming");
@@ -300,7 +314,33 @@ async fn a_node_that_was_given_up_writes_nothing_more_and_a_call_is_taken_so_oft
     assert_eq!(events::list(&mut tx, call, 0, 10).await.expect("events").len(), 1);
     tx.commit().await.expect("a commit");
     let mut tx = agency.system_tx().await;
-    assert_eq!(life::heartbeat(&mut tx, "a", &[call], minute(3)).await.expect("a heartbeat"), 0);
+    assert!(life::heartbeat(&mut tx, "a", &[call], minute(3)).await.expect("a heartbeat").is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_somebody_changes_holds_up_no_other_calls_log() {
+    let agency = open().await;
+    let (held, free) = (agency.call(7, minute(1)).await, agency.call(8, minute(1)).await);
+    let mut tx = agency.tx().await;
+    for call in [held, free] {
+        life::mark_answered(&mut tx, call, "a", minute(1)).await.expect("an answer").expect("taken");
+    }
+    tx.commit().await.expect("a commit");
+    let entry = CallEvent { seq: 0, at_ms: 0, kind: EventKind::SpeechStarted };
+    let logs = [held, free].map(|call| (call, Arc::from([entry.clone()])));
+    let mut holder = agency.tx().await;
+    life::hold(&mut holder, held).await.expect("the call");
+    let mut tx = agency.tx().await;
+    let stored = events::append_together(&mut tx, "a", &logs, minute(1)).await.expect("writing");
+    assert_eq!(stored, HashSet::from([free]));
+    tx.commit().await.expect("a commit");
+    holder.commit().await.expect("a commit");
+    let mut tx = agency.tx().await;
+    let stored = events::append_together(&mut tx, "a", &logs, minute(1)).await.expect("writing again");
+    assert_eq!(stored, HashSet::from([held, free]), "what is there already is stored, too");
+    for call in [held, free] {
+        assert_eq!(events::list(&mut tx, call, 0, 10).await.expect("events").len(), 1);
+    }
 }
 
 #[tokio::test]
