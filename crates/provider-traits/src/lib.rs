@@ -15,6 +15,7 @@ pub mod identity_provider;
 pub mod llm;
 pub mod objects;
 pub mod realtime;
+pub mod schema;
 pub mod stt;
 pub mod telephony;
 pub mod tools;

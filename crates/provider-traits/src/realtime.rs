@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::descriptor::{Descriptor, Readiness};
 use crate::error::ProviderError;
+use crate::schema::Schema;
 
 /// What a model is told before the first audio.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +39,7 @@ pub struct FunctionTool {
     /// When to call it and what comes back.
     pub description: String,
     /// JSON Schema of its arguments: an object.
-    pub parameters: serde_json::Value,
+    pub parameters: Schema,
 }
 
 /// How the model notices speech. All values are sent, so that no vendor's changed default changes a call.

@@ -159,16 +159,17 @@ pub async fn run(parts: CallParts, wire: PhoneLine) -> Outcome {
     };
     // A model knows only real time.
     let Some(realtime) = realtime.filter(|_| line.pace == Pace::RealTime) else {
-        return session::run(parts, line, begin).await;
+        return Box::pin(session::run(parts, line, begin)).await;
     };
-    match driver::run(realtime, parts, line, begin).await {
+    // Each engine's state is boxed, so that a call has the memory of the one that carries it.
+    match Box::pin(driver::run(realtime, parts, line, begin)).await {
         End::Over(outcome) => *outcome,
         End::GaveUp(gave_up) => {
             let GaveUp { mut line, parts, cause, fault, begin } = *gave_up;
             line.now();
             let (from, to) = ("realtime".to_owned(), "pipeline".to_owned());
             line.log(EventKind::EngineChanged { from, to, cause, fault });
-            session::run(parts, line, begin).await
+            Box::pin(session::run(parts, line, begin)).await
         }
     }
 }

@@ -68,8 +68,9 @@ impl NoCall {
 /// Serves a socket until it is over.
 pub(super) async fn serve(edge: Arc<VoiceEdge>, socket: WebSocket, _place: OwnedSemaphorePermit) {
     let (mut sink, mut stream) = socket.split();
-    match open(&edge, &mut stream).await {
-        Ok(opened) => carry(&edge, sink, stream, opened).await,
+    // Boxed, so that what lets a stream in takes no memory while the call runs.
+    match Box::pin(open(&edge, &mut stream)).await {
+        Ok(opened) => Box::pin(carry(&edge, sink, stream, opened)).await,
         Err(no_call) => {
             edge.totals.refuse();
             tracing::warn!(reason = %no_call, "a media stream did not become a call");
@@ -195,4 +196,29 @@ async fn carry(
         dropped = figures.dropped,
         "a media stream ended"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three<A, B, C, F: Future>(_make: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn four<A, B, C, D, F: Future>(_make: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn six<A, B, C, D, E, G, F: Future>(_make: impl Fn(A, B, C, D, E, G) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_tasks_of_a_socket_take_little_memory() {
+        let sizes = [("the socket", three(serve)), ("reading", four(carry)), ("writing", six(writer::run))];
+        for (what, bytes) in sizes {
+            assert!(bytes <= 4 * 1024, "{what}: {bytes} bytes");
+        }
+    }
 }

@@ -76,17 +76,19 @@ impl Keeping {
         loop {
             let written_at = Instant::now();
             let state = states.borrow_and_update().clone();
-            let session = self.session(&app, &state, state_at, None);
-            if !self.write(&app, &session).await {
+            // Gone before the wait for news: as a tree of values it takes many times the memory of what it tells.
+            let is_ours = self.write(&app, &self.session(&app, &state, state_at, None)).await;
+            if !is_ours {
                 tracing::warn!(call.id = %self.call_id, "another node has gone on with a call of this one");
                 give_up.cancel();
                 return;
             }
+            let CallState { mind, .. } = state;
             // A mind that has answered is kept at once: it knows what no log tells.
             let news = async {
                 states.changed().await?;
                 let soon = tokio::time::sleep_until(written_at + WRITE_EVERY);
-                let answered = states.wait_for(|now| now.mind != state.mind);
+                let answered = states.wait_for(|now| now.mind != mind);
                 tokio::select! {
                     () = soon => Ok(()),
                     answered = answered => answered.map(drop),

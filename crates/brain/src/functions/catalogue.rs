@@ -10,6 +10,7 @@ use domain::call_plan::CallPlan;
 use domain::leads::LeadQuestion;
 use provider_traits::functions::FunctionSpec;
 use provider_traits::realtime::FunctionTool;
+use provider_traits::schema::Schema;
 use serde_json::{Value, json};
 
 /// Longest wait for a tool; a caller does not wait longer than this in silence and filler.
@@ -158,13 +159,13 @@ fn spec(name: &str, description: &str, waiting: Phrase, properties: &Value) -> F
         tool: FunctionTool {
             name: name.to_owned(),
             description: description.to_owned(),
-            parameters: json!({
+            parameters: Schema::from(&json!({
                 "type": "object",
                 "properties": properties,
                 // All of them, so that the schemas also pass where a vendor wants them strict.
                 "required": required,
                 "additionalProperties": false,
-            }),
+            })),
         },
         limit: PATIENCE,
         waiting_line: variant(waiting, 0),

@@ -9,6 +9,7 @@ use provider_traits::llm::{
     LanguageModel, LlmAnswer, LlmCall, LlmMessage, LlmPiece, LlmRequest, LlmStop, LlmUsage,
 };
 use provider_traits::realtime::FunctionTool;
+use provider_traits::schema::Schema;
 use providers::llm::anthropic::Anthropic;
 use providers::llm::gemini::Gemini;
 use providers::llm::mistral::Mistral;
@@ -153,12 +154,12 @@ pub(crate) fn tool(name: &str) -> FunctionTool {
     FunctionTool {
         name: name.to_owned(),
         description: "Looks up a project.".to_owned(),
-        parameters: json!({
+        parameters: Schema::from(&json!({
             "type": "object",
             "properties": { "name": { "type": "string", "description": "Its name." } },
             "required": ["name"],
             "additionalProperties": false,
-        }),
+        })),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use provider_traits::ambient::SystemClock;
 use provider_traits::realtime::{FunctionTool, ModelHearing, RealtimeConfig, RealtimeLink, RealtimeOutput};
+use provider_traits::schema::Schema;
 use providers::openai::realtime::provider::{OpenAiRealtime, OpenAiSettings, Patience};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,12 +61,12 @@ pub(crate) fn config() -> RealtimeConfig {
         tools: vec![FunctionTool {
             name: "get_weather".to_owned(),
             description: "Tells the weather".to_owned(),
-            parameters: json!({
+            parameters: Schema::from(&json!({
                 "type": "object",
                 "properties": { "city": { "type": "string" } },
                 "required": ["city"],
                 "additionalProperties": false,
-            }),
+            })),
         }],
         hearing: ModelHearing { threshold: 0.5, prefix_ms: 300, silence_ms: 500, interrupts_itself: false },
         max_output_tokens: 1_024,

@@ -120,6 +120,13 @@ pub trait SessionStore: Send + Sync {
     async fn ping(&self) -> Result<(), SessionError>;
 }
 
+/// What cannot be read is as good as not there.
+fn decode(bytes: &[u8]) -> Option<CallSession> {
+    serde_json::from_slice(bytes)
+        .inspect_err(|error| tracing::warn!(%error, "a kept session could not be read"))
+        .ok()
+}
+
 fn encode(session: &CallSession) -> Result<Vec<u8>, SessionError> {
     let bytes = serde_json::to_vec(session)
         .map_err(|error| SessionError::Unavailable { reason: format!("no JSON: {error}") })?;

@@ -9,7 +9,7 @@ use domain::ids::CallId;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
-use super::{CallSession, Kept, SessionError, SessionStore, TTL_S, encode};
+use super::{CallSession, Kept, SessionError, SessionStore, TTL_S, decode, encode};
 
 const PREFIX: &str = "studioconnect:session:";
 /// An answer that takes longer is none: a call is not to wait for it.
@@ -96,12 +96,6 @@ fn key(call_id: CallId) -> String {
 }
 
 /// A session of another version that can't be read is as good as none.
-fn decode(bytes: &[u8]) -> Option<CallSession> {
-    serde_json::from_slice(bytes)
-        .inspect_err(|error| tracing::warn!(%error, "a session in redis could not be read"))
-        .ok()
-}
-
 #[async_trait]
 impl SessionStore for RedisSessions {
     async fn put(&self, session: &CallSession) -> Result<Kept, SessionError> {

@@ -10,6 +10,7 @@ use failover::stt::SttChain;
 use failover::tts::TtsChain;
 use provider_traits::ambient::RandomIds;
 use provider_traits::brain::{NextStep, Prompt, Thought};
+use provider_traits::realtime::RealtimeOutput;
 use tokio_util::task::TaskTracker;
 
 use super::*;
@@ -379,3 +380,24 @@ mod engine_faults;
 mod pipeline;
 mod pipeline_faults;
 mod providers;
+
+fn future_bytes<A, B, F: Future>(_make: impl Fn(A, B) -> F) -> usize {
+    size_of::<F>()
+}
+
+fn future_bytes_of_four<A, B, C, D, F: Future>(_make: impl Fn(A, B, C, D) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn a_call_takes_little_memory_beside_its_audio() {
+    let sizes = [
+        ("the call", future_bytes(super::run), 4 * 1024),
+        ("the bridge", future_bytes_of_four(crate::realtime::driver::run), 8 * 1024),
+        ("an entry of the log, of which a queue takes memory for 32", size_of::<CallEvent>(), 256),
+        ("an event of a model, likewise", size_of::<RealtimeOutput>(), 192),
+    ];
+    for (what, bytes, most) in sizes {
+        assert!(bytes <= most, "{what}: {bytes} bytes");
+    }
+}

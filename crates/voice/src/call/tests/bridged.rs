@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use provider_traits::brain::GoOn;
 use provider_traits::functions::{FunctionOutcome, FunctionSpec, Functions};
 use provider_traits::realtime::{Earlier, FunctionTool, ModelHearing, RealtimeConfig, RealtimeInput};
+use provider_traits::schema::Schema;
 
 use super::*;
 use crate::stand_ins::model::{ModelAnswer, ModelFault, ModelPhase, ModelSeen, ScriptedModel};
@@ -36,7 +37,7 @@ impl TestFunctions {
             tool: FunctionTool {
                 name: name.to_owned(),
                 description: String::new(),
-                parameters: serde_json::json!({ "type": "object" }),
+                parameters: Schema::from(&serde_json::json!({ "type": "object" })),
             },
             limit: Duration::from_secs(5),
             waiting_line: "I am writing that down.",
