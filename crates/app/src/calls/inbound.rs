@@ -175,8 +175,7 @@ impl App {
         )
         .await?;
         // A call that was announced before is the one of then.
-        let questions =
-            if announced.first { Some(plan::questions(&mut tx, &entitled).await?) } else { None };
+        let questions = if announced.first { Some(plan::questions(&mut tx, &entitled).await?) } else { None };
         tx.commit().await?;
         self.note_signature(org_id, call.signed);
         // A node that stops while others are there still answers: the stream finds its way to one of them.

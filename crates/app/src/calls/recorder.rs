@@ -100,8 +100,10 @@ pub(crate) async fn record(
         }
     }
     if let Some(work) = work {
-        // A batch that was not stored is tried again like the rest.
-        writer.settle(work.await);
+        // It may still be waiting for others, or write theirs; the call's record does not wait for that, and what is
+        // written twice is there once.
+        writer.in_work = 0;
+        drop(writer.app.tasks.spawn(work));
     }
     // Boxed, like each batch: what a transaction needs takes no memory while nothing is written.
     Box::pin(writer.finish()).await
