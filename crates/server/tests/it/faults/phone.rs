@@ -126,33 +126,6 @@ impl Stream {
     }
 }
 
-/// Transactions that a call's beginning takes, from the webhook to the agent's first words: receipt of the webhook,
-/// route, answer, the answer's receipt, ticket, the stream's taking, the first entries of the log.
-const A_BEGINNING_TAKES: u64 = 7;
-/// What the server does beside it meanwhile: jobs, signs of life, the tails of the calls before.
-const BESIDE: u64 = 20;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_calls_beginning_takes_few_transactions() {
-    let stage = Stage::open("beginnings").await;
-    let begin = async || {
-        let call = announce(&stage).await;
-        let mut stream = Stream::open(&call, call.parameters.clone()).await;
-        stream.hear().await;
-        stream
-    };
-    // The first call makes what later ones find.
-    let mut streams = vec![begin().await];
-    let before = stage.running.app.db.transactions_begun();
-    for _ in 0..10 {
-        streams.push(begin().await);
-    }
-    let took = stage.running.app.db.transactions_begun() - before;
-    assert!(took <= 10 * A_BEGINNING_TAKES + BESIDE, "{took} transactions for ten beginnings");
-    drop(streams);
-    nothing_is_left(stage).await;
-}
-
 async fn nothing_is_left(stage: Stage) {
     let left = stage.stop().await;
     assert!(left.is_empty(), "{left:?}");
