@@ -316,7 +316,10 @@ fn a_model_that_speaks_too_slowly_is_given_up_and_no_filler_comes_twice_in_a_row
                     Output::Play { mark, .. } => inputs.push_back(Input::Mark { name: mark }),
                     Output::Speak { sentence, text } => {
                         fillers.push(text);
-                        inputs.push_back(Input::OwnAudio { sentence, audio: Bytes::from_static(&[0x90; 4_000]) });
+                        inputs.push_back(Input::OwnAudio {
+                            sentence,
+                            audio: Bytes::from_static(&[0x90; 4_000]),
+                        });
                         inputs.push_back(Input::OwnEnd { sentence });
                     }
                     output => gave_up |= gives_up(&output),
