@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # The measurements of docs/benchmarks.md, on this machine, with a release build.
-# Usage: scripts/bench.sh [PART...]    parts: frame call start speech api plans bridge nodes latency;
+# Usage: scripts/bench.sh [PART...]    parts: frame call turn start speech api plans bridge nodes latency;
 #   without any: frame call start speech
 #   frame    CPU of each 20 ms frame, step by step
 #   call     CPU and memory of a pipeline call, calls per core; recognition and synthesis are stand-ins
+#   turn     a caller's wait for ANSWERS (100) answers, split by part: a whole server, vendors that take 150 ms each, also
+#            without thinking ahead and with a language model that takes 2 s; a quarter of an hour
 #   start    from the start of the program to the first answered request, first time and later
 #   speech   every scenario RUNS times (default 1) with each of VOICES, in lockstep: word errors, share passed
 #   api      requests per second and latency of the API at 64 connections, beside the bare framework
@@ -35,6 +37,10 @@ frame() {
 
 call() {
     cargo run --release --quiet --locked -p voice --features stand-ins --example pipeline_cost
+}
+
+turn() {
+    cargo run --release --quiet --locked -p server --example turn_latency -- --turns "${ANSWERS:-100}"
 }
 
 # Without curl, which a bare machine does not have.
@@ -141,7 +147,7 @@ nodes() {
 [ $# -gt 0 ] || set -- frame call start speech
 for part in "$@"; do
     case $part in
-        frame | call) ;;
+        frame | call | turn) ;;
         api) ;;
         start | speech | plans | bridge | nodes | latency) cargo build --release --quiet --locked -p server ;;
         *)

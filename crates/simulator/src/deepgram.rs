@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::sounds::{Heard, Record};
+use crate::sounds::{Cue, Heard, Record};
 use crate::vendor::Vendor;
 use crate::vendor::answer::{Answer, Reply};
 use crate::vendor::auth::{self, KeyPlace};
@@ -47,6 +47,8 @@ pub struct DeepgramStandIn {
     pub models: Vec<String>,
     /// What callers say, by loudness.
     pub phrases: Vec<String>,
+    /// What the caller says, when the caller's side tells it; loudness decides nothing then.
+    pub cue: Option<Cue>,
     /// From `Finalize` to the answer.
     pub thinking: Duration,
     /// Whether `Finalize` is only answered when there is something to say, as the vendor may do.
@@ -61,6 +63,7 @@ impl Default for DeepgramStandIn {
             key: Some("dg-test-key".to_owned()),
             models: ["nova-3", "nova-3-medical", "nova-2-phonecall"].map(str::to_owned).into(),
             phrases: Vec::new(),
+            cue: None,
             thinking: Duration::ZERO,
             silent_when_empty: false,
             record: Record::default(),
@@ -193,7 +196,7 @@ impl Session<'_> {
             _ => {}
         }
         self.finals += 1;
-        let empty = self.heard.words(&self.vendor.phrases).is_empty();
+        let empty = self.words().is_empty();
         if !(empty && self.vendor.silent_when_empty) {
             self.results(true, true).await?;
         }
@@ -202,8 +205,15 @@ impl Session<'_> {
         Some(())
     }
 
+    fn words(&self) -> String {
+        match &self.vendor.cue {
+            Some(cue) => cue.understood(&self.heard),
+            None => self.heard.words(&self.vendor.phrases),
+        }
+    }
+
     async fn results(&mut self, is_final: bool, from_finalize: bool) -> Option<()> {
-        let words = self.heard.words(&self.vendor.phrases);
+        let words = self.words();
         let seconds = |samples: u64| samples as f64 / 8_000.0;
         let confidence = if words.is_empty() { 0.0 } else { 0.9 };
         let message = json!({

@@ -1,7 +1,7 @@
 //! What the stand-ins for voices and transcribers have in common: a voice that hums, an ear that tells phrases apart
 //! by their loudness, and the record of what was said on sockets.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::openai::ear::{MS_PER_WORD, loudness};
 
@@ -11,6 +11,8 @@ pub const MS_PER_CHARACTER: usize = 60;
 const PHRASES: usize = 10;
 /// Below this a sample is silence.
 const QUIET: i16 = 1_000;
+/// Loud samples without which nobody has spoken: 20 ms.
+const LEAST_LOUD: u64 = 160;
 
 /// A text, hummed: 16-bit samples.
 #[must_use]
@@ -65,6 +67,26 @@ impl Heard {
     }
 }
 
+/// What a caller is saying, told by the caller's side: a transcriber that hears a real voice, which no stand-in can tell
+/// apart by its loudness, gives these words. For one caller at a time.
+#[derive(Debug, Clone, Default)]
+pub struct Cue(Arc<Mutex<String>>);
+
+impl Cue {
+    /// The words of the utterance, as far as they are said.
+    pub fn says(&self, words: &str) {
+        words.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What somebody who has heard so much of it understands.
+    pub(crate) fn understood(&self, heard: &Heard) -> String {
+        if heard.loud_samples < LEAST_LOUD {
+            return String::new();
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// A message on a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -114,6 +136,19 @@ impl Record {
 mod tests {
     use super::*;
     use crate::openai::ear::voiced_frame;
+
+    #[test]
+    fn a_cue_is_understood_once_a_voice_is_heard() {
+        let cue = Cue::default();
+        cue.says("one two");
+        let mut heard = Heard::default();
+        heard.hear([0; 1_600]);
+        assert_eq!(cue.understood(&heard), "");
+        heard.hear([2_000; 160]);
+        assert_eq!(cue.understood(&heard), "one two");
+        cue.says("one two three");
+        assert_eq!(cue.understood(&heard), "one two three");
+    }
 
     #[test]
     fn phrases_are_told_apart_by_loudness_and_cut_by_time() {
