@@ -28,6 +28,8 @@ pub struct Board {
     pub twiml: Histogram,
     /// From the end of the caller's words to the first audio of the answer.
     pub answered: Histogram,
+    /// From the peer's word that the caller speaks to the `clear` at the phone.
+    pub interrupted: Histogram,
     late_up: AtomicU64,
     late_down: AtomicU64,
     /// Frames sent by phones.
@@ -57,6 +59,8 @@ pub(crate) struct CallMark {
     pub(crate) down: Arrivals,
     /// Whether a peer ever heard of it.
     pub(crate) reached_peer: bool,
+    /// When the peer last said that the caller speaks, until a `clear` came of it.
+    pub(crate) speaks_since_us: Option<u64>,
 }
 
 impl Board {
@@ -72,6 +76,7 @@ impl Board {
             own_lateness: Histogram::default(),
             twiml: Histogram::default(),
             answered: Histogram::default(),
+            interrupted: Histogram::default(),
             late_up: AtomicU64::new(0),
             late_down: AtomicU64::new(0),
             frames_up: AtomicU64::new(0),
@@ -119,6 +124,15 @@ impl Board {
         self.with_call(call, |mark| mark.down.note(sequence));
         if let Some(sent_us) = sent_us {
             self.took(&self.down, &self.late_down, sent_us);
+        }
+    }
+
+    /// The phone was told to be silent.
+    pub(crate) fn cleared(&self, call: u32) {
+        self.clears.fetch_add(1, Ordering::Relaxed);
+        let since_us = self.with_call(call, |mark| mark.speaks_since_us.take()).flatten();
+        if let Some(since_us) = since_us.filter(|_| self.is_measuring()) {
+            self.interrupted.add_us(self.now_us().saturating_sub(since_us));
         }
     }
 
@@ -200,6 +214,18 @@ mod tests {
         board.with_call(1, |mark| mark.sent_up = 1_000);
         assert_eq!(board.losses().up, 3);
         assert_eq!(board.reached_peer(), 1);
+    }
+
+    #[test]
+    fn a_clear_is_measured_from_the_word_that_it_came_of() {
+        let board = Board::new(1);
+        board.measure(true);
+        board.cleared(0);
+        assert_eq!(board.interrupted.spread().count, 0, "nobody spoke");
+        board.with_call(0, |mark| mark.speaks_since_us = Some(board.now_us()));
+        board.cleared(0);
+        board.cleared(0);
+        assert_eq!((board.interrupted.spread().count, board.clears.load(Ordering::Relaxed)), (1, 3));
     }
 
     #[test]

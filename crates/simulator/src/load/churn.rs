@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::board::Board;
+use super::person::Talk;
 use super::phone::{Door, Ended, Farewell, NoStream};
 use super::process::Sample;
 
@@ -171,7 +172,7 @@ async fn one(
         std::future::pending::<()>().await;
     };
     let (ended, fields) = tokio::select! {
-        ended = placed.talk(number, talk_ms, board, &until, farewell) => ended,
+        ended = placed.talk(number, Talk { ms: talk_ms, interrupts_after_ms: None }, board, &until, farewell) => ended,
         () = ends => return,
     };
     match ended {

@@ -12,7 +12,7 @@ pub mod histogram;
 pub mod idle;
 mod line;
 pub mod peer;
-mod person;
+pub mod person;
 pub mod phone;
 pub mod process;
 pub mod relay;

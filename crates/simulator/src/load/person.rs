@@ -9,10 +9,21 @@ const GREETING_WITHIN: u32 = (5_000 / FRAME_MS) as u32;
 /// An answer that has not begun by then is missing: 8 s.
 const ANSWER_WITHIN: u32 = (8_000 / FRAME_MS) as u32;
 
+/// How a caller talks.
+#[derive(Debug, Clone, Copy)]
+pub struct Talk {
+    /// How long a turn is, in milliseconds.
+    pub ms: u64,
+    /// The caller interrupts an answer that has sounded for so many milliseconds; `None` hears each to its end.
+    pub interrupts_after_ms: Option<u64>,
+}
+
 /// A caller who speaks for a fixed time, listens to the answer, and speaks again.
 #[derive(Debug)]
 pub(crate) struct Person {
     talk: u32,
+    /// Frames of an answer that are listened to at most.
+    listens: u32,
     doing: Doing,
     frames: u32,
 }
@@ -43,9 +54,10 @@ pub(crate) struct Frame {
 
 impl Person {
     /// A caller who first waits for the greeting.
-    pub(crate) fn new(talk_ms: u64) -> Self {
-        let talk = u32::try_from(talk_ms / FRAME_MS).unwrap_or(u32::MAX).max(1);
-        Self { talk, doing: Doing::Waiting { greeting: true }, frames: 0 }
+    pub(crate) fn new(talk: Talk) -> Self {
+        let frames = |ms: u64| u32::try_from(ms / FRAME_MS).unwrap_or(u32::MAX).max(1);
+        let listens = talk.interrupts_after_ms.map_or(u32::MAX, frames);
+        Self { talk: frames(talk.ms), listens, doing: Doing::Waiting { greeting: true }, frames: 0 }
     }
 
     /// Whether the first sound of an answer is waited for.
@@ -69,6 +81,7 @@ impl Person {
                 frame.unanswered = true;
                 Doing::Speaking
             }
+            Doing::Listening { .. } if self.frames >= self.listens => Doing::Speaking,
             Doing::Listening { .. } if agent_sounds => Doing::Listening { quiet: 0 },
             Doing::Listening { quiet } if quiet + 1 >= POLITE => Doing::Speaking,
             Doing::Listening { quiet } => Doing::Listening { quiet: quiet + 1 },
@@ -88,7 +101,7 @@ mod tests {
 
     #[test]
     fn caller_and_agent_take_turns() {
-        let mut person = Person::new(100);
+        let mut person = Person::new(Talk { ms: 100, interrupts_after_ms: None });
         let mut spoken = 0;
         // The greeting sounds for ten frames, then nothing.
         for tick in 0..10 + POLITE + 5 {
@@ -103,8 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_without_patience_interrupts() {
+        let mut person = Person::new(Talk { ms: 100, interrupts_after_ms: Some(200) });
+        // The greeting never ends.
+        let spoken = (0..12).map(|_| person.next(true).is_speech).position(|is_speech| is_speech);
+        assert_eq!(spoken, Some(11));
+    }
+
+    #[test]
     fn silence_is_not_waited_for_for_ever() {
-        let mut person = Person::new(20);
+        let mut person = Person::new(Talk { ms: 20, interrupts_after_ms: None });
         let frames: Vec<Frame> =
             (0..GREETING_WITHIN + 1 + ANSWER_WITHIN).map(|_| person.next(false)).collect();
         assert_eq!(frames.iter().filter(|frame| frame.is_speech).count(), 1);

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::line::{FromServer, Writer};
-use super::person::Person;
+use super::person::{Person, Talk};
 use super::stamp::Stamp;
 use super::tape::Tape;
 use super::{FRAME_BYTES, FRAME_MS, socket as load_socket};
@@ -186,7 +186,8 @@ pub async fn one(door: &Door, lasts: Duration) -> Result<Ended, NoStream> {
     let mut placed = door.open(number, &board).await?;
     placed.begin().await.map_err(NoStream::Failed)?;
     let until = CancellationToken::new();
-    let talking = placed.talk(number, 1_000, &board, &until, Farewell::HangUp);
+    let talk = Talk { ms: 1_000, interrupts_after_ms: None };
+    let talking = placed.talk(number, talk, &board, &until, Farewell::HangUp);
     let ends = async {
         tokio::time::sleep(lasts).await;
         until.cancel();
@@ -214,7 +215,7 @@ impl Placed {
     pub(crate) async fn talk(
         mut self,
         number: u32,
-        talk_ms: u64,
+        talk: Talk,
         board: &Arc<Board>,
         until: &CancellationToken,
         farewell: Farewell,
@@ -223,7 +224,7 @@ impl Placed {
             number,
             board: Arc::clone(board),
             writer: Writer::new(self.ids.clone()),
-            person: Person::new(talk_ms),
+            person: Person::new(talk),
             tape: Tape::default(),
             turn_over_at: None,
         };
@@ -327,7 +328,7 @@ impl Talking {
                 None => Ok(()),
             },
             ("clear", ..) => {
-                self.board.clears.fetch_add(1, Ordering::Relaxed);
+                self.board.cleared(self.number);
                 let names: Vec<String> = self.tape.clear().collect();
                 for name in names {
                     send(socket, self.writer.mark(&name)).await?;

@@ -107,7 +107,7 @@ pub struct Report {
     pub strange_down: u64,
     /// Frames at the peer without a stamp of a phone.
     pub strange_up: u64,
-    /// `clear`s that came to phones; nobody interrupts here.
+    /// `clear`s that came to phones.
     pub clears: u64,
     /// Turns without an answer within 8 s.
     pub unanswered: u64,
@@ -121,6 +121,8 @@ pub struct Report {
     pub latency_down: Spread,
     /// From the caller's last frame to the first audio of the answer.
     pub answered: Spread,
+    /// From the peer's word that the caller speaks to the `clear` at the phone; the way of both is in it.
+    pub interrupted: Spread,
     /// How late the generator was with a frame.
     pub own_lateness: Spread,
     /// What the process under load took, when it is on this machine.
@@ -159,6 +161,7 @@ impl Report {
             latency_up: board.up.spread(),
             latency_down: board.down.spread(),
             answered: board.answered.spread(),
+            interrupted: board.interrupted.spread(),
             own_lateness: board.own_lateness.spread(),
             machine,
         }
@@ -171,7 +174,8 @@ impl Report {
             && self.tally.failed == 0
             && self.up == self.calls as usize
             && self.losses.up == 0
-            && self.losses.down == 0
+            // Of an answer that is interrupted the rest is dropped on purpose.
+            && (self.losses.down == 0 || self.interrupted.count > 0)
             && self.unanswered == 0
             // Calls that the server carried by itself, past the peer it was given.
             && self.sessions_of_peer.is_none_or(|sessions| sessions == self.up)
@@ -216,6 +220,9 @@ impl Report {
         line("latency up", times(&self.latency_up));
         line("latency down", times(&self.latency_down));
         line("caller's last frame to answer", times(&self.answered));
+        if self.interrupted.count > 0 {
+            line("caller speaks to clear", times(&self.interrupted));
+        }
         line("turns without an answer", self.unanswered.to_string());
         line("generator late by", times(&self.own_lateness));
         if let Some(machine) = &self.machine {

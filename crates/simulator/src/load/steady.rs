@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::board::Board;
 use super::peer::Peer;
+use super::person::Talk;
 use super::phone::{Door, Ended, Farewell, NoStream};
 use super::process::Sample;
 use super::report::{Machine, Report, Tally};
@@ -30,8 +31,8 @@ pub struct Plan {
     pub measured: Duration,
     /// What the process under load is given to put away what calls took, before it is looked at the last time.
     pub cool_down: Duration,
-    /// How long the caller speaks in a turn, in milliseconds.
-    pub talk_ms: u64,
+    /// How callers talk.
+    pub talk: Talk,
     /// The way to what is under load.
     pub door: Door,
     /// Its process, when it is on this machine.
@@ -64,7 +65,7 @@ pub async fn run(plan: &Plan, board: &Arc<Board>, peer: Option<&Peer>) -> Report
     for number in 0..plan.calls {
         tokio::time::sleep_until(began + gap * number).await;
         let (door, board, fates) = (plan.door.clone(), Arc::clone(board), Arc::clone(&fates));
-        let (hang_up, talk_ms) = (hang_up.clone(), plan.talk_ms);
+        let (hang_up, talk) = (hang_up.clone(), plan.talk);
         // Not all at once either: the end of a call is work, too.
         let linger = gap * number / 4;
         tasks.spawn(async move {
@@ -77,7 +78,7 @@ pub async fn run(plan: &Plan, board: &Arc<Board>, peer: Option<&Peer>) -> Report
                 std::future::pending::<()>().await;
             };
             tokio::select! {
-                () = call(number, talk_ms, &door, &board, &fates, &until) => {}
+                () = call(number, talk, &door, &board, &fates, &until) => {}
                 () = ends => {}
             }
         });
@@ -110,7 +111,7 @@ pub async fn run(plan: &Plan, board: &Arc<Board>, peer: Option<&Peer>) -> Report
 
 async fn call(
     number: u32,
-    talk_ms: u64,
+    talk: Talk,
     door: &Door,
     board: &Arc<Board>,
     fates: &Fates,
@@ -127,7 +128,7 @@ async fn call(
         Err(NoStream::Failed(reason)) => return fates.tally(|tally| tally.fail(reason)),
     };
     fates.open.fetch_add(1, Ordering::Relaxed);
-    let (ended, fields) = placed.talk(number, talk_ms, board, until, Farewell::HangUp).await;
+    let (ended, fields) = placed.talk(number, talk, board, until, Farewell::HangUp).await;
     fates.open.fetch_sub(1, Ordering::Relaxed);
     fates.tally(|tally| {
         tally.set_up += 1;

@@ -187,6 +187,8 @@ impl Session<'_> {
         let item = format!("item_c{}", self.turns);
         if stamp.is_speech {
             let event = self.next_event(1);
+            let now_us = self.board.now_us();
+            self.board.with_call(self.call, |mark| mark.speaks_since_us = Some(now_us));
             return self.send(events::speech_started(event, &item, self.heard_ms)).await;
         }
         for text in events::turn_over(self.next_event(5), &item, self.heard_ms) {

@@ -15,7 +15,7 @@ fn plan(calls: u32, door: Door) -> Plan {
         warm_up: Duration::from_millis(200),
         measured: Duration::from_millis(2_500),
         cool_down: Duration::ZERO,
-        talk_ms: 300,
+        talk: Talk { ms: 300, interrupts_after_ms: None },
         door,
         pid: None,
     }
