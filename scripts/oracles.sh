@@ -29,7 +29,7 @@ export STUDIOCONNECT=$CARGO_TARGET_DIR/debug/studioconnect
 export LLM_REQUESTS=$CARGO_TARGET_DIR/tmp/llm-requests
 export PYTHONPATH=$PWD/scripts/oracles/common PYTHONDONTWRITEBYTECODE=1
 # Nothing may reach a vendor, and nothing of this machine's may change what the SDKs do.
-for name in $(compgen -e | grep -iE '_proxy$|^(OPENAI|MISTRAL|ANTHROPIC|GEMINI|GOOGLE|ELEVENLABS)_'); do unset "$name"; done
+for name in $(compgen -e | grep -iE '_proxy$|^(OPENAI|MISTRAL|ANTHROPIC|GEMINI|GOOGLE|ELEVENLABS|AWS|BOTO)_'); do unset "$name"; done
 
 failed=0 tried=0
 for oracle in scripts/oracles/*.py; do

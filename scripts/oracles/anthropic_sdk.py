@@ -31,6 +31,10 @@ with stand_in("llm", "anthropic", "--key", "k", "--thinking-ms", "0") as url:
                                                 for block in message.content]},
               {"role": "user", "content": [result]}]
     assert final()[0] == "It is done."
+    listed = client(url).models.list()
+    assert [(model.id, model.lifecycle, model.retires_at) for model in listed] == [("a-model", "active", None)]
+    assert client(url).models.retrieve("a-model").id == "a-model"
+    fails_with(anthropic.NotFoundError, lambda: client(url).models.retrieve("gone"))
     result["tool_use_id"] = "toolu_other"
     fails_with(anthropic.BadRequestError, final)
     fails_with(anthropic.AuthenticationError, lambda: final("other"))

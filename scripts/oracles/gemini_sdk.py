@@ -34,6 +34,10 @@ with stand_in("llm", "gemini", "--key", "k", "--thinking-ms", "0") as url:
     result = types.Part.from_function_response(name="look_up", response={"output": "It is done."})
     contents += [types.Content(role="model", parts=[call]), types.Content(role="user", parts=[result])]
     assert "".join(chunk.text or "" for chunk in ask(url, contents)) == "It is done."
+    vendor = client(url)
+    assert [model.name for model in vendor.models.list()] == ["models/a-model"]
+    assert vendor.models.get(model="a-model").name == "models/a-model"
+    assert fails_with(errors.ClientError, lambda: vendor.models.get(model="gone")).code == 404
     call.thought_signature = None
     assert fails_with(errors.ClientError, lambda: ask(url, contents)).code == 400
     assert fails_with(errors.ClientError, lambda: ask(url, contents[:1], "other")).code == 400

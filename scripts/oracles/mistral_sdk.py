@@ -31,6 +31,10 @@ def conversation() -> None:
         assert whole.content == "One moment please." and whole.tool_calls[0].function.name == "look_up"
         asked += [whole, {"role": "tool", "tool_call_id": whole.tool_calls[0].id, "content": "It is done."}]
         assert client(url).chat.complete(**ask).choices[0].message.content == "It is done."
+        assert [model.id for model in client(url).models.list().data] == ["a-model"]
+        assert client(url).models.retrieve(model_id="a-model").id == "a-model"
+        gone = lambda: client(url).models.retrieve(model_id="gone")
+        assert fails_with(errors.SDKError, gone).status_code == 404
         asked.append({"role": "user", "content": "After a tool the model speaks."})
         assert fails_with(errors.SDKError, lambda: client(url).chat.complete(**ask)).status_code == 400
         other = lambda: client(url, "other").chat.complete(**ask)

@@ -37,6 +37,8 @@ def chat(protocol: str) -> None:
                   {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "It is done."}]
         assert create().choices[0].message.content == "It is done."
         assert [model.id for model in client(url).models.list()] == ["a-model"]
+        assert client(url).models.retrieve("a-model").shutdown_date is None
+        fails_with(openai.NotFoundError, lambda: client(url).models.retrieve("gone"))
         wrong = lambda **arguments: lambda: create(extra_body=arguments)
         fails_with(openai.BadRequestError, wrong(made_up=1))
         fails_with(openai.AuthenticationError, lambda: client(url, "other").models.list())

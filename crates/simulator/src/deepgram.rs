@@ -75,11 +75,32 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::json(status, &json!({ "err_code": code, "err_msg": message, "request_id": "r_1" }))
 }
 
+impl DeepgramStandIn {
+    /// A model without a further word is the general one of its family.
+    fn list_models(&self) -> Reply {
+        let listed = |id: &String| {
+            let mut words = id.splitn(3, '-');
+            let family = format!("{}-{}", words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let name = words.next().unwrap_or("general");
+            json!({
+                "name": name, "canonical_name": format!("{family}-{name}"), "architecture": family,
+                "languages": ["en"], "version": "2026-01-01.0", "uuid": "u", "batch": true, "streaming": true,
+                "formatted_output": true,
+            })
+        };
+        let stt: Vec<Value> = self.models.iter().map(listed).collect();
+        Answer::json(200, &json!({ "stt": stt, "tts": [], "languages": {} })).into()
+    }
+}
+
 #[async_trait]
 impl Vendor for DeepgramStandIn {
     fn answer(&self, request: &Request) -> Reply {
         if auth::check(request, KeyPlace::Token, self.key.as_deref()).is_err() {
             return error(401, "INVALID_AUTH", "Invalid credentials.").into();
+        }
+        if (request.method.as_str(), request.path.as_str()) == ("GET", "/v1/models") {
+            return self.list_models();
         }
         if request.path != "/v1/listen" || !request.is_upgrade() {
             return error(404, "NOT_FOUND", "Not found.").into();

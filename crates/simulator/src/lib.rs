@@ -15,6 +15,7 @@ pub mod llm;
 pub mod load;
 pub mod openai;
 pub mod openai_audio;
+pub mod openai_platform;
 pub mod polly;
 pub mod receiver;
 pub mod scenario;

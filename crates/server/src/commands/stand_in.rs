@@ -1,6 +1,8 @@
 //! `studioconnect stand-in`: a vendor played on this machine, for whoever wants to see what a server makes of its
 //! faults.
 
+mod speech;
+
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -9,9 +11,9 @@ use simulator::llm::LlmVendor;
 use simulator::llm::mind::Mind;
 use simulator::openai::settings::Settings;
 use simulator::openai::stand_in::StandIn;
-use simulator::vendor::{self, stand_in::Place};
+use simulator::vendor::{self, Vendor, stand_in::Place};
 
-use crate::cli::{StandInCommand, StandInLlm, StandInOpenai};
+use crate::cli::{Orders, StandInCommand, StandInLlm, StandInOpenai};
 use crate::exit::Exit;
 
 /// How often is looked for something to tell.
@@ -25,6 +27,7 @@ pub async fn run(command: StandInCommand) -> anyhow::Result<Exit> {
     match command {
         StandInCommand::Openai(options) => openai(options).await,
         StandInCommand::Llm(options) => llm(options).await,
+        StandInCommand::Speech(options) => speech::run(options).await,
     }
 }
 
@@ -32,24 +35,33 @@ async fn llm(options: StandInLlm) -> anyhow::Result<Exit> {
     let settings = simulator::llm::Settings {
         key: options.key,
         models: options.models,
+        ending: Vec::new(),
         mind: Mind::obedient(),
         pace: Duration::ZERO,
     };
-    let place = Place { port: options.port, thinking: Duration::from_millis(options.thinking_ms) };
     let vendor = LlmVendor::new(options.protocol, settings);
+    let protocol = options.protocol;
+    play(vendor, &options.orders, |stand_in| {
+        format!("{protocol}, played on this machine: {}{}", stand_in.url(), protocol.base_path())
+    })
+    .await
+}
+
+/// Plays a vendor until Ctrl-C, and tells each request and what became of it. `title` is the first that is said.
+async fn play<V: Vendor>(
+    vendor: V,
+    orders: &Orders,
+    title: impl FnOnce(&vendor::stand_in::StandIn<V>) -> String,
+) -> anyhow::Result<Exit> {
+    let place = Place { port: orders.port, thinking: Duration::from_millis(orders.thinking_ms) };
     let stand_in = vendor::stand_in::StandIn::start(vendor, place)
         .await
-        .with_context(|| format!("could not listen on port {}; choose another with --port", options.port))?;
-    match (options.fault, options.times) {
+        .with_context(|| format!("could not listen on port {}; choose another with --port", orders.port))?;
+    match (orders.fault, orders.times) {
         (Some(fault), Some(requests)) => stand_in.set_fault_for(fault, requests),
         (fault, _) => stand_in.set_fault(fault),
     }
-    say(&format!(
-        "{}, played on this machine: {}{}",
-        options.protocol,
-        stand_in.url(),
-        options.protocol.base_path()
-    ));
+    say(&title(&stand_in));
     let mut told = 0;
     loop {
         tokio::select! {

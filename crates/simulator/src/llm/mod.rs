@@ -13,6 +13,7 @@ pub mod conversation;
 mod fields;
 mod gemini;
 pub mod mind;
+mod models;
 pub mod obedient;
 mod responses;
 mod sensible;
@@ -26,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::vendor::Vendor;
 use crate::vendor::answer::{Answer, Reply};
@@ -129,6 +130,8 @@ pub struct Settings {
     pub key: Option<String>,
     /// The models that there are.
     pub models: Vec<String>,
+    /// Those of them that were announced to end, each with its date (RFC 3339).
+    pub ending: Vec<(String, String)>,
     /// What is answered.
     pub mind: Mind,
     /// Between two pieces of words.
@@ -137,7 +140,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { key: None, models: vec!["a-model".to_owned()], mind: Mind::default(), pace: Duration::ZERO }
+        Self {
+            key: None,
+            models: vec!["a-model".to_owned()],
+            ending: Vec::new(),
+            mind: Mind::default(),
+            pace: Duration::ZERO,
+        }
     }
 }
 
@@ -205,7 +214,7 @@ impl LlmVendor {
     fn judged(&self, request: &Request) -> Result<Answer, Refusal> {
         self.admitted(request)?;
         if request.method == "GET" {
-            return self.listed(request);
+            return models::answer(self.protocol, &self.settings, &request.path);
         }
         let body = request.json();
         let named = if self.protocol == Protocol::Gemini {
@@ -257,33 +266,9 @@ impl LlmVendor {
         })
     }
 
-    /// The models, as a check of retired ones asks for them.
-    fn listed(&self, request: &Request) -> Result<Answer, Refusal> {
-        let models = self.settings.models.iter();
-        let document = match (self.protocol, request.path.as_str()) {
-            (Protocol::Gemini, "/v1/models") => {
-                let models = models.map(|id| json!({ "name": format!("models/{id}") }));
-                json!({ "models": models.collect::<Value>() })
-            }
-            (Protocol::Anthropic, "/v1/models") => {
-                let models = models.map(|id| {
-                    json!({ "type": "model", "id": id, "display_name": id,
-                            "created_at": "2026-01-01T00:00:00Z" })
-                });
-                json!({ "data": models.collect::<Value>(), "has_more": false })
-            }
-            (_, "/v1/models") => {
-                let models = models.map(
-                    |id| json!({ "id": id, "object": "model", "created": 1_767_225_600, "owned_by": "vendor" }),
-                );
-                json!({ "object": "list", "data": models.collect::<Value>() })
-            }
-            _ => {
-                let message = format!("Invalid URL (GET {})", request.path);
-                return Err(Refusal { status: 404, kind: Kind::NotFound, message, param: None });
-            }
-        };
-        Ok(Answer::json(200, &document))
+    /// Its models as its list has them.
+    pub(crate) fn models_listed(&self) -> Vec<Value> {
+        models::all(self.protocol, &self.settings)
     }
 
     fn made(&self, read: &Read) -> Answer {

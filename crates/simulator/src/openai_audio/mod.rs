@@ -246,13 +246,20 @@ impl OpenAiAudio {
         Answer::json(200, &json!({ "object": "list", "data": data, "model": model, "usage": usage })).into()
     }
 
-    fn list_models(&self) -> Reply {
+    /// Its models as its list has them.
+    pub(crate) fn models_listed(&self) -> Vec<Value> {
         let embedding = self.embedding_models.iter().map(|(id, _)| id);
         let all = self.speech_models.iter().chain(&self.transcription_models).chain(embedding);
-        let data: Vec<Value> = all
-            .map(|id| json!({ "id": id, "object": "model", "created": 1_700_000_000, "owned_by": "openai" }))
-            .collect();
-        Answer::json(200, &json!({ "object": "list", "data": data })).into()
+        all.map(|id| {
+            json!({ "id": id, "object": "model", "created": 1_700_000_000, "owned_by": "openai",
+                    "shutdown_date": null })
+        })
+        .collect()
+    }
+
+    fn one_model(&self, id: &str) -> Reply {
+        let found = self.models_listed().into_iter().find(|model| model["id"] == id);
+        found.map_or_else(|| unknown_model(id), |model| Answer::json(200, &model).into())
     }
 }
 
@@ -284,7 +291,10 @@ impl Vendor for OpenAiAudio {
             ("POST", "/v1/audio/speech") => self.speak(request),
             ("POST", "/v1/audio/transcriptions") => self.transcribe(request),
             ("POST", "/v1/embeddings") => self.embed(request),
-            ("GET", "/v1/models") => self.list_models(),
+            ("GET", "/v1/models") => {
+                Answer::json(200, &json!({ "object": "list", "data": self.models_listed() })).into()
+            }
+            ("GET", path) if path.starts_with("/v1/models/") => self.one_model(&path["/v1/models/".len()..]),
             ("GET", "/v1/realtime") if request.is_upgrade() => {
                 if request.parameter("intent") == Some("transcription")
                     && request.header("openai-beta").is_none()
