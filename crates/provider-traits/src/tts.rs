@@ -86,6 +86,12 @@ pub trait TextToSpeech: Send + Sync {
         Readiness::Ready
     }
 
+    /// What its audio depends on besides the request (model, voice, place), in a word that changes with it: for whoever
+    /// keeps audio longer than the process lives.
+    fn sound(&self) -> String {
+        self.descriptor().id.to_owned()
+    }
+
     /// The voices it is known to have without asking anybody.
     fn voices(&self) -> Vec<Voice>;
 

@@ -7,6 +7,7 @@ pub mod espeak;
 pub mod flite;
 pub mod language_model;
 pub mod phrase_cache;
+pub mod phrase_shelf;
 pub mod pocketsphinx;
 pub mod vad;
 

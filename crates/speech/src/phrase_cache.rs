@@ -13,12 +13,16 @@ use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice, VoiceQuery
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::phrase_shelf::PhraseShelf;
+
 /// A synthesiser with a memory. Only phrases that were made completely are kept; those not used for an hour
 /// are forgotten, for a phrase may name a caller.
 #[derive(Clone)]
 pub struct PhraseCache {
     inner: Arc<dyn TextToSpeech>,
     phrases: Cache<TtsRequest, Bytes>,
+    /// Where phrases that are rendered in advance outlive the process.
+    shelf: Option<PhraseShelf>,
     tasks: TaskTracker,
 }
 
@@ -38,10 +42,16 @@ impl PhraseCache {
             })
             .time_to_idle(Self::IDLE)
             .build();
-        Self { inner, phrases, tasks: TaskTracker::new() }
+        Self { inner, phrases, shelf: None, tasks: TaskTracker::new() }
     }
 
-    /// Renders phrases that are not there yet, one after the other; returns how many were made.
+    /// The same, which takes phrases that are rendered in advance from a shelf where they are on it.
+    #[must_use]
+    pub fn on_shelf(self, shelf: PhraseShelf) -> Self {
+        Self { shelf: Some(shelf), ..self }
+    }
+
+    /// Renders phrases that are not there yet, one after the other; returns how many the synthesiser was asked for.
     ///
     /// # Errors
     /// The first failure of the synthesiser; what was made before is kept.
@@ -51,10 +61,19 @@ impl PhraseCache {
             if self.phrases.contains_key(request) {
                 continue;
             }
+            if let Some(shelf) = &self.shelf
+                && let Some(audio) = shelf.get(request).await
+            {
+                self.phrases.insert(request.clone(), audio);
+                continue;
+            }
             let mut audio = self.inner.speak(request).await?;
             let mut whole = BytesMut::new();
             while let Some(chunk) = audio.recv().await {
                 whole.extend_from_slice(&chunk?);
+            }
+            if let Some(shelf) = self.shelf.as_ref().filter(|_| !whole.is_empty()) {
+                shelf.put(request, &whole).await;
             }
             self.keep(request, whole);
             made += 1;
@@ -219,5 +238,22 @@ mod tests {
         cache.prerender(&requests).await.unwrap();
         cache.phrases.run_pending_tasks();
         assert!(cache.phrases.weighted_size() <= 100_000);
+    }
+
+    #[tokio::test]
+    async fn what_is_on_the_shelf_is_not_asked_for_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = || {
+            let shelf = PhraseShelf::open(folder.path(), "fake", std::time::SystemTime::UNIX_EPOCH);
+            PhraseCache::new(Arc::new(Fake::default()), 1_000_000).on_shelf(shelf)
+        };
+        assert_eq!(started().prerender(&[request("hey"), request("you")]).await, Ok(2));
+        let cache = started();
+        assert_eq!(cache.prerender(&[request("hey"), request("me")]).await, Ok(1));
+        assert!(cache.holds(&request("hey")));
+        // What is said in calls names callers.
+        let mut audio = cache.speak(&request("Mr")).await.unwrap();
+        while audio.recv().await.is_some() {}
+        assert_eq!(started().prerender(&[request("Mr")]).await, Ok(1));
     }
 }

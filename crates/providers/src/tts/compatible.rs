@@ -80,6 +80,11 @@ impl TextToSpeech for CompatibleTts {
         }
     }
 
+    fn sound(&self) -> String {
+        let at = self.endpoint.as_ref().map(|at| format!("{}/{}", at.base_url, at.model)).unwrap_or_default();
+        format!("{}/{at}/{}", DESCRIPTOR.id, self.voice)
+    }
+
     fn voices(&self) -> Vec<Voice> {
         let voices = self.voices.iter().chain([&self.voice]).filter(|id| !id.is_empty());
         let mut all: Vec<Voice> =

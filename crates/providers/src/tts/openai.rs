@@ -102,6 +102,11 @@ impl TextToSpeech for OpenAiTts {
         Readiness::Ready
     }
 
+    fn sound(&self) -> String {
+        let instructions = self.instructions.as_deref().unwrap_or_default();
+        format!("{}/{}/{}/{instructions}", DESCRIPTOR.id, self.endpoint.model, self.voice)
+    }
+
     fn voices(&self) -> Vec<Voice> {
         let capital = |id: &str| id[..1].to_uppercase() + &id[1..];
         VOICES

@@ -270,6 +270,10 @@ impl TextToSpeech for Polly {
         }
     }
 
+    fn sound(&self) -> String {
+        format!("{}/{}/{}", DESCRIPTOR.id, self.settings.engine, self.settings.voice)
+    }
+
     fn voices(&self) -> Vec<Voice> {
         let named =
             |id: &&str| Voice { id: (*id).to_owned(), name: format!("Polly {id}"), ..Voice::default() };

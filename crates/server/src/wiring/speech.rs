@@ -13,13 +13,14 @@ use failover::report::{self, LinkReport, Reporting};
 use failover::stt::SttChain;
 use failover::tts::TtsChain;
 use provider_traits::ambient::Ambient;
-use provider_traits::descriptor::Readiness;
+use provider_traits::descriptor::{Locality, Readiness};
 use provider_traits::embeddings::Embeddings;
 use provider_traits::llm::LanguageModel;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::{TextToSpeech, TtsRequest};
 use provider_traits::vad::VoiceScorerFactory;
 use speech::phrase_cache::PhraseCache;
+use speech::phrase_shelf::PhraseShelf;
 use speech::vad::EarshotVad;
 use tokio_util::task::TaskTracker;
 use voice::pipeline::phrases;
@@ -29,6 +30,8 @@ use crate::config::Config;
 
 /// Audio kept of phrases, in bytes for each voice: about an hour and a half.
 const PHRASES_BYTES: u64 = 48 * 1024 * 1024;
+/// The folder, in the data folder, of phrases that a vendor has spoken.
+const PHRASES: &str = "phrases";
 /// How long a connection to a vendor may take; the chains' own deadlines are shorter in a call.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -76,8 +79,14 @@ impl Speech {
         let models = chosen(providers::models(&with), &mut missing);
         let embeddings = providers::embeddings(&with).map(|made| chosen(vec![made], &mut missing));
 
-        let caches: Vec<PhraseCache> =
-            voices.into_iter().map(|voice| PhraseCache::new(voice, PHRASES_BYTES)).collect();
+        let (folder, now) = (config.general.data_dir.join(PHRASES), ambient.now().into());
+        let cached = |voice: Arc<dyn TextToSpeech>| {
+            let (is_local, sound) = (voice.descriptor().locality == Locality::Local, voice.sound());
+            let cache = PhraseCache::new(voice, PHRASES_BYTES);
+            // What is made here is made as soon as it is read.
+            if is_local { cache } else { cache.on_shelf(PhraseShelf::open(&folder, &sound, now)) }
+        };
+        let caches: Vec<PhraseCache> = voices.into_iter().map(cached).collect();
         let voices = caches.iter().map(|cache| Arc::new(cache.clone()) as Arc<dyn TextToSpeech>).collect();
         let stt = Arc::new(SttChain::new(transcribers, ChainSettings::default(), tasks.clone()));
         let tts = Arc::new(TtsChain::new(voices, ChainSettings::voices(), tasks.clone()));
@@ -135,7 +144,8 @@ impl Speech {
     }
 
     /// Only with the first voice that is ready: the others serve when it fails, and then a moment's wait is the
-    /// smaller evil.
+    /// smaller evil. Not through the chain: what another voice has spoken must not be kept as this one's. A vendor is
+    /// asked for a phrase once in thirty days, not at each start.
     async fn render(&self, sentences: impl Iterator<Item = String>) {
         let Some(cache) = self.caches.iter().find(|cache| cache.readiness() == Readiness::Ready) else {
             return;
@@ -157,6 +167,13 @@ impl Speech {
             chain.report().links.into_iter().map(move |link| shown(role, link))
         };
         self.chains.iter().flat_map(of_chain).collect()
+    }
+
+    /// Whom calls ask, by capability, in the operator's order.
+    #[must_use]
+    pub fn order(&self) -> Vec<(&'static str, Vec<String>)> {
+        let ids = |chain: &Arc<dyn Reporting>| chain.report().links.iter().map(|link| link.id.to_owned()).collect();
+        self.chains.iter().map(|(role, chain)| (*role, ids(chain))).collect()
     }
 
     /// What was missing on this machine when it started, each with the command that installs it.

@@ -163,6 +163,11 @@ impl TextToSpeech for ElevenLabsTts {
         }
     }
 
+    fn sound(&self) -> String {
+        let ElevenLabsTtsSettings { model, voice, voice_settings, .. } = &*self.settings;
+        format!("{}/{model}/{voice}/{voice_settings:?}", DESCRIPTOR.id)
+    }
+
     /// The account's voices are only known to the vendor; see `find_voices`.
     fn voices(&self) -> Vec<Voice> {
         let id = self.settings.voice.clone();
