@@ -172,7 +172,8 @@ impl Speech {
     /// Whom calls ask, by capability, in the operator's order.
     #[must_use]
     pub fn order(&self) -> Vec<(&'static str, Vec<String>)> {
-        let ids = |chain: &Arc<dyn Reporting>| chain.report().links.iter().map(|link| link.id.to_owned()).collect();
+        let ids =
+            |chain: &Arc<dyn Reporting>| chain.report().links.iter().map(|link| link.id.to_owned()).collect();
         self.chains.iter().map(|(role, chain)| (*role, ids(chain))).collect()
     }
 
