@@ -47,11 +47,3 @@ pub enum ProviderError {
         reason: String,
     },
 }
-
-impl ProviderError {
-    /// Whether it is the provider's failure, not that of what it was asked.
-    #[must_use]
-    pub fn is_worth_failing_over(&self) -> bool {
-        !matches!(self, Self::Invalid { .. })
-    }
-}

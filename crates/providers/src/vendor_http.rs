@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use provider_traits::error::ProviderError;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 /// Until the head of an answer is there.
@@ -75,11 +75,13 @@ impl Vendor {
             429 if is_quota(code) => self.refused(said),
             429 => self.rate_limited(retry_after),
             400 if asks_for_patience => self.rate_limited(retry_after),
-            // A voice that was deleted is no reason to be silent: another provider has one.
-            400 | 404 | 422 if code.starts_with("voice_") => self.refused(said),
+            // An agent's choice, and nothing to say of the vendor: another agent's voice may be there.
+            400 | 404 | 422 if is_about_the_voice(code) => self.invalid(said),
             400 if is_about_the_key(code) => self.refused(said),
             400 | 403 | 404 | 410 | 422 if is_about_the_model(code) => self.unknown_model(&said),
             401..=403 => self.refused(said),
+            // Nothing that we said is wrong, but where we said it: the address, or a model or voice in it.
+            404 | 405 | 410 => self.refused(format!("{said}: check its address, and {}", self.model_setting)),
             408 | 409 | 425 => self.unavailable(said),
             400..=499 => self.invalid(said),
             _ => self.unavailable(said),
@@ -95,7 +97,7 @@ impl Vendor {
         code: Option<&str>,
     ) -> ProviderError {
         match self.meaning(status, retry_after, code) {
-            ProviderError::Invalid { reason, .. } => {
+            ProviderError::Invalid { reason, .. } if !code.is_some_and(is_about_the_voice) => {
                 self.refused(format!("{reason}: check {}", self.model_setting))
             }
             other => other,
@@ -109,10 +111,18 @@ impl Vendor {
 
     /// Asks, and returns the head of a successful answer.
     pub(crate) async fn ask(self, request: RequestBuilder) -> Result<Response, ProviderError> {
-        let answer = tokio::time::timeout(ANSWERS_WITHIN, request.send())
+        let answer = self.head(request).await?;
+        self.judged(answer).await
+    }
+
+    async fn head(self, request: RequestBuilder) -> Result<Response, ProviderError> {
+        tokio::time::timeout(ANSWERS_WITHIN, request.send())
             .await
             .map_err(|_elapsed| self.timeout(ANSWERS_WITHIN))?
-            .map_err(|error| self.no_answer(error))?;
+            .map_err(|error| self.no_answer(error))
+    }
+
+    async fn judged(self, answer: Response) -> Result<Response, ProviderError> {
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -148,6 +158,26 @@ impl Vendor {
         request: RequestBuilder,
     ) -> Result<T, ProviderError> {
         let answer = self.ask(request).await?;
+        self.read_document(answer).await
+    }
+
+    /// Asks for a JSON document that may not be there (404).
+    pub(crate) async fn document_if_any<T: serde::de::DeserializeOwned>(
+        self,
+        request: RequestBuilder,
+    ) -> Result<Option<T>, ProviderError> {
+        let answer = self.head(request).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = self.judged(answer).await?;
+        self.read_document(answer).await.map(Some)
+    }
+
+    async fn read_document<T: serde::de::DeserializeOwned>(
+        self,
+        answer: Response,
+    ) -> Result<T, ProviderError> {
         let body = self.read(answer, DOCUMENT_BYTES).await?;
         // The text of the error may repeat what the document says.
         serde_json::from_slice(&body).map_err(|error| {
@@ -169,6 +199,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn is_quota(code: &str) -> bool {
     ["insufficient_quota", "quota_exceeded", "billing_hard_limit_reached"].contains(&code)
+}
+
+fn is_about_the_voice(code: &str) -> bool {
+    code.starts_with("voice_")
 }
 
 fn is_about_the_model(code: &str) -> bool {
@@ -250,9 +284,14 @@ mod tests {
                 Some("max_character_limit_exceeded"),
                 "test can't do this: HTTP 400 max_character_limit_exceeded",
             ),
-            (404, None, None, "test can't do this: HTTP 404"),
+            (
+                404,
+                None,
+                None,
+                "test refused the request: HTTP 404: check its address, and test.model",
+            ),
             (422, None, None, "test can't do this: HTTP 422"),
-            (404, None, Some("voice_not_found"), "test refused the request: HTTP 404 voice_not_found"),
+            (404, None, Some("voice_not_found"), "test can't do this: HTTP 404 voice_not_found"),
             (408, None, None, "test is unavailable: HTTP 408"),
             (500, None, Some("server_error"), "test is unavailable: HTTP 500 server_error"),
             (302, None, None, "test is unavailable: HTTP 302"),
@@ -260,6 +299,9 @@ mod tests {
             let said = VENDOR.meaning(status, wait.map(Duration::from_secs), code).to_string();
             assert_eq!(said, expect);
         }
+        let handshake = |code| VENDOR.meaning_of_handshake(404, None, code);
+        assert!(matches!(handshake(None), ProviderError::Refused { .. }));
+        assert!(matches!(handshake(Some("voice_not_found")), ProviderError::Invalid { .. }));
         for code in ["model_not_found", "model_deprecated", "invalid_model", "unsupported_model"] {
             let error = VENDOR.meaning(404, None, Some(code));
             assert!(

@@ -163,7 +163,7 @@ async fn decoders_are_bounded_and_used_again() {
     let (first, other) = (config("first"), config("other"));
     let call = recogniser.open(&first).await.expect("opens");
     let refused = recogniser.open(&first).await.expect_err("there is one decoder only");
-    assert!(matches!(refused, ProviderError::Unavailable { .. }) && refused.is_worth_failing_over());
+    assert!(matches!(refused, ProviderError::Unavailable { .. }), "{refused}");
     drop(call);
     // The decoder comes back when its thread has noticed; another vocabulary then takes its place.
     let call = loop {

@@ -22,7 +22,7 @@ pub const BASE_URL: &str = "https://api.anthropic.com";
 pub const MODEL: &str = "claude-haiku-5-5";
 
 /// The version of the API that is spoken: the official SDK's (2.12.0).
-const VERSION: &str = "2026-10-21";
+pub(crate) const VERSION: &str = "2026-10-21";
 /// Ids of calls: letters, digits, `_` and `-`.
 const IDS: IdRule = IdRule::Word(64);
 

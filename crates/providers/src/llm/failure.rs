@@ -117,6 +117,10 @@ impl Who {
         }
         match status {
             Some(401..=403) => self.refused(reason),
+            // Nothing that we said is wrong, but where we said it.
+            Some(404 | 405 | 410) => {
+                self.refused(format!("{reason}: check its address, and {}", self.model_setting))
+            }
             Some(429) => self.rate_limited(retry_after.or(told.retry_after)),
             Some(408 | 409 | 425 | 500..) => self.unavailable(reason),
             Some(400..) => self.invalid(reason),

@@ -117,11 +117,15 @@ fn meaning(code: &str) -> ProviderError {
         _ => return VENDOR.unavailable(said),
     };
     match VENDOR.meaning(status, None, Some(said)) {
-        ProviderError::Refused { reason, .. } => {
-            VENDOR.refused(reason.replacen(&format!("HTTP {status} "), "", 1))
-        }
+        ProviderError::Refused { reason, .. } => VENDOR.refused(without_status(&reason, status)),
+        ProviderError::Invalid { reason, .. } => VENDOR.invalid(without_status(&reason, status)),
         other => other,
     }
+}
+
+/// Sockets have none; it only led to the meaning.
+fn without_status(reason: &str, status: u16) -> String {
+    reason.replacen(&format!("HTTP {status} "), "", 1)
 }
 
 #[cfg(test)]
@@ -155,7 +159,7 @@ mod tests {
         for (code, expect) in [
             ("quota_exceeded", "elevenlabs refused the request: quota_exceeded"),
             ("concurrent_limit_exceeded", "elevenlabs is over its rate limit"),
-            ("voice_not_found", "elevenlabs refused the request: voice_not_found"),
+            ("voice_not_found", "elevenlabs can't do this: voice_not_found"),
             ("internal", "elevenlabs is unavailable: internal"),
             ("it said: hello Mr. Smith", "elevenlabs is unavailable: an error"),
         ] {
