@@ -16,6 +16,7 @@ use crate::error::AppError;
 use crate::housekeeping::ForgetWhatIsOver;
 use crate::impersonation::CloseLapsed;
 use crate::invitations::letter::SendInvitation;
+use crate::models::CheckModels;
 use crate::organizations::trials::EndTrials;
 use crate::runtime::App;
 use crate::webhooks::jobs::{DeliverWebhooks, PruneWebhookLog, TellWebhookDisabled};
@@ -111,6 +112,7 @@ impl App {
         let prune_webhook_log = daily::<PruneWebhookLog>(3, 20)?;
         let forget_old_entries = daily::<ForgetOldEntries>(3, 17)?;
         let forget_what_is_over = daily::<ForgetWhatIsOver>(3, 23)?;
+        let check_models = daily::<CheckModels>(3, 29)?;
         let end_trials = hourly::<EndTrials>(5)?;
         let check_domains = hourly::<CheckDomains>(35)?;
         store::jobs::worker_options(&self.db)
@@ -126,6 +128,8 @@ impl App {
             .with_cron(forget_old_entries)
             .define_job::<ForgetWhatIsOver>()
             .with_cron(forget_what_is_over)
+            .define_job::<CheckModels>()
+            .with_cron(check_models)
             .define_job::<DeleteObject>()
             .define_job::<EndTrials>()
             .with_cron(end_trials)

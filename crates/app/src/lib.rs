@@ -29,6 +29,7 @@ pub mod leads;
 pub mod live;
 pub mod members;
 pub mod messages;
+pub mod models;
 mod nodes;
 pub mod notification_settings;
 pub mod numbers;

@@ -38,6 +38,7 @@ use crate::calls::warm::WarmSessions;
 use crate::domains::hosts::{HostSettings, KnownHosts};
 use crate::error::AppError;
 use crate::live::LiveBus;
+use crate::models::WatchedVendor;
 use crate::rate_limits::{ApiUsage, DatabaseCounts};
 use crate::response_times::ResponseTimes;
 use crate::secrets::Envelope;
@@ -96,6 +97,8 @@ pub struct AppParts {
     pub brain: Arc<dyn Brain>,
     /// The speech-to-speech model of agents with the engine `realtime`.
     pub realtime: Option<Arc<dyn RealtimeProvider>>,
+    /// Models whose vendors are asked once a day whether they still exist.
+    pub watched_models: Vec<WatchedVendor>,
     /// What other nodes need to go on with this one's calls.
     pub sessions: Arc<FailoverSessions>,
     /// Settings.
@@ -144,6 +147,7 @@ pub struct App {
     pub(crate) vad: Arc<dyn VoiceScorerFactory>,
     pub(crate) brain: Arc<dyn Brain>,
     pub(crate) realtime: Option<Arc<dyn RealtimeProvider>>,
+    pub(crate) watched_models: Vec<WatchedVendor>,
     pub(crate) warm_sessions: WarmSessions,
     pub(crate) announced: AnnouncedPlans,
     /// Businesses whose signed webhooks are known to be noted.
@@ -211,6 +215,7 @@ impl App {
             vad: parts.vad,
             brain: parts.brain,
             realtime: parts.realtime,
+            watched_models: parts.watched_models,
             warm_sessions: WarmSessions::new(parts.settings.max_calls),
             announced: AnnouncedPlans::new(parts.settings.max_calls),
             signed: Mutex::default(),

@@ -13,6 +13,7 @@ pub mod functions;
 pub mod http_sender;
 pub mod identity_provider;
 pub mod llm;
+pub mod model_list;
 pub mod objects;
 pub mod realtime;
 pub mod schema;

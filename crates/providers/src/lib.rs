@@ -4,6 +4,7 @@ pub mod dns;
 pub mod email;
 pub mod embeddings;
 pub mod llm;
+pub mod model_lists;
 pub mod objects;
 #[cfg(feature = "oidc")]
 pub mod oidc;

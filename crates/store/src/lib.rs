@@ -30,6 +30,7 @@ pub mod leads;
 pub mod members;
 pub mod messages;
 pub mod migrate;
+pub mod model_checks;
 pub mod nodes;
 pub mod notification_settings;
 pub mod numbers;

@@ -10,6 +10,7 @@ use store::call_sessions::SharedState;
 use utoipa::ToSchema;
 
 use super::machine::{Circuit, Machine, SpeechProvider, Traffic};
+use super::models::{self, ModelFigures};
 use super::{DATABASE_WITHIN, HealthStatus, database_latency};
 use crate::state::ApiState;
 use crate::voice::edge::VoiceEdge;
@@ -51,6 +52,9 @@ pub(crate) struct HealthDocument {
     disk: Option<DiskFigures>,
     /// Transcribers and voices in the order in which they are tried.
     speech: Vec<SpeechFigures>,
+    /// The vendors' models that the configuration names, as the daily check found them; `null` when the database does not
+    /// answer.
+    models: Option<Vec<ModelFigures>>,
     /// OpenAI, whose speech-to-speech model carries the calls of agents with the engine `realtime`.
     #[serde(rename = "openAI")]
     open_ai: OpenAiFigures,
@@ -310,8 +314,8 @@ struct Connection {
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
-    status: HealthStatus,
-    text: String,
+    pub(super) status: HealthStatus,
+    pub(super) text: String,
 }
 
 /// The worst of the reasons decides.
@@ -376,7 +380,9 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
     let database = database_latency(state).await;
     let now = state.app.ambient.now();
     let jobs = if database.is_some() { jobs(state, now).await } else { None };
+    let found = if database.is_some() { models::known(state, DATABASE_WITHIN).await } else { None };
     let mut reasons = reasons(state, database);
+    reasons.extend(models::reasons(found.as_deref().unwrap_or_default(), now));
     if let Some(oldest_s) =
         jobs.as_ref().and_then(|jobs| jobs.oldest_s).filter(|late| *late > LATE.num_seconds())
     {
@@ -414,6 +420,7 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
             .disk()
             .map(|disk| DiskFigures { total: megabytes(disk.total), free: megabytes(disk.free) }),
         speech: machine.speech().into_iter().map(SpeechFigures::from).collect(),
+        models: found.map(|found| found.into_iter().map(ModelFigures::from).collect()),
         open_ai: open_ai(&**machine, state.app.model_response_time()),
         environment: Environment {
             node: settings.node.clone(),

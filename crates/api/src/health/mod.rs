@@ -2,6 +2,7 @@
 
 mod document;
 pub mod machine;
+mod models;
 
 use std::sync::Arc;
 use std::time::Duration;

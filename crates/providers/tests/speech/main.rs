@@ -6,6 +6,8 @@ mod contracts;
 #[cfg(test)]
 mod embeddings;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod stt;
 #[cfg(test)]
 mod tts;

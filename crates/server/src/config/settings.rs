@@ -171,9 +171,14 @@ settings! {
     /// OpenAI, and endpoints that speak its protocol: the engine `realtime` of agents, transcribers, voices, language
     /// models and embeddings.
     OpenAi in "openai", prefix "openai." {
-        /// The key. Without it the vendor is passed over, and the engine `realtime` is not ready unless
-        /// `openai.realtime_url` leads elsewhere.
+        /// The key. With it the vendor is asked wherever an order names it (`stt.order`, `tts.order`, `llm.order`), and
+        /// by the engine `realtime`. Without it the vendor is passed over. For the engine alone there is
+        /// `openai.realtime_api_key`.
         api_key: Option<SecretString> = "", env "OPENAI_API_KEY";
+        /// The key of the engine `realtime`, when it is another one. Set alone it gives agents that engine and leaves
+        /// transcribers, voices and language models of the pipeline to others. With neither key the engine is not ready
+        /// unless `openai.realtime_url` leads elsewhere.
+        realtime_api_key: Option<SecretString> = "", env "OPENAI_REALTIME_API_KEY";
         /// Where sessions are opened; the model is added as a query. `ws://` only on this machine.
         realtime_url: SocketUrl = "wss://api.openai.com/v1/realtime", env "OPENAI_REALTIME_URL";
         /// The model that hears callers and speaks for the agent. Vendors retire models: see the guide.
@@ -242,6 +247,14 @@ settings! {
         format: LogFormat = "auto", env "LOG_FORMAT";
         /// Which lines are written.
         level: LogFilter = "info", env "LOG_LEVEL";
+    }
+}
+
+impl OpenAi {
+    /// The key of the engine `realtime`.
+    #[must_use]
+    pub fn realtime_key(&self) -> Option<&SecretString> {
+        self.realtime_api_key.as_ref().or(self.api_key.as_ref())
     }
 }
 

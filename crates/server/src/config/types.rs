@@ -1,6 +1,7 @@
 //! Types of single settings: choices, addresses, sizes, vendor ids.
 
 use domain::domain_names::DomainName;
+use domain::provider_order;
 use ipnet::IpNet;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::SecretString;
@@ -94,6 +95,8 @@ choice! {
         OpenAi = "openai",
         /// A server of one's own that speaks OpenAI's protocol.
         Compatible = "compatible",
+        /// A model in a folder of this machine.
+        Local = "local",
     }
 }
 
@@ -297,16 +300,16 @@ impl SettingValue for TwilioAccountSid {
     }
 }
 
-/// An ordered list of different words out of a fixed set; the first that works is used.
+/// An ordered list of different words out of those that businesses choose from too; the first that works is used.
 macro_rules! chain {
-    ($(#[doc = $doc:literal])+ $name:ident [$($word:literal),+ $(,)?]) => {
+    ($(#[doc = $doc:literal])+ $name:ident = $known:path) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name(Vec<&'static str>);
 
         impl $name {
             /// Every id that the chain may have.
-            pub const KNOWN: &'static [&'static str] = &[$($word),+];
+            pub const KNOWN: &'static [&'static str] = &$known;
 
             /// The ids, the first choice first.
             #[must_use]
@@ -339,17 +342,17 @@ macro_rules! chain {
 
 chain! {
     /// Transcribers in order of preference.
-    SttOrder ["openai", "openai-rest", "elevenlabs", "deepgram", "compatible", "pocketsphinx"]
+    SttOrder = provider_order::TRANSCRIBERS
 }
 
 chain! {
     /// Voices in order of preference.
-    TtsOrder ["elevenlabs", "openai", "polly", "compatible", "flite", "espeak-ng"]
+    TtsOrder = provider_order::VOICES
 }
 
 chain! {
     /// Language models in order of preference.
-    LlmOrder ["openai", "openai-chat", "anthropic", "gemini", "mistral", "compatible"]
+    LlmOrder = provider_order::MODELS
 }
 
 /// A filter of log lines: a level, or `level,target=level,…` as `tracing` understands it.

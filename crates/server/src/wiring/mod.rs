@@ -13,3 +13,4 @@ pub mod simulation;
 pub mod speech;
 pub mod studio;
 pub mod tables;
+pub mod watched;

@@ -21,7 +21,7 @@ pub fn provider(
 ) -> anyhow::Result<Arc<dyn RealtimeProvider>> {
     let settings = OpenAiSettings {
         url: settings.realtime_url.0.clone(),
-        api_key: settings.api_key.clone(),
+        api_key: settings.realtime_key().cloned(),
         model: settings.realtime_model.clone(),
         voice: settings.realtime_voice.clone(),
         transcriber: settings.realtime_transcriber.clone(),

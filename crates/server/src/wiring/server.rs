@@ -31,6 +31,7 @@ use super::machine::ThisMachine;
 use super::secrets;
 use super::sessions;
 use super::speech::Speech;
+use super::watched;
 use crate::config::Config;
 use crate::config::types::BrainChoice;
 
@@ -39,6 +40,9 @@ const NODE_FILE: &str = "node";
 
 /// How long calls may take to come to a quiet moment and be left: a call waits at most 20 s for one.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(30);
+
+/// From the start to the first look at the vendors' lists of models.
+const MODELS_AFTER: Duration = Duration::from_secs(20);
 
 /// A server that answers.
 pub struct RunningServer {
@@ -114,6 +118,9 @@ pub async fn start_with(
     for missing in speech.missing() {
         tracing::warn!("{missing}");
     }
+    for (role, ids) in speech.order() {
+        tracing::info!(role, order = ids.join(", "), "whom calls ask");
+    }
     let data_dir = &config.general.data_dir;
     let folder = config.storage.folder.clone().unwrap_or_else(|| data_dir.join("objects"));
     let realtime = super::realtime::provider(&config.openai, &Ambient::system(), &tasks)?;
@@ -133,6 +140,7 @@ pub async fn start_with(
         vad: Arc::clone(&speech.vad),
         brain: brain(config, &speech),
         realtime: Some(Arc::clone(&realtime)),
+        watched_models: watched::vendors(config, &super::speech::vendor_http()?),
         settings: AppSettings {
             public_url: public_url.clone(),
             hosts: hosts(config, &public_url),
@@ -182,6 +190,10 @@ pub async fn start_with(
             tracing::error!(%error, "jobs are not worked on any more; restart the server");
         }
     });
+    let (models, stop) = (Arc::clone(&app), stop_listening.clone());
+    tasks.spawn(async move {
+        let _stopped = stop.run_until_cancelled(look_at_models(&models)).await;
+    });
     tasks.spawn(Arc::clone(&app).sweep_calls());
     tasks.spawn(Arc::clone(&app).deliver_webhooks());
     tasks.spawn(Arc::clone(&app).stay_known(stop_listening.clone()));
@@ -194,6 +206,15 @@ pub async fn start_with(
     };
     tasks.spawn(super::listener::serve(listener, router, connections, stop_listening.clone(), tasks.clone()));
     Ok(RunningServer { address, public_url, app, edge, speech, drain, stop_listening, tasks })
+}
+
+/// Whether the configured models still exist: after a change of the settings the next night is late. The first calls
+/// come before.
+async fn look_at_models(app: &App) {
+    tokio::time::sleep(MODELS_AFTER).await;
+    if let Err(error) = app::models::check_unless_fresh(app).await {
+        tracing::warn!(%error, "whether the configured models still exist could not be written down");
+    }
 }
 
 /// What sends webhooks to the addresses that organizations enter.

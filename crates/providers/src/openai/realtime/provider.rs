@@ -171,7 +171,8 @@ impl RealtimeProvider for OpenAiRealtime {
             return Readiness::Missing {
                 what: "OpenAI's key".to_owned(),
                 remedy:
-                    "set OPENAI_API_KEY (openai.api_key), or OPENAI_REALTIME_URL to a compatible endpoint"
+                    "set OPENAI_API_KEY, or OPENAI_REALTIME_API_KEY for this engine alone, or OPENAI_REALTIME_URL to a \
+                     compatible endpoint"
                         .to_owned(),
             };
         }

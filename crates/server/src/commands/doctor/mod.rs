@@ -2,6 +2,7 @@
 
 mod database;
 mod machine;
+mod models;
 mod realtime;
 mod speech;
 mod telephone;
@@ -78,6 +79,7 @@ pub async fn run(loaded: &Loaded, out: &mut impl Write) -> anyhow::Result<Exit> 
     findings.push(database::finding(config).await);
     findings.extend(speech::findings(config));
     findings.push(realtime::finding(&config.openai));
+    findings.extend(models::findings(config).await);
     findings.extend(telephone::findings(config));
     report(&findings, out)
 }

@@ -197,6 +197,7 @@ impl World {
             vad: Arc::new(Mute),
             brain: Arc::new(Mute),
             realtime: None,
+            watched_models: Vec::new(),
             settings: AppSettings {
                 public_url: "https://studio.example".to_owned(),
                 hosts: HostSettings::of(
