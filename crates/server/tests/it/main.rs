@@ -10,3 +10,4 @@ mod nodes;
 mod recovery;
 mod seed;
 mod spoken;
+mod vendors;
