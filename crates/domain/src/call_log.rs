@@ -172,7 +172,7 @@ pub enum EventKind {
         /// Why there was a new stream.
         cause: ContinueCause,
     },
-    /// What an engine's model metered, for one answer or one stretch of transcription.
+    /// What a model metered: for one answer, one stretch of transcription or one sentence spoken.
     ModelUsage {
         /// The provider's id.
         provider: String,
@@ -183,6 +183,9 @@ pub enum EventKind {
         tokens: ModelTokens,
         /// Milliseconds of the caller's audio that were transcribed, when that is the unit.
         transcribed_ms: u64,
+        /// Characters that were spoken, when that is the unit.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        characters: u64,
     },
     /// How the media stream did, written when it ends.
     Media {
@@ -195,6 +198,11 @@ pub enum EventKind {
         /// Why.
         reason: EndReason,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Whose fault a failure was.

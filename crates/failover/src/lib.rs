@@ -41,7 +41,34 @@ fn notify(notices: Option<&mpsc::Sender<ProviderNotice>>, code: &'static str, te
     tracing::warn!(code, "{text}");
     if let Some(notices) = notices {
         // Full: the log has worse troubles than a missing notice, and the line above is written.
-        let _full = notices.try_send(ProviderNotice { code, text });
+        let _full = notices.try_send(ProviderNotice::Told { code, text });
+    }
+}
+
+/// What of a vendor's work is charged.
+struct Meter<'a> {
+    descriptor: &'a Descriptor,
+    model: &'a str,
+    notices: Option<&'a mpsc::Sender<ProviderNotice>>,
+}
+
+impl Meter<'_> {
+    fn transcribed(&self, transcribed_ms: u64) {
+        self.tell(transcribed_ms, 0);
+    }
+
+    fn spoke(&self, text: &str) {
+        self.tell(0, text.chars().count() as u64);
+    }
+
+    /// What runs on this machine costs nothing.
+    fn tell(&self, transcribed_ms: u64, characters: u64) {
+        let Some(notices) = self.notices.filter(|_| self.descriptor.locality == Locality::Cloud) else {
+            return;
+        };
+        let (provider, model) = (self.descriptor.id, self.model.to_owned());
+        // Full: the log has worse troubles than a missing figure.
+        let _full = notices.try_send(ProviderNotice::Metered { provider, model, transcribed_ms, characters });
     }
 }
 
@@ -51,9 +78,22 @@ struct Told {
     what: &'static str,
     failed_over: &'static str,
     exhausted: &'static str,
+    overtaken: &'static str,
 }
 
 impl Told {
+    /// Says that the second request, made because `late` was, was answered first.
+    fn overtaken(
+        &self,
+        late: &Descriptor,
+        sooner: &Descriptor,
+        notices: Option<&mpsc::Sender<ProviderNotice>>,
+    ) {
+        let (what, late, sooner) = (self.what, late.id, sooner.id);
+        let text = format!("{what} {late} was late; {sooner} was asked as well and answered first");
+        notify(notices, self.overtaken, text);
+    }
+
     /// Says that `failed` did, and who goes on.
     fn tell(
         &self,

@@ -27,8 +27,12 @@ use answer::Answer;
 /// Pieces waiting for whoever asked. When full, the vendor waits.
 const WAITING_PIECES: usize = 32;
 
-const TOLD: Told =
-    Told { what: "language model", failed_over: "llm_failed_over", exhausted: "llm_exhausted" };
+const TOLD: Told = Told {
+    what: "language model",
+    failed_over: "llm_failed_over",
+    exhausted: "llm_exhausted",
+    overtaken: "llm_overtaken",
+};
 
 /// An ordered list of language models.
 #[derive(Clone)]

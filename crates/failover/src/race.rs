@@ -41,6 +41,8 @@ pub(crate) struct Won<T> {
     pub(crate) index: usize,
     pub(crate) attempt: Attempt,
     pub(crate) result: T,
+    /// Who was asked before, is not given up, and was late.
+    pub(crate) overtook: Option<usize>,
 }
 
 struct Runner {
@@ -99,13 +101,15 @@ impl<P: ?Sized> Race<'_, P> {
                     let Some(mut runner) = runners[slot].take() else { continue };
                     match finish {
                         Ok((result, permit)) => {
+                            let mut before = runners[..slot].iter().flatten().filter(|one| !one.is_late);
+                            let overtook = before.next().map(|one| one.index);
                             for other in runners.into_iter().flatten().filter(|other| !other.is_late) {
                                 order.push_back(other.index);
                                 other.attempt.lost();
                             }
                             let Runner { index, mut attempt, .. } = runner;
                             attempt.keep(permit);
-                            return Ok(Won { index, attempt, result });
+                            return Ok(Won { index, attempt, result, overtook });
                         }
                         Err(error) => {
                             let others_are_in_time = runners.iter().flatten().any(|other| !other.is_late);

@@ -28,7 +28,12 @@ const WAITING_INPUTS: usize = 64;
 /// Results waiting for the session, which reads all the time.
 const WAITING_RESULTS: usize = 32;
 
-const TOLD: Told = Told { what: "transcriber", failed_over: "stt_failed_over", exhausted: "stt_exhausted" };
+const TOLD: Told = Told {
+    what: "transcriber",
+    failed_over: "stt_failed_over",
+    exhausted: "stt_exhausted",
+    overtaken: "stt_overtaken",
+};
 
 /// An ordered list of speech-to-text providers.
 #[derive(Clone)]

@@ -86,8 +86,15 @@ async fn a_call_is_told_of_a_failover_and_of_the_end_of_the_chain() {
     let (notice, mut notices) = mpsc::channel(8);
     let chain = chain.for_call(&notice).expect("a chain has something to tell");
     assert_eq!(spoken(chain.as_ref(), "One.").await, (0, false));
-    let codes = [notices.recv().await, notices.recv().await].map(|notice| notice.map(|notice| notice.code));
+    let codes = [notices.recv().await, notices.recv().await].map(code);
     assert_eq!(codes, [Some("tts_failed_over"), Some("tts_exhausted")]);
+}
+
+fn code(notice: Option<ProviderNotice>) -> Option<&'static str> {
+    match notice? {
+        ProviderNotice::Told { code, .. } => Some(code),
+        ProviderNotice::Metered { .. } => None,
+    }
 }
 
 const PHRASES: [&str; 2] = ["how is my website coming along", "yes please"];

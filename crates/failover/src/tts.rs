@@ -26,7 +26,12 @@ use sentence::Sentence;
 /// Pieces of audio waiting for a listener. When full, the provider waits: playback is slower than synthesis.
 const WAITING_PIECES: usize = 32;
 
-const TOLD: Told = Told { what: "voice", failed_over: "tts_failed_over", exhausted: "tts_exhausted" };
+const TOLD: Told = Told {
+    what: "voice",
+    failed_over: "tts_failed_over",
+    exhausted: "tts_exhausted",
+    overtaken: "tts_overtaken",
+};
 
 /// An ordered list of text-to-speech providers.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 //! What a provider says of itself.
 
+use domain::call_log::{EventKind, Fault, ModelTokens};
+
 /// Where a provider runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locality {
@@ -34,11 +36,44 @@ pub enum Readiness {
     },
 }
 
-/// Something a provider did during a call that the call's log should show, such as falling over to another.
+/// Something a provider did during a call that the call's log should show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderNotice {
-    /// Stable code, such as `stt_failed_over`.
-    pub code: &'static str,
-    /// Plain words: what happened and whose fault it was; no secrets, none of the caller's words.
-    pub text: String,
+pub enum ProviderNotice {
+    /// Something went otherwise than usual, such as falling over to another provider.
+    Told {
+        /// Stable code, such as `stt_failed_over`.
+        code: &'static str,
+        /// Plain words: what happened and whose fault it was; no secrets, none of the caller's words.
+        text: String,
+    },
+    /// A vendor did what it charges for.
+    Metered {
+        /// The provider's id.
+        provider: &'static str,
+        /// The model's id.
+        model: String,
+        /// Milliseconds of audio that it wrote down.
+        transcribed_ms: u64,
+        /// Characters that it spoke.
+        characters: u64,
+    },
+}
+
+impl ProviderNotice {
+    /// The entry of a call's log.
+    #[must_use]
+    pub fn entry(self) -> EventKind {
+        match self {
+            Self::Told { code, text } => {
+                EventKind::Notice { code: code.to_owned(), text, fault: Some(Fault::Provider) }
+            }
+            Self::Metered { provider, model, transcribed_ms, characters } => EventKind::ModelUsage {
+                provider: provider.to_owned(),
+                model,
+                tokens: ModelTokens::default(),
+                transcribed_ms,
+                characters,
+            },
+        }
+    }
 }

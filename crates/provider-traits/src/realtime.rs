@@ -248,6 +248,11 @@ pub trait RealtimeProvider: Send + Sync {
     /// The model's id, for the records.
     fn model(&self) -> &str;
 
+    /// The id of the model that writes down the caller's words; the model's own where nothing else does.
+    fn transcriber(&self) -> &str {
+        self.model()
+    }
+
     /// Whether it can work here now (a key is there).
     fn readiness(&self) -> Readiness {
         Readiness::Ready

@@ -88,6 +88,11 @@ pub trait SpeechToText: Send + Sync {
         Readiness::Ready
     }
 
+    /// The id of the model that listens, for what it costs; the provider's own where it has only one.
+    fn model(&self) -> &str {
+        self.descriptor().id
+    }
+
     /// Prepares for a vocabulary (builds and warms models) so that `open` is quick. May do nothing.
     async fn prepare(&self, _config: &SttConfig) -> Result<(), ProviderError> {
         Ok(())

@@ -108,6 +108,16 @@ pub trait TextToSpeech: Send + Sync {
         Vec::new()
     }
 
+    /// The id of the model that speaks, for what it costs; the provider's own where it has only one.
+    fn model(&self) -> &str {
+        self.descriptor().id
+    }
+
+    /// Whether a sentence is spoken from memory, so that nobody is asked and nothing is charged.
+    fn knows_by_heart(&self, _request: &TtsRequest) -> bool {
+        false
+    }
+
     /// The same provider for one call, which tells `notices` what that call's log should show. Never waits
     /// for room there. `None`: it has nothing to tell, use it as it is.
     fn for_call(&self, _notices: &mpsc::Sender<ProviderNotice>) -> Option<Arc<dyn TextToSpeech>> {

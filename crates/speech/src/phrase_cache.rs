@@ -125,6 +125,14 @@ impl TextToSpeech for PhraseCache {
         self.inner.readiness()
     }
 
+    fn model(&self) -> &str {
+        self.inner.model()
+    }
+
+    fn knows_by_heart(&self, request: &TtsRequest) -> bool {
+        self.holds(request)
+    }
+
     fn voices(&self) -> Vec<Voice> {
         self.inner.voices()
     }

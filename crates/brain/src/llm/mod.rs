@@ -186,7 +186,7 @@ impl Mind for LlmMind {
         }
         self.answer(prompt, &mut reply).await;
         while let Ok(notice) = self.notices.try_recv() {
-            reply.log(self.notice(notice.code, notice.text, Fault::Provider)).await;
+            reply.log(notice.entry()).await;
         }
         reply.close(self.expect).await;
         self.held = reply.held;

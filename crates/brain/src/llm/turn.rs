@@ -283,5 +283,6 @@ fn metered(usage: LlmUsage) -> EventKind {
             ..ModelTokens::default()
         },
         transcribed_ms: 0,
+        characters: 0,
     }
 }

@@ -49,6 +49,7 @@ impl Answer {
                 Err(error) => return self.end(error).await,
             };
             begun.attempt.answered();
+            self.tell_who_was_late(&begun);
             match self.pass_on(&mut begun, order.is_empty()).await {
                 End::Complete | End::NobodyListens(true) => return begun.attempt.worked(),
                 End::NobodyListens(false) => return,
@@ -69,6 +70,14 @@ impl Answer {
                     }
                 }
             }
+        }
+    }
+
+    fn tell_who_was_late(&self, begun: &Begun) {
+        let links = &self.chain.shared.links;
+        if let Some(late) = begun.overtook {
+            let sooner = links[begun.index].descriptor;
+            TOLD.overtaken(links[late].descriptor, sooner, self.chain.notices.as_ref());
         }
     }
 

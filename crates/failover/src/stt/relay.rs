@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{SttChain, TOLD};
+use crate::Meter;
 use crate::race::Won;
 
 /// Audio kept for the next link: 20 s as mu-law, 160 kB, only while somebody speaks.
@@ -35,7 +36,19 @@ struct Utterance {
     number: u32,
     /// Mu-law: half the bytes, and telephone audio loses nothing by it.
     codes: VecDeque<u8>,
+    /// Samples that were heard of it, those that are not kept any more included.
+    samples: u64,
     partial: String,
+}
+
+impl Utterance {
+    fn new(number: u32) -> Self {
+        Self { number, codes: VecDeque::new(), samples: 0, partial: String::new() }
+    }
+
+    fn length_ms(&self) -> u64 {
+        self.samples / 8
+    }
 }
 
 struct Due {
@@ -149,8 +162,7 @@ impl Relay {
     async fn feed(&mut self, input: SttInput) -> Result<(), ProviderError> {
         match &input {
             SttInput::Start { utterance } => {
-                self.utterance =
-                    Some(Utterance { number: *utterance, codes: VecDeque::new(), partial: String::new() });
+                self.utterance = Some(Utterance::new(*utterance));
             }
             SttInput::Audio(samples) => {
                 if let Some(utterance) = &mut self.utterance {
@@ -159,16 +171,29 @@ impl Relay {
             }
             SttInput::End => {
                 if let Some(utterance) = self.utterance.take() {
+                    self.meter(utterance.length_ms());
                     self.owe(utterance);
                 }
                 if self.finals_due.len() > MOST_DUE {
                     return Err(self.unavailable("it owes too many transcripts"));
                 }
             }
-            SttInput::Cancel => self.utterance = None,
+            SttInput::Cancel => {
+                // It was heard, whether anybody wants to know the words or not.
+                if let Some(utterance) = self.utterance.take() {
+                    self.meter(utterance.length_ms());
+                }
+            }
             SttInput::Sync { id } => self.sync_due = Some(*id),
         }
         self.give(input).await
+    }
+
+    /// Notes what the link is paid for: the audio that it was sent.
+    fn meter(&self, ms: u64) {
+        let link = &self.chain.shared.links[self.link.index];
+        let (model, notices) = (link.provider.model(), self.chain.notices.as_ref());
+        Meter { descriptor: link.descriptor, model, notices }.transcribed(ms);
     }
 
     fn owe(&mut self, utterance: Utterance) {
@@ -232,6 +257,8 @@ impl Relay {
             }
             if told.is_ok() {
                 told = self.give(SttInput::End).await;
+                // An utterance that is still spoken is metered at its end.
+                self.meter(due.utterance.codes.len() as u64 / 8);
             }
             // Kept in any case: yet another link may have to hear it.
             self.owe(due.utterance);
@@ -275,6 +302,7 @@ impl Relay {
 
 impl Utterance {
     fn keep(&mut self, samples: &[i16]) {
+        self.samples += samples.len() as u64;
         let over = (self.codes.len() + samples.len()).saturating_sub(KEPT_BYTES).min(self.codes.len());
         self.codes.drain(..over);
         self.codes.extend(samples.iter().map(|&sample| g711::encode(sample)));

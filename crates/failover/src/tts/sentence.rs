@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Shared, TOLD, TtsChain};
+use crate::Meter;
 use crate::race::{Race, Won};
 
 /// Time that an English voice takes for a character, spaces included: 150 words a minute.
@@ -61,6 +62,7 @@ impl Sentence {
                 Err(error) => return self.end(error).await,
             };
             begun.attempt.answered();
+            self.tell_who_was_late(&begun);
             match self.pass_on(&mut begun, order.is_empty()).await {
                 Part::Spoken => return begun.attempt.worked(),
                 // Its first audio came in time; the rest was not wanted.
@@ -76,6 +78,14 @@ impl Sentence {
                     self.request.text = unspoken_rest(&self.request.text, bytes);
                 }
             }
+        }
+    }
+
+    fn tell_who_was_late(&self, begun: &Begun) {
+        let links = &self.chain.shared.links;
+        if let Some(late) = begun.overtook {
+            let sooner = links[begun.index].descriptor;
+            TOLD.overtaken(links[late].descriptor, sooner, self.chain.notices.as_ref());
         }
     }
 
@@ -95,13 +105,22 @@ impl Sentence {
             Race { links, settings, patience: settings.first_result, hedging: hedging.as_ref(), tell: &tell };
         race.run(order, |index| {
             let (provider, request) = (Arc::clone(&links[index].provider), self.request.clone());
-            let id = links[index].descriptor.id;
+            let (descriptor, notices) = (links[index].descriptor, self.chain.notices.clone());
+            let id = descriptor.id;
             async move {
+                let by_heart = provider.knows_by_heart(&request);
                 let mut pieces = provider.speak(&request).await?;
                 loop {
                     match pieces.recv().await {
                         Some(Ok(first)) if first.is_empty() => {}
-                        Some(Ok(first)) => return Ok((first, pieces)),
+                        Some(Ok(first)) => {
+                            // Whoever began to speak is paid, whether it is heard or not.
+                            if !by_heart {
+                                let (model, notices) = (provider.model(), notices.as_ref());
+                                Meter { descriptor, model, notices }.spoke(&request.text);
+                            }
+                            return Ok((first, pieces));
+                        }
                         Some(Err(error)) => return Err(error),
                         None => {
                             let reason = "it ended without any audio".into();

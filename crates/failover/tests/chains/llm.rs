@@ -6,6 +6,7 @@ use std::time::Duration;
 use failover::ChainSettings;
 use failover::llm::LlmChain;
 use failover::report::Reporting as _;
+use provider_traits::descriptor::ProviderNotice;
 use provider_traits::error::ProviderError;
 use provider_traits::llm::{LanguageModel, LlmCall, LlmPiece, LlmRequest, LlmStop};
 use serde_json::json;
@@ -40,6 +41,13 @@ async fn answer(chain: &dyn LanguageModel) -> (Vec<LlmPiece>, Option<ProviderErr
         }
     }
     (pieces, None)
+}
+
+fn told(notice: Option<ProviderNotice>) -> (&'static str, String) {
+    match notice {
+        Some(ProviderNotice::Told { code, text }) => (code, text),
+        other => panic!("something is told: {other:?}"),
+    }
 }
 
 fn call(id: &str) -> LlmPiece {
@@ -95,7 +103,7 @@ async fn once_words_were_passed_on_the_failure_is_told_and_nobody_begins_anew() 
         let (pieces, error) = answer(chain.as_ref()).await;
         assert_eq!(pieces, [words("Your "), words("website ")], "{fault:?}");
         assert!(error.is_some(), "{fault:?}");
-        assert_eq!(notices.recv().await.map(|notice| notice.code), Some("llm_broke_off"));
+        assert_eq!(told(notices.recv().await).0, "llm_broke_off");
         assert_eq!(models[1].asked().len(), 0, "{fault:?}");
         assert_eq!(answer(chain.as_ref()).await.1, None, "the next one answers from now on");
     }
@@ -106,10 +114,16 @@ async fn a_late_model_gets_company_and_the_sooner_one_answers() {
     let models = pair();
     models[0].set(Some(Fault::SlowMs(2_000)));
     let chain = chain(&models);
+    let (notice, mut notices) = mpsc::channel(8);
+    let of_call = chain.for_call(&notice).expect("a chain has something to tell");
     let began = Instant::now();
-    let (pieces, error) = answer(&chain).await;
+    let (pieces, error) = answer(of_call.as_ref()).await;
     assert_eq!((pieces.len(), error), (4, None));
     assert!(began.elapsed() < Duration::from_millis(950), "700 ms and 150 ms: {:?}", began.elapsed());
+    let (code, text) = told(notices.recv().await);
+    assert_eq!(code, "llm_overtaken");
+    assert_eq!(text, "language model first was late; middle was asked as well and answered first");
+    assert!(notices.try_recv().is_err(), "nobody failed");
     let report = chain.report();
     assert_eq!((report.links[0].counts.hedged, report.links[0].counts.hedges_lost), (1, 1));
     assert_eq!(report.links[0].counts.failures, 0, "it is slow, it did not fail");
@@ -139,7 +153,7 @@ async fn the_only_model_is_asked_again() {
     let (pieces, error) = answer(chain.as_ref()).await;
     assert_eq!((pieces.len(), error.is_some()), (0, true));
     assert_eq!(models[0].asked().len(), 3, "and twice again");
-    assert_eq!(notices.recv().await.map(|notice| notice.code), Some("llm_exhausted"));
+    assert_eq!(told(notices.recv().await).0, "llm_exhausted");
     models[0].set(Some(Fault::WrongKey));
     assert!(answer(chain.as_ref()).await.1.is_some());
     assert_eq!(models[0].asked().len(), 4, "a wrong key stays wrong");

@@ -2,5 +2,6 @@
 
 mod llm;
 mod matrix;
+mod metering;
 mod order;
 mod scripted;

@@ -67,6 +67,10 @@ impl SpeechToText for CompatibleStt {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        self.endpoint.as_ref().map_or(DESCRIPTOR.id, |endpoint| &endpoint.model)
+    }
+
     fn readiness(&self) -> Readiness {
         if self.endpoint.is_some() {
             return Readiness::Ready;

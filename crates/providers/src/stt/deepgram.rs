@@ -91,6 +91,10 @@ impl SpeechToText for Deepgram {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.settings.model
+    }
+
     fn readiness(&self) -> Readiness {
         if self.settings.api_key.is_some() || self.settings.base_url.host_str() != Some("api.deepgram.com") {
             return Readiness::Ready;

@@ -91,6 +91,10 @@ impl SpeechToText for ElevenLabsStt {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.settings.model
+    }
+
     fn readiness(&self) -> Readiness {
         if self.settings.api_key.is_some() {
             return Readiness::Ready;

@@ -79,6 +79,10 @@ impl SpeechToText for OpenAiStt {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.settings.model
+    }
+
     fn readiness(&self) -> Readiness {
         if self.settings.api_key.is_none() && self.settings.url.host_str() == Some("api.openai.com") {
             return Readiness::Missing {

@@ -66,6 +66,10 @@ impl SpeechToText for OpenAiRestStt {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.endpoint.model
+    }
+
     fn readiness(&self) -> Readiness {
         if self.endpoint.api_key.is_none() && self.endpoint.base_url.host_str() == Some("api.openai.com") {
             return Readiness::Missing {

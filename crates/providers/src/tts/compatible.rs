@@ -70,6 +70,10 @@ impl TextToSpeech for CompatibleTts {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        self.endpoint.as_ref().map_or(DESCRIPTOR.id, |endpoint| &endpoint.model)
+    }
+
     fn readiness(&self) -> Readiness {
         if self.endpoint.is_some() {
             return Readiness::Ready;

@@ -85,6 +85,10 @@ impl TextToSpeech for OpenAiTts {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.endpoint.model
+    }
+
     fn readiness(&self) -> Readiness {
         let own = self.endpoint.base_url.host_str() == Some("api.openai.com");
         if own && self.endpoint.api_key.is_none() {

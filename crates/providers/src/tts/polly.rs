@@ -259,6 +259,10 @@ impl TextToSpeech for Polly {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.settings.engine
+    }
+
     fn readiness(&self) -> Readiness {
         if self.settings.credentials.is_some() {
             return Readiness::Ready;

@@ -129,6 +129,7 @@ impl Driver {
         let settings = Settings {
             provider: provider.descriptor().id.to_owned(),
             model: provider.model().to_owned(),
+            transcriber: provider.transcriber().to_owned(),
             greeting,
             waiting_lines: functions
                 .specs()
@@ -270,9 +271,7 @@ impl Driver {
             // The run of a function guards against panics; only a runtime that ends aborts it.
             Event::Function(None) => {}
             Event::Made(made) => self.made(&made),
-            Event::Notice(ProviderNotice { code, text }) => {
-                self.inputs.push_back(Input::Notice { code, text, fault: Some(Fault::Provider) });
-            }
+            Event::Notice(notice) => self.line.log(notice.entry()),
             Event::Drain => {
                 self.drained = true;
                 self.inputs.push_back(Input::Drain);

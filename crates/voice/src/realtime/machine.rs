@@ -40,6 +40,8 @@ pub struct Settings {
     pub provider: String,
     /// The model's id.
     pub model: String,
+    /// The id of what writes down the caller's words, which is metered by itself.
+    pub transcriber: String,
     /// The greeting's words.
     pub greeting: String,
     /// Functions and what is said while they run.
@@ -163,7 +165,6 @@ impl Machine {
                 self.ledger.mark(&name, self.now_ms);
             }
             Input::Dtmf { digit } => self.key(digit, out),
-            Input::Notice { code, text, fault } => notice(out, code, text, fault),
             Input::Stop => self.close(EndReason::CallerHungUp, out),
             Input::Lost => self.close(EndReason::ConnectionLost, out),
             Input::Drain => self.drain(out),
@@ -240,7 +241,8 @@ impl Machine {
             }
             RealtimeOutput::TranscriptionUsage { seconds, tokens } => {
                 let tokens = ModelTokens { input_audio: tokens, ..ModelTokens::default() };
-                self.log_usage(tokens, (seconds.max(0.0) * 1_000.0) as u64, out);
+                let transcribed_ms = (seconds.max(0.0) * 1_000.0) as u64;
+                self.log_usage(&self.settings.transcriber, tokens, transcribed_ms, out);
             }
             RealtimeOutput::Error(error) => match error.class {
                 ErrorClass::Benign => {}
@@ -269,7 +271,7 @@ impl Machine {
         out: &mut Vec<Output>,
     ) {
         if usage != ModelTokens::default() {
-            self.log_usage(usage, 0, out);
+            self.log_usage(&self.settings.model, usage, 0, out);
         }
         let gave = self.turn.as_ref().is_some_and(|turn| turn.has_of(response)) || self.has_called(response);
         if let Some(turn) = &mut self.turn {
@@ -300,9 +302,15 @@ impl Machine {
         self.waiting_since_ms.get_or_insert(self.now_ms);
     }
 
-    fn log_usage(&self, tokens: ModelTokens, transcribed_ms: u64, out: &mut Vec<Output>) {
-        let (provider, model) = (self.settings.provider.clone(), self.settings.model.clone());
-        out.push(Output::Log(EventKind::ModelUsage { provider, model, tokens, transcribed_ms }));
+    fn log_usage(&self, model: &str, tokens: ModelTokens, transcribed_ms: u64, out: &mut Vec<Output>) {
+        let (provider, model) = (self.settings.provider.clone(), model.to_owned());
+        out.push(Output::Log(EventKind::ModelUsage {
+            provider,
+            model,
+            tokens,
+            transcribed_ms,
+            characters: 0,
+        }));
     }
 
     /// The caller is owed an answer from now on.

@@ -214,9 +214,7 @@ impl Driver {
                 self.inputs.push_back(Input::MindDone { ask });
             }
             Event::Mused(Mused::Lost) => self.inputs.push_back(Input::MindLost),
-            Event::Notice(ProviderNotice { code, text }) => {
-                self.inputs.push_back(Input::Notice { code, text, fault: Some(Fault::Provider) });
-            }
+            Event::Notice(notice) => self.line.log(notice.entry()),
             Event::Drain => {
                 self.drained = true;
                 self.inputs.push_back(Input::Drain);

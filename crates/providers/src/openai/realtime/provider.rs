@@ -166,6 +166,10 @@ impl RealtimeProvider for OpenAiRealtime {
         &self.settings.model
     }
 
+    fn transcriber(&self) -> &str {
+        &self.settings.transcriber
+    }
+
     fn readiness(&self) -> Readiness {
         if self.settings.api_key.is_none() && self.is_own_endpoint() {
             return Readiness::Missing {

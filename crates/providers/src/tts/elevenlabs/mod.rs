@@ -153,6 +153,10 @@ impl TextToSpeech for ElevenLabsTts {
         &DESCRIPTOR
     }
 
+    fn model(&self) -> &str {
+        &self.settings.model
+    }
+
     fn readiness(&self) -> Readiness {
         if self.key.is_some() {
             return Readiness::Ready;

@@ -75,15 +75,6 @@ pub enum Input {
         /// The key.
         digit: char,
     },
-    /// Something for the log only.
-    Notice {
-        /// Stable code.
-        code: &'static str,
-        /// Plain words.
-        text: String,
-        /// Whose fault it was.
-        fault: Option<Fault>,
-    },
     /// The caller hung up.
     Stop,
     /// The connection is gone.

@@ -15,6 +15,7 @@ fn machine() -> Machine {
     let settings = Settings {
         provider: "test".into(),
         model: "test-1".into(),
+        transcriber: "ears-1".into(),
         greeting: "Hello.".into(),
         waiting_lines: BTreeMap::new(),
     };
