@@ -26,17 +26,21 @@ use crate::webhooks;
 /// Candidates that the full-text search hands to the ranking.
 const CANDIDATES: u32 = 24;
 
+impl App {
+    /// The tools of the conversation that the plan is for: its tenant, its call, its caller's rights.
+    #[must_use]
+    pub fn conversation_tools(self: &Arc<Self>, plan: Arc<CallPlan>) -> Arc<dyn Tools> {
+        Arc::new(CallTools { app: Arc::clone(self), plan })
+    }
+}
+
 /// The tools of one call.
-pub(crate) struct CallTools {
+struct CallTools {
     app: Arc<App>,
     plan: Arc<CallPlan>,
 }
 
 impl CallTools {
-    pub(crate) fn new(app: Arc<App>, plan: Arc<CallPlan>) -> Self {
-        Self { app, plan }
-    }
-
     async fn begin(&self) -> Result<OrgTx, ToolError> {
         OrgTx::begin(&self.app.db, self.plan.org_id).await.map_err(failed)
     }
@@ -115,7 +119,8 @@ impl Tools for CallTools {
             return Err(ToolError::NotAllowed);
         }
         let found = store::projects::get(&mut tx, project).await.map_err(failed)?;
-        if found.facts.client_id != client {
+        // Of what was put away callers hear nothing, in no list and by no id.
+        if found.facts.client_id != client || found.facts.archived_at.is_some() {
             return Err(ToolError::NotAllowed);
         }
         Ok(self.speakable(found))

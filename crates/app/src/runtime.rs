@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use domain::call_plan::Vocabulary;
 use domain::ids::{CallId, OrgId};
+use domain::prices::Prices;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
 use provider_traits::dns::Dns;
@@ -65,6 +66,8 @@ pub struct AppSettings {
     pub max_calls: usize,
     /// A call is ended politely after this many minutes.
     pub max_call_minutes: u32,
+    /// What models cost.
+    pub prices: Prices,
     /// How long the caller of a call whose node died may take to come back; then its record is closed.
     pub resume_within: Duration,
 }

@@ -6,10 +6,13 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use domain::call_log::{CallEvent, EventKind, LatencyParts};
 use domain::ids::{AgentId, CallId, ClientId, LeadId, NumberId};
+use domain::metering::metered;
+use domain::permissions::Permission;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::SystemTx;
 use store::calls::turns::{ToolCall, Turn, TurnKind};
+use store::calls::usage::Rated;
 use store::calls::{Call, CallFilter, CallSort, CallStatus, Direction};
 use store::page::{Listed, Span};
 use utoipa::{IntoParams, ToSchema};
@@ -22,9 +25,11 @@ use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod costs;
 mod quality;
 mod transcript;
 
+use costs::UsageView;
 use quality::{MediaQualityView, ResponseTimesView};
 
 /// The operations.
@@ -246,6 +251,8 @@ pub struct CallDetail {
     media_quality: Option<MediaQualityView>,
     /// How long the caller waited for answers; `null` before the first.
     response_times: Option<ResponseTimesView>,
+    /// What its models metered and cost; `null` without the permission `usage:read`, and until the record is finished.
+    usage: Option<UsageView>,
     /// The log of the call, without the words that were still in flux. Each entry has `seq`, `at_ms` and a `type` with
     /// fields of its own. Incidents are `notice` (`code`, `text`, `fault`), `engine_changed` (`from`, `to`, `cause`,
     /// `fault`) and `continued` (`node`, `gap_ms`, `cause`); `fault` is `provider`, `carrier`, `us` or `nobody`.
@@ -281,6 +288,10 @@ pub struct TurnView {
     intent: Option<String>,
     /// How long the caller waited for it (agent).
     latency: Option<LatencyView>,
+    /// What the models asked for it, in millionths of a US dollar (agent); `null` where nothing was metered, no price is
+    /// known, or the permission `usage:read` is missing.
+    #[schema(example = 1_250)]
+    cost_micro_usd: Option<u64>,
 }
 
 /// The wait from the caller's last word to the agent's first sound, in milliseconds.
@@ -354,9 +365,10 @@ impl From<LatencyParts> for LatencyView {
     }
 }
 
-impl From<Turn> for TurnView {
-    fn from(turn: Turn) -> Self {
+impl TurnView {
+    fn new(turn: Turn, rated: Option<&[Rated]>) -> Self {
         Self {
+            cost_micro_usd: rated.and_then(|rated| costs::of_turn(rated, turn.id)),
             id: turn.id.to_string(),
             speaker: turn.kind,
             started_ms: turn.started_ms,
@@ -459,14 +471,19 @@ pub(crate) async fn get_call(
     let turns = store::calls::turns::list(&mut tx, id).await?;
     let tool_calls = store::calls::turns::list_tool_calls(&mut tx, id).await?;
     let events = store::calls::events::list(&mut tx, id, 0, store::calls::events::MAX_EVENTS).await?;
+    let sees_costs = call.finalized_at.is_some() && tenant.identity.permissions.has(Permission::UsageRead);
+    let rated = if sees_costs { Some(store::calls::usage::list(&mut tx, id).await?) } else { None };
+    // A record that was closed before costs were kept has no rows, which must not look as if it had cost nothing.
+    let rated = rated.filter(|rated| !rated.is_empty() || metered(&events).is_empty());
     let (rejected, said): (Vec<_>, Vec<_>) = turns.into_iter().partition(|t| t.kind == TurnKind::Rejected);
     Ok(Json(CallDetail {
         call: call.into(),
-        turns: said.into_iter().map(TurnView::from).collect(),
+        turns: said.into_iter().map(|turn| TurnView::new(turn, rated.as_deref())).collect(),
         rejected_turns: rejected.into_iter().map(RejectedTurnView::from).collect(),
         tool_calls: tool_calls.into_iter().map(ToolCallView::from).collect(),
         media_quality: quality::of_media(&events),
         response_times: quality::of_answers(&events),
+        usage: rated.as_deref().map(costs::of_call),
         events: events.into_iter().filter(|e| !matches!(e.kind, EventKind::CallerPartial { .. })).collect(),
     }))
 }

@@ -12,7 +12,6 @@ use provider_traits::tools::Tools;
 use tokio::sync::mpsc;
 use voice::call::{RealtimeParts, Start};
 
-use crate::conversation_tools::CallTools;
 use crate::runtime::App;
 
 /// The engine that is carried by a speech-to-speech model.
@@ -71,7 +70,7 @@ impl App {
         let app = Arc::clone(self);
         self.tasks.spawn(async move {
             let config = {
-                let tools = Arc::new(CallTools::new(Arc::clone(&app), Arc::clone(&plan)));
+                let tools = app.conversation_tools(Arc::clone(&plan));
                 let functions = brain::functions::functions(Arc::clone(&plan), tools, app.ambient.clone());
                 told(&plan, &*functions)
             };

@@ -13,7 +13,7 @@ use store::calls::finalize::Outcome;
 use store::calls::life::LeftBecause;
 use store::tx::OrgTx;
 
-use crate::calls::{catching_up, record};
+use crate::calls::{catching_up, costs, record};
 use crate::error::AppError;
 use crate::live::LiveEvent;
 use crate::runtime::App;
@@ -91,6 +91,8 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
         finalized_at: now,
     };
     if store::calls::finalize::finalize(&mut tx, call_id, &outcome).await? {
+        let rated = costs::rate(&events, &app.settings.prices);
+        store::calls::usage::enter(&mut tx, call_id, &rated).await?;
         tell(&mut tx, app, call_id).await?;
     }
     tx.commit().await?;

@@ -8,7 +8,6 @@ use domain::call_plan::CallPlan;
 use domain::ids::{CallId, OrgId};
 use domain::webhooks::EventType;
 use futures_util::FutureExt as _;
-use provider_traits::tools::Tools;
 use store::calls::life::{LeftBecause, Taken};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +19,6 @@ use crate::calls::finish::{self, Closer};
 use crate::calls::keeping::Keeping;
 use crate::calls::recorder;
 use crate::calls::status::goes_on_after;
-use crate::conversation_tools::CallTools;
 use crate::deadlines;
 use crate::error::AppError;
 use crate::runtime::App;
@@ -172,8 +170,8 @@ impl App {
         }
         let (recording, recorded) = self.record_audio(&plan);
         let (state, states) = watch::channel(CallState::default());
-        let tools = Arc::new(CallTools::new(Arc::clone(self), Arc::clone(&plan)));
-        let realtime = self.engine(&plan, Arc::clone(&tools) as Arc<dyn Tools>, &log, &mut start);
+        let tools = self.conversation_tools(Arc::clone(&plan));
+        let realtime = self.engine(&plan, Arc::clone(&tools), &log, &mut start);
         let ended_log = log.clone();
         let wishes = plan.agent.providers.clone();
         let stt = wishes.stt.and_then(|ids| self.stt.in_order(&ids)).unwrap_or_else(|| Arc::clone(&self.stt));

@@ -3,6 +3,7 @@
 pub(crate) mod announced;
 pub(crate) mod beating;
 mod catching_up;
+pub(crate) mod costs;
 pub mod delete;
 mod engine;
 pub(crate) mod finish;

@@ -155,6 +155,10 @@ impl RealtimeProvider for FirstOpened {
         self.provider.model()
     }
 
+    fn transcriber(&self) -> &str {
+        self.provider.transcriber()
+    }
+
     fn readiness(&self) -> Readiness {
         self.provider.readiness()
     }

@@ -334,3 +334,18 @@ fn half_an_access_key_is_refused() {
     let said = refusal(&with_environment(&[("STUDIOCONNECT_EMBEDDINGS_PROVIDER", "compatible")]));
     assert!(said.contains("embeddings.url"), "{said}");
 }
+
+#[test]
+fn prices_are_rows_in_any_of_the_layers() {
+    use domain::prices::Quantity;
+    let minute = Quantity { transcribed_ms: 60_000, ..Quantity::default() };
+    let rows = "[prices]\nmodels = \"\"\"\n  deepgram/nova-3 minute=0.5;\n  compatible/* minute=0\n\"\"\"";
+    let config = loaded(&with_file(rows)).config;
+    assert_eq!(config.vendors.prices.models.0.cost("deepgram", "nova-3", &minute), Some(500_000));
+    assert_eq!(config.vendors.prices.models.0.cost("compatible", "any", &minute), Some(0));
+    let rows = [("STUDIOCONNECT_PRICES_MODELS", "deepgram/nova-3 minute=0.25")];
+    let config = loaded(&with_environment(&rows)).config;
+    assert_eq!(config.vendors.prices.models.0.cost("deepgram", "nova-3", &minute), Some(250_000));
+    let wrong = refusal(&with_environment(&[("STUDIOCONNECT_PRICES_MODELS", "nova-3 minute=free")]));
+    assert!(wrong.contains("prices.models"), "{wrong}");
+}

@@ -1,6 +1,7 @@
 //! Types of single settings: choices, addresses, sizes, vendor ids.
 
 use domain::domain_names::DomainName;
+use domain::prices::Prices;
 use domain::provider_order;
 use ipnet::IpNet;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -353,6 +354,23 @@ chain! {
 chain! {
     /// Language models in order of preference.
     LlmOrder = provider_order::MODELS
+}
+
+/// What models cost: rows as [`Prices::read`] takes them, separated by semicolons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceList(pub Prices);
+
+impl SettingValue for PriceList {
+    const SHAPE: Shape = Shape::Text;
+    const OPTIONAL: bool = true;
+
+    fn allowed() -> String {
+        "rows such as openai/gpt-realtime-2.1 text_in=4 audio_out=64; elevenlabs/* characters=0.05".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Prices::read(text.split(';')).ok().map(Self)
+    }
 }
 
 /// A filter of log lines: a level, or `level,target=level,…` as `tracing` understands it.

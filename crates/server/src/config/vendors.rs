@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::error::Problem;
 use super::setting::{Section, Setting, Values, settings};
-use super::types::{EmbeddingsProvider, LlmOrder, SiteUrl, SocketUrl, SttOrder, TtsOrder};
+use super::types::{EmbeddingsProvider, LlmOrder, PriceList, SiteUrl, SocketUrl, SttOrder, TtsOrder};
 use super::value::SettingValue;
 
 settings! {
@@ -124,6 +124,16 @@ settings! {
         voice: String = "Joanna";
     }
 
+    /// What models cost, for the cost of calls.
+    Prices in "prices", prefix "prices." {
+        /// Prices in US dollars that replace or extend those that the program knows, separated by semicolons:
+        /// `PROVIDER/MODEL KIND=DOLLARS ...`. Kinds are `text_in`, `text_cached`, `text_out`, `audio_in`,
+        /// `audio_cached` and `audio_out` for a million tokens, `minute` for a minute of audio that is written down,
+        /// and `characters` for a thousand characters spoken. The model `*` is every other model of its provider.
+        /// What has no price has no cost.
+        models: PriceList = "";
+    }
+
     /// Servers of your own that speak OpenAI's protocol (whisper.cpp, vLLM, Ollama, Kokoro): the provider `compatible`
     /// of transcribers, voices and language models. Name it in the order of each that you have.
     Compatible in "compatible", prefix "compatible." {
@@ -182,12 +192,14 @@ pub struct Vendors {
     pub aws: Aws,
     /// Polly.
     pub polly: Polly,
+    /// What models cost.
+    pub prices: Prices,
     /// Servers of one's own.
     pub compatible: Compatible,
 }
 
 impl Vendors {
-    pub(super) const SECTIONS: [Section; 12] = [
+    pub(super) const SECTIONS: [Section; 13] = [
         Stt::SECTION,
         Tts::SECTION,
         Llm::SECTION,
@@ -199,6 +211,7 @@ impl Vendors {
         Mistral::SECTION,
         Aws::SECTION,
         Polly::SECTION,
+        Prices::SECTION,
         Compatible::SECTION,
     ];
 
@@ -214,6 +227,7 @@ impl Vendors {
         let mistral = Mistral::read(values, problems);
         let aws = Aws::read(values, problems);
         let polly = Polly::read(values, problems);
+        let prices = Prices::read(values, problems);
         let compatible = Compatible::read(values, problems);
         Some(Self {
             stt: stt?,
@@ -227,6 +241,7 @@ impl Vendors {
             mistral: mistral?,
             aws: aws?,
             polly: polly?,
+            prices: prices?,
             compatible: compatible?,
         })
     }

@@ -12,6 +12,7 @@ use app::domains::hosts::HostSettings;
 use app::{App, AppParts, AppSettings};
 use brain::llm::{LlmBrain, LlmSettings};
 use brain::rules::RulesBrain;
+use domain::prices::Prices;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
 use provider_traits::identity_provider::IdentityProvider;
@@ -151,6 +152,7 @@ pub async fn start_with(
             ticket_ttl: config.media.ticket_ttl,
             max_calls: config.limits.calls,
             max_call_minutes: u32::try_from(config.media.max_call.as_secs() / 60).unwrap_or(60).max(1),
+            prices: Prices::known().replaced_by(&config.vendors.prices.models.0),
             resume_within: config.sessions.resume_within,
         },
         sessions: sessions::open(config)?,

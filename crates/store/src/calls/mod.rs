@@ -7,6 +7,7 @@ pub mod lines;
 pub mod search;
 pub mod tickets;
 pub mod turns;
+pub mod usage;
 
 use chrono::{DateTime, Utc};
 use domain::call_log::EndReason;

@@ -2,14 +2,17 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use domain::call_log::{CallEvent, EndReason, EventKind, Fault, LatencyParts, MediaQuality};
+use domain::call_log::{CallEvent, EndReason, EventKind, Fault, LatencyParts, MediaQuality, ModelTokens};
 use domain::ids::{CallId, ToolCallId, TurnId};
+use domain::metering::Metered;
+use domain::prices::Quantity;
 use serde_json::json;
 use store::OrgTx;
 use store::calls::finalize::{Outcome, finalize};
 use store::calls::turns::{ToolCall, Turn, TurnKind};
+use store::calls::usage::Rated;
 
-use super::world::World;
+use super::world::{Agency, World};
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_repetition() {
@@ -63,6 +66,115 @@ async fn filters_narrow_the_list_and_wrong_ones_are_named() {
         assert_eq!(answer.problem(), "invalid");
         assert!(answer.json()["errors"].get(field).is_some(), "{query}: {:?}", answer.json());
     }
+}
+
+/// A call whose record is closed, with one answer for which each of the models was asked.
+async fn metered_call(world: &World, agency: &Agency, models: &[&str]) {
+    let now = world.app.ambient.now();
+    let answer = Turn {
+        id: TurnId(world.app.ambient.new_id()),
+        kind: TurnKind::Agent,
+        started_ms: 100,
+        ended_ms: 900,
+        text: "Nine to six.".to_owned(),
+        generated: None,
+        sent: None,
+        interrupted: false,
+        confidence: None,
+        layer: None,
+        reason: None,
+        intent: None,
+        latency: None,
+    };
+    let prices = &world.app.settings.prices;
+    let rated: Vec<Rated> = models
+        .iter()
+        .map(|model| {
+            let tokens = ModelTokens { input_text: 1_000, output_text: 100, ..ModelTokens::default() };
+            let quantity = Quantity { tokens, ..Quantity::default() };
+            let cost = prices.cost("openai", model, &quantity);
+            let (provider, model) = ("openai".to_owned(), (*model).to_owned());
+            Rated { metered: Metered { turn: Some(answer.id), provider, model, quantity }, cost }
+        })
+        .collect();
+    let outcome = Outcome {
+        ended_at: now,
+        end_reason: EndReason::CallerHungUp,
+        duration_ms: 900,
+        intent: None,
+        summary: json!({}),
+        turns: vec![answer],
+        tool_calls: Vec::new(),
+        finalized_at: now,
+    };
+    let mut tx = OrgTx::begin(&world.app.db, agency.id).await.unwrap();
+    assert!(finalize(&mut tx, agency.call, &outcome).await.unwrap());
+    for _ in 0..2 {
+        store::calls::usage::enter(&mut tx, agency.call, &rated).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_call_cost_is_shown_to_those_who_may_see_usage() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let path = format!("/api/v1/calls/{}", agency.call);
+    let manager = world.sign_in_as(&agency, "manager").await;
+    let unfinished = world.get(&path, Some(&manager)).await.json();
+    assert_eq!(unfinished["usage"], json!(null), "nothing is known before the record is closed");
+
+    metered_call(&world, &agency, &["gpt-realtime-2.1", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"]).await;
+    let call = world.get(&path, Some(&manager)).await.json();
+    // Twice 1,000 * 4 + 100 * 24, and 1,000 * 0.6 + 100 * 2.4: entered twice, counted once.
+    assert_eq!(call["usage"]["cost_micro_usd"], 13_640);
+    assert_eq!(call["turns"][0]["cost_micro_usd"], 13_640);
+    let first = &call["usage"]["models"][0];
+    assert_eq!((&first["model"], &first["requests"]), (&json!("gpt-realtime-2.1"), &json!(2)));
+    assert_eq!((&first["input_text_tokens"], &first["cost_micro_usd"]), (&json!(2_000), &json!(12_800)));
+
+    let viewer = world.sign_in_as(&agency, "viewer").await;
+    let call = world.get(&path, Some(&viewer)).await.json();
+    assert_eq!((&call["usage"], &call["turns"][0]["cost_micro_usd"]), (&json!(null), &json!(null)));
+    assert_eq!(call["turns"][0]["text"], "Nine to six.");
+}
+
+#[tokio::test]
+async fn a_cost_that_nobody_knows_is_null_and_not_zero() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    metered_call(&world, &agency, &["gpt-realtime-2.1", "a-model-of-tomorrow"]).await;
+    let owner = world.sign_in_as(&agency, "owner").await;
+    let call = world.get(&format!("/api/v1/calls/{}", agency.call), Some(&owner)).await.json();
+    assert_eq!(
+        (&call["usage"]["cost_micro_usd"], &call["turns"][0]["cost_micro_usd"]),
+        (&json!(null), &json!(null))
+    );
+    let costs: Vec<_> =
+        call["usage"]["models"].as_array().unwrap().iter().map(|one| one["cost_micro_usd"].clone()).collect();
+    assert_eq!(costs, [json!(null), json!(6_400)], "what is known is told");
+}
+
+#[tokio::test]
+async fn a_record_from_before_costs_were_kept_tells_none() {
+    let world = World::new().await;
+    let agency = world.agency("Aurora", 1).await;
+    let used = EventKind::ModelUsage {
+        provider: "openai".to_owned(),
+        model: "gpt-realtime-2.1".to_owned(),
+        tokens: ModelTokens { input_text: 1, ..ModelTokens::default() },
+        transcribed_ms: 0,
+        characters: 0,
+    };
+    let now = world.app.ambient.now();
+    let mut tx = OrgTx::begin(&world.app.db, agency.id).await.unwrap();
+    let events = [CallEvent { seq: 0, at_ms: 0, kind: used }];
+    store::calls::events::append(&mut tx, agency.call, &events, now).await.unwrap();
+    tx.commit().await.unwrap();
+    metered_call(&world, &agency, &[]).await;
+    let owner = world.sign_in_as(&agency, "owner").await;
+    let call = world.get(&format!("/api/v1/calls/{}", agency.call), Some(&owner)).await.json();
+    assert_eq!(call["usage"], json!(null));
 }
 
 #[tokio::test]

@@ -33,4 +33,4 @@ mod single_sign_on;
 mod tree;
 mod voices;
 mod webhooks;
-mod world;
+pub(crate) mod world;

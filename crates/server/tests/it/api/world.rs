@@ -212,6 +212,7 @@ impl World {
                 ticket_ttl: Duration::from_secs(60),
                 max_calls: lines,
                 max_call_minutes: 10,
+                prices: domain::prices::Prices::known(),
                 resume_within: Duration::from_secs(15),
             },
             sessions: Arc::new(store::call_sessions::FailoverSessions::new(None, Duration::from_secs(5))),
