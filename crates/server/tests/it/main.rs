@@ -6,6 +6,7 @@ mod architecture;
 mod commands;
 mod engines;
 mod faults;
+mod injection;
 mod nodes;
 mod recovery;
 mod seed;

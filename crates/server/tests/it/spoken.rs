@@ -16,9 +16,11 @@ use simulator::line::session::Pace;
 use simulator::llm::mind::Mind;
 use simulator::llm::{self, LlmVendor, Protocol};
 use simulator::scenario::file::Scenario;
-use simulator::scenario::report::Verdict;
+use simulator::scenario::report::{Report, Verdict};
 use simulator::scenario::run::{RunOptions, run};
 use simulator::vendor::stand_in::{Place, StandIn};
+use store::calls::usage::Rated;
+use store::{OrgTx, SystemTx};
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
@@ -29,7 +31,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
     config_with(data_dir, Vec::new())
 }
 
-fn config_with(data_dir: &Path, mut settings: Vec<(&'static str, String)>) -> Config {
+pub(crate) fn config_with(data_dir: &Path, mut settings: Vec<(&'static str, String)>) -> Config {
     settings.push(("data_dir", data_dir.display().to_string()));
     let layers = Layers { machine_defaults: settings, ..Layers::default() };
     let mut config = Loaded::from_layers(&layers).unwrap().config;
@@ -52,17 +54,36 @@ async fn check(name: &str) {
     let scenario = Scenario::load(&scenarios().join(format!("{name}.toml"))).unwrap();
     let folder = testkit::folders::fresh(name);
     let studio = open_studio(folder.path()).await;
-    // Jitter is a matter of real time; everything else is the same in lockstep.
-    let pace = if scenario.jitter_ms > 0 { Pace::RealTime } else { Pace::Lockstep };
-    let options = RunOptions { pace: Some(pace), ..RunOptions::default() };
-    let report = run(&studio.stage, &scenario, &options, None).await.unwrap();
+    let report = run(&studio.stage, &scenario, &options(&scenario), None).await.unwrap();
     println!("{}", report.table());
     studio.running.stop(Duration::from_secs(5)).await;
+    judge(&scenario, &report);
+}
+
+/// Jitter is a matter of real time; everything else is the same in lockstep.
+fn options(scenario: &Scenario) -> RunOptions {
+    let pace = if scenario.jitter_ms > 0 { Pace::RealTime } else { Pace::Lockstep };
+    RunOptions { pace: Some(pace), ..RunOptions::default() }
+}
+
+fn judge(scenario: &Scenario, report: &Report) {
     if scenario.must_fail {
         assert_eq!(report.verdict, Verdict::Failed, "a wrong expectation was met");
     } else {
         assert_eq!(report.verdict, Verdict::Passed);
     }
+}
+
+/// What a call's record says of its costs.
+async fn costs(studio: &Studio, report: &Report) -> Vec<Rated> {
+    let db = &studio.running.app.db;
+    let mut tx = SystemTx::begin(db, "a test knows only the carrier's id").await.unwrap();
+    let found = store::calls::life::find_by_sid(&mut tx, &report.carrier.call_sid).await.unwrap();
+    let (org_id, call_id) = found.unwrap();
+    drop(tx);
+    studio.running.app.call_finished(call_id).await;
+    let mut tx = OrgTx::begin(db, org_id).await.unwrap();
+    store::calls::usage::list(&mut tx, call_id).await.unwrap()
 }
 
 /// The same call with a language model's brain: the model behaves well, so what is heard must be the same.
@@ -80,18 +101,29 @@ async fn check_with_a_model(name: &str) {
             ("llm.order", "compatible".to_owned()),
             ("compatible.llm_url", url),
             ("compatible.llm_model", "a-model".to_owned()),
+            ("prices.models", "compatible/a-model text_in=1 text_cached=0.1 text_out=4".to_owned()),
         ],
     );
     let database = testkit::database::fresh().await.unwrap();
     let studio = studio::open(&config, database.db, listen(&config).await.unwrap()).await.unwrap();
-    let options = RunOptions { pace: Some(Pace::Lockstep), ..RunOptions::default() };
-    let report = run(&studio.stage, &scenario, &options, None).await.unwrap();
+    let report = run(&studio.stage, &scenario, &options(&scenario), None).await.unwrap();
     println!("{}", report.table());
+    let costs = costs(&studio, &report).await;
     studio.running.stop(Duration::from_secs(5)).await;
-    assert_eq!(report.verdict, Verdict::Passed);
-    assert!(model.taken() > 0, "the model was asked");
+    judge(&scenario, &report);
+    assert_eq!(model.taken() > 0, !costs.is_empty(), "what is asked is metered: {costs:?}");
+    for one in &costs {
+        assert_eq!((one.metered.provider.as_str(), one.metered.model.as_str()), ("compatible", "a-model"));
+        assert!(one.cost.is_some_and(|cost| cost > 0), "{one:?}");
+    }
+    assert!(costs.is_empty() || costs.iter().any(|one| one.metered.turn.is_some()), "a turn has a cost");
+    // Nobody asks a model about silence, keys for a person, or greetings.
+    assert_eq!(model.taken() > 0, !WITHOUT_A_MODEL.contains(&name), "the model was asked");
     model.stop().await;
 }
+
+/// Scenarios in which nothing is said that a model would answer.
+const WITHOUT_A_MODEL: [&str; 1] = ["silence_to_goodbye"];
 
 macro_rules! spoken_with_a_model {
     ($($name:ident)*) => {
@@ -105,11 +137,26 @@ macro_rules! spoken_with_a_model {
 }
 
 spoken_with_a_model! {
+    back_channel
+    connection_breaks
+    demo
+    expected_to_fail_wrong_answer
     faq_in_paraphrase
+    gaps_and_malformed_messages
+    hang_up_in_mid_sentence
+    interruption_that_was_nothing
+    interruption_with_a_question
+    jitter_in_real_time
+    keys_instead_of_words
     known_client_status
+    long_call_between_topics
     message_for_a_person
     new_lead_with_correction
+    noise_is_no_interruption
+    phantom_words_ignored
     question_inside_the_lead_flow
+    silence_to_goodbye
+    transfer_nobody_answers
     two_projects_to_choose_from
     urgent_caller_is_connected
 }
