@@ -66,15 +66,16 @@ fn said(number: u32, ms: usize, last: SttInput) -> Vec<SttInput> {
 
 #[tokio::test(start_paused = true)]
 async fn a_sentence_is_metered_by_its_characters_at_whoever_began_to_speak_it() {
-    let text = "Yes, we do that.";
+    // Long enough for its audio to be seen to be cut off.
+    let text = "Your website is in review and goes live on Friday.";
     let voices = [Scripted::at(0), Scripted::at(1)];
-    assert_eq!(speak(&voices, text).await, [("first", 0, 16)]);
+    assert_eq!(speak(&voices, text).await, [("first", 0, 50)]);
     voices[0].set(Some(Fault::Refused));
-    assert_eq!(speak(&voices, text).await, [("middle", 0, 16)], "who refuses is not paid");
+    assert_eq!(speak(&voices, text).await, [("middle", 0, 50)], "who refuses is not paid");
     voices[0].set(Some(Fault::Truncated));
     let both = speak(&voices, text).await;
-    assert_eq!(both[0], ("first", 0, 16), "who breaks off is");
-    assert!(matches!(both[1], ("middle", 0, 1..16)), "and the other for the rest: {both:?}");
+    assert_eq!(both[0], ("first", 0, 50), "who breaks off is");
+    assert!(matches!(both[1], ("middle", 0, 1..50)), "and the other for the rest: {both:?}");
 }
 
 #[tokio::test(start_paused = true)]
