@@ -499,6 +499,9 @@ pub struct Load {
     /// How long the caller speaks in a turn, and the agent in an answer, in milliseconds.
     #[arg(long, default_value_t = 3_000)]
     pub talk_ms: u64,
+    /// Callers interrupt each answer after so many milliseconds: how soon is the phone told to be silent?
+    #[arg(long, value_name = "MS")]
+    pub interrupt_after_ms: Option<u64>,
     /// Audio in one event of the peer, in milliseconds.
     #[arg(long, default_value_t = 200)]
     pub delta_ms: u64,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use simulator::load::board::Board;
 use simulator::load::idle;
 use simulator::load::peer::{Manner, Peer};
+use simulator::load::person::Talk;
 use simulator::load::phone::{self, Door, Ended};
 use simulator::load::steady;
 use simulator::twilio::signature;
@@ -81,7 +82,7 @@ pub async fn run(config: Config, options: Load, flags: &[(String, String)]) -> a
             warm_up: WARM_UP,
             measured: Duration::from_secs(options.seconds),
             cool_down: COOL_DOWN,
-            talk_ms: options.talk_ms,
+            talk: Talk { ms: options.talk_ms, interrupts_after_ms: options.interrupt_after_ms },
             door,
             pid,
         };

@@ -57,7 +57,12 @@ pub(super) struct Turn {
     /// Every answer in it has come to its end.
     is_complete: bool,
     ran_dry: bool,
+    /// How often the model's audio broke off for so long that our own words filled the gap.
+    gaps: u32,
 }
+
+/// An answer that breaks off so often is not listened to any longer.
+const MOST_GAPS: u32 = 2;
 
 impl Turn {
     /// Whether audio or words of an answer are in it.
@@ -78,6 +83,12 @@ impl Turn {
 
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete || !self.has_of_model()
+    }
+
+    /// The model's audio has broken off; whether that was once too often.
+    pub(super) fn breaks_off_too_often(&mut self) -> bool {
+        self.gaps += u32::from(self.has_of_model());
+        self.gaps > MOST_GAPS
     }
 
     /// Takes note of how much of an item was heard when it was cut.
@@ -114,6 +125,8 @@ pub(super) struct Own {
     /// The sentence whose audio is awaited or comes.
     now: Option<u32>,
     pub(super) said: u32,
+    last_filler: Option<&'static str>,
+    fillers: u32,
 }
 
 impl Own {
@@ -188,6 +201,7 @@ impl Machine {
                 parts: Vec::new(),
                 is_complete: false,
                 ran_dry: false,
+                gaps: 0,
             });
         }
         if let Some(turn) = &mut self.turn
@@ -409,7 +423,12 @@ impl Machine {
                 function.said = true;
                 function.waiting_line
             }
-            _ => crate::pipeline::phrases::filler(&self.ear.last_words, None, self.own.said),
+            _ => {
+                let Own { last_filler, fillers, .. } = self.own;
+                let text = crate::pipeline::phrases::filler(&self.ear.last_words, last_filler, fillers);
+                (self.own.last_filler, self.own.fillers) = (Some(text), fillers.wrapping_add(1));
+                text
+            }
         };
         if self.own.said == 0 {
             let text = "the model has not answered yet; the wait is filled";

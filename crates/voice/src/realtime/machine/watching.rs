@@ -3,6 +3,7 @@
 use domain::call_log::{EndReason, Fault};
 use provider_traits::brain::{GoOn, NextStep};
 
+use super::speaking::Turn;
 use super::{Machine, Output, Owed};
 use crate::pipeline::phrases;
 
@@ -65,6 +66,10 @@ impl Machine {
             _ => NEXT_FILL_AFTER_MS,
         };
         if self.now_ms >= silent_ms + patience_ms && !self.own.is_busy() {
+            if self.turn.as_mut().is_some_and(Turn::breaks_off_too_often) {
+                let cause = "the model's answer came too slowly to be listened to".to_owned();
+                return self.give_up(cause, Fault::Provider, out);
+            }
             self.fill(out);
         }
         if !self.link.is_up() || (self.waiting_since_ms.is_none() && !self.answers.is_making()) {
