@@ -166,8 +166,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_the_list_lacks_is_asked_for_before_it_is_gone() {
-        let list =
-            List { listed: vec![model("a")], others: vec![model("mine"), ending("old", 3)], ..List::default() };
+        let list = List {
+            listed: vec![model("a")],
+            others: vec![model("mine"), ending("old", 3)],
+            ..List::default()
+        };
         assert_eq!(words(&list, &["a", "mine", "old", "b"]).await, ["served", "served", "ending", "gone"]);
         assert_eq!(list.asked.load(Ordering::SeqCst), 3, "listed ones are not asked for again");
     }

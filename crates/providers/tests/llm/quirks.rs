@@ -111,7 +111,10 @@ async fn a_question_that_the_filter_stopped_has_an_end() {
 async fn a_call_that_the_vendor_can_not_read_itself_is_a_failure_of_the_vendor() {
     let body = "data: {\"candidates\":[{\"finishReason\":\"MALFORMED_FUNCTION_CALL\"}]}\n\n";
     let error = sent(Protocol::Gemini, body).await.error.expect("an error");
-    assert!(!matches!(error, ProviderError::Invalid { .. }) && error.to_string().contains("MALFORMED"), "{error}");
+    assert!(
+        !matches!(error, ProviderError::Invalid { .. }) && error.to_string().contains("MALFORMED"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

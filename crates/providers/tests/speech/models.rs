@@ -68,7 +68,10 @@ async fn behaves<V: Vendor>(vendor: V, dialect: Dialect, path: &str, name: &str)
 async fn every_vendors_list_is_read_and_a_failure_is_no_word_about_a_model() {
     let key = || Some(KEY.to_owned());
     let language = |protocol| {
-        LlmVendor::new(protocol, Settings { key: key(), models: vec!["m-1".to_owned()], ..Settings::default() })
+        LlmVendor::new(
+            protocol,
+            Settings { key: key(), models: vec!["m-1".to_owned()], ..Settings::default() },
+        )
     };
     let audio = || OpenAiAudio { key: key(), ..OpenAiAudio::default() };
     behaves(language(Protocol::OpenAiResponses), Dialect::OpenAi, "/v1", "m-1").await;

@@ -33,7 +33,8 @@ pub fn vendors(config: &Config, http: &reqwest::Client) -> Vec<WatchedVendor> {
         let models = openai_models(config);
         watch("openai", Dialect::OpenAi, openai.base_url.url(), openai.api_key.as_ref(), models);
     }
-    if let Some(key) = openai.realtime_key().filter(|_| is_at_the_same_place(openai, &openai.realtime_url.0)) {
+    if let Some(key) = openai.realtime_key().filter(|_| is_at_the_same_place(openai, &openai.realtime_url.0))
+    {
         let models = vec![
             ("openai.realtime_model", openai.realtime_model.clone()),
             ("openai.realtime_transcriber", openai.realtime_transcriber.clone()),
@@ -41,9 +42,11 @@ pub fn vendors(config: &Config, http: &reqwest::Client) -> Vec<WatchedVendor> {
         watch("openai", Dialect::OpenAi, openai.base_url.url(), Some(key), models);
     }
     let vendors = &config.vendors;
-    let thinks = |id: &str| config.general.brain == BrainChoice::Auto && vendors.llm.order.ids().contains(&id);
+    let thinks =
+        |id: &str| config.general.brain == BrainChoice::Auto && vendors.llm.order.ids().contains(&id);
     let elevenlabs = &vendors.elevenlabs;
-    if let Some(key) = elevenlabs.api_key.as_ref().filter(|_| vendors.tts.order.ids().contains(&"elevenlabs")) {
+    if let Some(key) = elevenlabs.api_key.as_ref().filter(|_| vendors.tts.order.ids().contains(&"elevenlabs"))
+    {
         let models = vec![("elevenlabs.tts_model", elevenlabs.tts_model.clone())];
         watch("elevenlabs", Dialect::ElevenLabs, elevenlabs.base_url.url(), Some(key), models);
     }

@@ -14,11 +14,11 @@ use server::wiring::server::{RunningServer, listen, start_with};
 use server::wiring::speech::Speech;
 use simulator::deepgram::DeepgramStandIn;
 use simulator::elevenlabs::ElevenLabs;
+use simulator::line::session::Pace;
 use simulator::llm::{self, LlmVendor, Protocol};
 use simulator::openai_audio::OpenAiAudio;
 use simulator::openai_platform::OpenAiPlatform;
 use simulator::polly::Polly;
-use simulator::line::session::Pace;
 use simulator::twilio::call::{CallOptions, place};
 use simulator::twilio::webhook::{Account, Endpoint, Webhooks};
 use simulator::vendor::Vendor;
@@ -283,8 +283,14 @@ impl Orders {
             assert!((1..=MOST_ASKED_IN_VAIN).contains(&in_vain), "{what}: {role} {first} {in_vain} times");
             assert!(asked > 0, "{what}: {role} {second} was not asked");
             let (ill, well) = (traffic(&health, role, first), traffic(&health, role, second));
-            assert!(ill["circuit"] != "closed" && ill["failures"].as_u64() >= Some(1), "{what}: {role} {ill}");
-            assert!(well["circuit"] == "closed" && well["requests"].as_u64() >= Some(1), "{what}: {role} {well}");
+            assert!(
+                ill["circuit"] != "closed" && ill["failures"].as_u64() >= Some(1),
+                "{what}: {role} {ill}"
+            );
+            assert!(
+                well["circuit"] == "closed" && well["requests"].as_u64() >= Some(1),
+                "{what}: {role} {well}"
+            );
         }
         // There is nobody to fall over to: who asks is told, and who asks again is told at once.
         scene.vendors.set_fault("embeddings", self.embeddings, Some(others));
@@ -358,10 +364,14 @@ impl Done {
         assert!(!self.heard.gave_up, "{what}: the caller gave up: {answers:?} {:?}", self.log);
         assert_eq!(self.heard.said, PHRASES, "{what}");
         assert!(answers.iter().all(Option::is_some), "{what}: {answers:?}");
-        let turns: Vec<&str> = self.log.iter().filter_map(|event| match &event.kind {
-            EventKind::CallerTurn { text, .. } => Some(text.as_str()),
-            _ => None,
-        }).collect();
+        let turns: Vec<&str> = self
+            .log
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::CallerTurn { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
         assert_eq!(turns, PHRASES, "{what}: {:?}", self.log);
         for code in ["stt_exhausted", "tts_exhausted", "llm_exhausted", "brain_failed_over"] {
             assert_eq!(self.notices(code), [""; 0], "{what}");
@@ -398,7 +408,8 @@ async fn a_model_that_its_vendor_does_not_serve_is_told_to_the_operator() {
     let health = scene.health().await;
     let states = |health: &Value| -> Vec<String> {
         let all = health["models"].as_array().unwrap_or_else(|| panic!("{health}"));
-        let said = all.iter().map(|one| [&one["setting"], &one["state"]].map(|text| text.as_str().unwrap_or("-")));
+        let said =
+            all.iter().map(|one| [&one["setting"], &one["state"]].map(|text| text.as_str().unwrap_or("-")));
         said.map(|said| said.join(" ")).collect()
     };
     let expect = [
@@ -413,7 +424,9 @@ async fn a_model_that_its_vendor_does_not_serve_is_told_to_the_operator() {
     ];
     assert_eq!(states(&health), expect);
     let told = |health: &Value, word: &str| health["reasons"].to_string().contains(word);
-    assert!(health["status"] == "degraded" && told(&health, "of-yesterday") && told(&health, "mistral.model"));
+    assert!(
+        health["status"] == "degraded" && told(&health, "of-yesterday") && told(&health, "mistral.model")
+    );
     assert!(!told(&health, "anthropic"), "silence is no word about a model: {health}");
     // What a vendor has said once is not forgotten because it is silent another time.
     scene.vendors.set_fault("language_model", "anthropic", None);
