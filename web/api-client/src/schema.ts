@@ -1962,6 +1962,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/voices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the voices that agents can have, of all providers that can serve. */
+        get: operations["list_voices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/voices/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hear a voice: a WAV file of what a caller would hear. Ten a minute for each organization. */
+        post: operations["preview_voice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhook-deliveries/{id}": {
         parameters: {
             query?: never;
@@ -2746,6 +2780,7 @@ export interface components {
             tool_calls: components["schemas"]["ToolCall"][];
             /** @description What was said, in order. Complete when the record is finished; read `events` before that. */
             turns: components["schemas"]["Turn"][];
+            usage?: components["schemas"]["CallUsage"] | null;
         };
         /** @description A call, as lists show it. Times in milliseconds are media time: from the beginning of its audio. */
         CallSummary: {
@@ -2832,6 +2867,16 @@ export interface components {
              * @description How urgent, 0 to 10.
              */
             urgency_score: number;
+        };
+        /**
+         * @description What the models of a call metered and cost, in millionths of a US dollar, at the prices of the day on which its record
+         *     was closed. What was asked ahead and thrown away is not in it: vendors meter only answers that were heard to their
+         *     end.
+         */
+        CallUsage: {
+            cost_micro_usd?: components["schemas"]["u64"] | null;
+            /** @description By model, in the order of their names. */
+            models: components["schemas"]["ModelUsage"][];
         };
         /** @description A client. */
         Client: {
@@ -3889,6 +3934,11 @@ export interface components {
             environment: components["schemas"]["Environment"];
             jobs?: components["schemas"]["JobFigures"] | null;
             memory?: components["schemas"]["MemoryFigures"] | null;
+            /**
+             * @description The vendors' models that the configuration names, as the daily check found them; `null` when the database does not
+             *     answer.
+             */
+            models?: components["schemas"]["ModelFigures"][] | null;
             /** @description OpenAI, whose speech-to-speech model carries the calls of agents with the engine `realtime`. */
             openAI: components["schemas"]["OpenAiFigures"];
             /** @description Why it is not healthy, in plain words. */
@@ -4557,6 +4607,103 @@ export interface components {
             assignee_id?: string | null;
             /** @description `true` marks it as dealt with, `false` opens it again. */
             handled?: boolean;
+        };
+        /** @description A model that the configuration names. */
+        ModelFigures: {
+            /**
+             * Format: date-time
+             * @description When the vendor was asked.
+             */
+            checkedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends, where that is near.
+             */
+            endsAt?: string | null;
+            /**
+             * @description Its id.
+             * @example gpt-6-luna
+             */
+            model: string;
+            /** @description Why it is not known. */
+            reason?: string | null;
+            /** @description What the vendor names to take instead. */
+            replacement?: string | null;
+            /**
+             * @description The setting that names it.
+             * @example openai.llm_model
+             */
+            setting: string;
+            /**
+             * @description `served`, `ending` (within 60 days), `gone`, or `not_known` when the vendor did not answer.
+             * @example served
+             */
+            state: string;
+            /**
+             * @description Whose it is.
+             * @example openai
+             */
+            vendor: string;
+        };
+        /** @description What one model metered. */
+        ModelUsage: {
+            /**
+             * Format: int64
+             * @description Tokens of audio from the cache.
+             */
+            cached_audio_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of text from the cache.
+             */
+            cached_text_tokens: number;
+            /**
+             * Format: int64
+             * @description Characters spoken.
+             */
+            characters: number;
+            cost_micro_usd?: components["schemas"]["u64"] | null;
+            /**
+             * Format: int64
+             * @description Tokens of audio heard, those from the cache included.
+             */
+            input_audio_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of text read, those from the cache included.
+             */
+            input_text_tokens: number;
+            /**
+             * @description The model's id.
+             * @example gpt-realtime-2.1
+             */
+            model: string;
+            /**
+             * Format: int64
+             * @description Tokens of audio spoken.
+             */
+            output_audio_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of text written.
+             */
+            output_text_tokens: number;
+            /**
+             * @description The provider's id.
+             * @example openai
+             */
+            provider: string;
+            /**
+             * Format: int64
+             * @description Requests that were metered.
+             * @example 9
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Milliseconds of audio written down.
+             */
+            transcribed_ms: number;
         };
         /** @description An agent to be made. What is left out has its default. */
         NewAgent: {
@@ -7282,6 +7429,16 @@ export interface components {
             /** @description All conversations of this node. */
             totalActiveSessions: number;
         };
+        /** @description A provider that could not tell its voices. */
+        SilentProvider: {
+            /** @description Its id. */
+            provider: string;
+            /**
+             * @description Why, in plain words.
+             * @example it did not answer in time
+             */
+            reason: string;
+        };
         /** @description An organization's identity provider. */
         SingleSignOn: {
             /**
@@ -7604,6 +7761,13 @@ export interface components {
             confidence?: number | null;
             /**
              * Format: int64
+             * @description What the models asked for it, in millionths of a US dollar (agent); `null` where nothing was metered, no price is
+             *     known, or the permission `usage:read` is missing.
+             * @example 1250
+             */
+            cost_micro_usd?: number | null;
+            /**
+             * Format: int64
              * @description When it ended.
              */
             ended_ms: number;
@@ -7729,6 +7893,62 @@ export interface components {
             id: string;
             /** @description Their name. */
             name: string;
+        };
+        /** @description A voice that an agent can have. */
+        Voice: {
+            /** @description What it sounds like. */
+            description?: string | null;
+            /**
+             * @description `female`, `male` or what else the vendor says.
+             * @example female
+             */
+            gender?: string | null;
+            /**
+             * @description What an agent's `voice` is set to.
+             * @example 21m00Tcm4TlvDq8ikWAM
+             */
+            id: string;
+            /**
+             * @description BCP 47 language; `null` when it speaks any.
+             * @example en-US
+             */
+            language?: string | null;
+            /**
+             * @description Its name.
+             * @example Rachel
+             */
+            name: string;
+            /** @description Address of a sample at the vendor. */
+            preview_url?: string | null;
+            /**
+             * @description Who has it.
+             * @example elevenlabs
+             */
+            provider: string;
+        };
+        /** @description Voices, and who could not tell theirs. */
+        VoiceList: {
+            /** @description In the order in which providers are tried; 1,000 at most. */
+            items: components["schemas"]["Voice"][];
+            /** @description Providers that did not answer. */
+            unavailable: components["schemas"]["SilentProvider"][];
+        };
+        /** @description What is to be heard. */
+        VoicePreview: {
+            /**
+             * @description BCP 47 language.
+             * @example en-US
+             */
+            language?: string;
+            /** @description Whose voice; when it is left out the voices are tried in their order, as in a call. */
+            provider?: string | null;
+            /**
+             * @description What is said.
+             * @example Thank you for calling. How can I help?
+             */
+            text: string;
+            /** @description The voice's id; empty means the provider's default. */
+            voice?: string;
         };
         /** @description A receiver of webhooks. */
         Webhook: {
@@ -7965,6 +8185,8 @@ export interface components {
          * @enum {string}
          */
         WeekStart: "monday" | "sunday";
+        /** Format: int64 */
+        u64: number;
     };
     responses: {
         /** @description It contradicts what is there, or the same request with the same `Idempotency-Key` is being worked on */
@@ -21921,6 +22143,171 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_voices: {
+        parameters: {
+            query?: {
+                /** @description The provider's id, such as `elevenlabs`; all of them when it is left out. */
+                provider?: string;
+                /** @description Text in the name or the description. */
+                search?: string;
+                /**
+                 * @description BCP 47 language, or its first part alone.
+                 * @example en
+                 */
+                language?: string;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The voices */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoiceList"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid, or there is no such provider */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_voice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "Thank you for calling. How can I help?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VoicePreview"];
+            };
+        };
+        responses: {
+            /** @description The sample */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid, or there is no such provider */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Ten samples were heard within a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };

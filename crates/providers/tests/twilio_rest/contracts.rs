@@ -8,11 +8,10 @@ use provider_traits::telephony::{CallUpdate, NewMessage, ParticipantUpdate, Tele
 use serde_json::{Value, json};
 use simulator::twilio::rest::people::Person;
 
-use super::{ACCOUNT, OURS, SECRET, THEIRS, call, client, http, server, twilio};
+use super::calls::{ACCOUNT, OURS, SECRET, THEIRS, call, client, http, server, twilio};
 
 /// The description; `None`, with a word, where it may be missing.
 #[expect(clippy::disallowed_methods, reason = "the tests' own switches")]
-#[expect(clippy::print_stdout, reason = "a check that did not happen is told")]
 fn description() -> Option<Value> {
     let root = std::env::var_os("CONTRACTS_DIR").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contracts"),

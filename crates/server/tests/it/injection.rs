@@ -13,8 +13,7 @@ use domain::ids::{ClientId, KnowledgeId, ProjectId, TurnId};
 use domain::phone::PhoneNumber;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::{Brain as _, Mind, NextStep, Prompt, Thought};
-use provider_traits::tools::{ClientKey, TakenMessage, ToolError};
-use serde_json::json;
+use provider_traits::tools::{ClientKey, ToolError};
 use server::wiring::speech::Speech;
 use simulator::llm::mind::Mind as Model;
 use simulator::llm::{self, LlmVendor, Protocol};
@@ -360,31 +359,4 @@ async fn the_tools_of_a_call_know_no_ids_of_others() {
         });
         assert_eq!(told, hit, "{question}: {found:?}");
     }
-}
-
-#[tokio::test]
-async fn what_a_call_writes_is_written_into_its_own_business() {
-    let scene = Scene::set().await;
-    let token = scene.world.sign_in_as(&scene.theirs, "owner").await;
-    let before = scene.of_theirs(&token).await;
-    // A plan whose call is another business's: a defect that must do no harm.
-    let mut mixed = (*scene.plan(false)).clone();
-    mixed.call_id = scene.theirs.call;
-    let tools = scene.world.app.conversation_tools(Arc::new(mixed));
-    let message = TakenMessage {
-        from_name: Some("Eve".to_owned()),
-        reply_to: None,
-        text: "This is for the others.".to_owned(),
-        priority: domain::leads::Priority::Normal,
-    };
-    assert!(matches!(tools.take_message(message).await, Err(ToolError::Failed(_))));
-    assert!(tools.flag_urgent(9, "a trick").await.is_err());
-    assert_eq!(scene.of_theirs(&token).await, before);
-    let ours = scene.world.sign_in_as(&scene.ours, "owner").await;
-    let kept = scene.world.get("/api/v1/messages", Some(&ours)).await.json();
-    assert!(!kept.to_string().contains("for the others"), "{kept}");
-    assert_eq!(
-        json!(null),
-        scene.world.get(&format!("/api/v1/calls/{}", scene.ours.call), Some(&ours)).await.json()["urgency_reason"]
-    );
 }

@@ -11,4 +11,3 @@ mod nodes;
 mod recovery;
 mod seed;
 mod spoken;
-mod vendors;

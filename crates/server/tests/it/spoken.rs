@@ -139,17 +139,13 @@ macro_rules! spoken_with_a_model {
 spoken_with_a_model! {
     back_channel
     connection_breaks
-    demo
     expected_to_fail_wrong_answer
     faq_in_paraphrase
     gaps_and_malformed_messages
     hang_up_in_mid_sentence
-    interruption_that_was_nothing
     interruption_with_a_question
     jitter_in_real_time
-    keys_instead_of_words
     known_client_status
-    long_call_between_topics
     message_for_a_person
     new_lead_with_correction
     noise_is_no_interruption
