@@ -48,7 +48,7 @@ async fn behaves<V: Vendor>(vendor: V, dialect: Dialect, path: &str, name: &str)
         stand_in.set_fault(Some(fault));
         // A status of 404 says it all: what follows it is not read.
         let of_one = match fault {
-            Fault::Garbage => None,
+            Fault::Garbage | Fault::Cut(_) => None,
             _ => Some(models.model("never-heard-of").await.err()),
         };
         for error in std::iter::once(models.models().await.err()).chain(of_one) {

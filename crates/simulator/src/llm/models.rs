@@ -29,6 +29,11 @@ pub(super) fn answer(protocol: Protocol, settings: &Settings, path: &str) -> Res
         }
         Some(one) => {
             let id = one.trim_start_matches('/');
+            // A vendor with other names for its models finds one by each.
+            let id = match protocol {
+                Protocol::Mistral => id.strip_suffix("-alias").unwrap_or(id),
+                _ => id,
+            };
             let known = settings.models.iter().find(|known| *known == id);
             known.map(|id| written(protocol, settings, id)).ok_or_else(|| Refusal {
                 status: 404,
