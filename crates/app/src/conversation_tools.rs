@@ -6,13 +6,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::call_plan::{CallPlan, KnownClient};
-use domain::ids::{ClientId, LeadId, MessageId, ProjectId};
+use domain::ids::{ClientId, LeadId, MessageId, ProjectId, SatisfactionId};
 use domain::knowledge;
 use domain::leads::{LeadAnswer, Priority};
+use domain::phone::PhoneNumber;
 use domain::plans::Feature;
+use domain::satisfaction::Scale;
+use domain::scope::{self, ScopeChange};
 use domain::webhooks::EventType;
-use provider_traits::tools::{ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError, Tools};
+use provider_traits::tools::{
+    ClientKey, KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError, Tools, WantedCallback,
+};
 use store::StoreError;
 use store::clients::ContactKind;
 use store::knowledge::Visibility;
@@ -20,8 +26,9 @@ use store::leads::capture::{self, Conversation};
 use store::projects::Project;
 use store::tx::OrgTx;
 
+use crate::error::AppError;
 use crate::runtime::App;
-use crate::webhooks;
+use crate::{callbacks, change_requests, incidents, webhooks};
 
 /// Candidates that the full-text search hands to the ranking.
 const CANDIDATES: u32 = 24;
@@ -33,6 +40,8 @@ impl App {
         Arc::new(CallTools { app: Arc::clone(self), plan })
     }
 }
+/// How sure it is that words ask for more when a brain says so and the rules do not.
+const SOMEBODY_THINKS_SO: f32 = 0.6;
 
 /// The tools of one call.
 struct CallTools {
@@ -198,14 +207,66 @@ impl Tools for CallTools {
         if score > 10 {
             return Err(ToolError::BadArgument("the score is 0 to 10".to_owned()));
         }
+        self.app.flag_urgent(self.plan.org_id, self.plan.call_id, score, reason).await.map_err(no_use)
+    }
+
+    async fn report_scope_change(&self, quote: &str) -> Result<ScopeReport, ToolError> {
+        let client = self.plan.caller.client.as_ref().ok_or(ToolError::NotAllowed)?;
+        let judged = scope::assess(quote);
+        // The words are what somebody took for a request; where the rules see none, they are quoted whole.
+        let quote = if judged.quote.is_empty() { quote.trim().to_owned() } else { judged.quote };
+        let confidence = if judged.is_change { judged.confidence } else { SOMEBODY_THINKS_SO };
+        let change = ScopeChange { is_change: true, confidence, quote };
         let mut tx = self.begin().await?;
-        store::calls::life::flag_urgent(&mut tx, self.plan.call_id, score, reason).await.map_err(failed)?;
+        let reported = change_requests::report(&mut tx, &self.app, self.plan.call_id, client, &change)
+            .await
+            .map_err(no_use)?
+            .ok_or(ToolError::NotAllowed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(ScopeReport { manager: reported.manager })
+    }
+
+    async fn schedule_callback(&self, wanted: WantedCallback) -> Result<DateTime<Utc>, ToolError> {
+        let number = PhoneNumber::parse(&wanted.number, None)
+            .map_err(|error| ToolError::BadArgument(format!("number: {error}")))?;
+        let mut tx = self.begin().await?;
+        let call_id = self.plan.call_id;
+        let due_at = callbacks::schedule(&mut tx, &self.app, call_id, &number, wanted.at, &wanted.about)
+            .await
+            .map_err(no_use)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(due_at)
+    }
+
+    async fn record_satisfaction(&self, score: u8, comment: &str) -> Result<(), ToolError> {
+        if !(1..=5).contains(&score) {
+            return Err(ToolError::BadArgument("the score is 1 to 5".to_owned()));
+        }
+        let now = self.app.ambient.now();
+        let verdict = store::satisfaction::Verdict {
+            id: SatisfactionId(self.app.ambient.new_id()),
+            client_id: self.plan.caller.client.as_ref().map(|client| client.id),
+            project_id: None,
+            call_id: Some(self.plan.call_id),
+            scale: Scale::Csat,
+            score,
+            comment: comment.to_owned(),
+            source: store::satisfaction::VerdictSource::Voice,
+            given_at: now,
+            created_at: now,
+        };
+        let mut tx = self.begin().await?;
+        store::satisfaction::insert_for_call(&mut tx, &verdict).await.map_err(failed)?;
         tx.commit().await.map_err(failed)
     }
 
     async fn take_message(&self, message: TakenMessage) -> Result<MessageId, ToolError> {
         let mut tx = self.begin().await?;
         let id = MessageId(self.app.ambient.new_id());
+        if message.priority == Priority::Urgent {
+            let call_id = self.plan.call_id;
+            incidents::add_details(&mut tx, &self.app, call_id, &message).await.map_err(no_use)?;
+        }
         let message = store::messages::Message {
             id,
             call_id: Some(self.plan.call_id),
@@ -222,6 +283,15 @@ impl Tools for CallTools {
             .map_err(failed)?;
         tx.commit().await.map_err(failed)?;
         Ok(id)
+    }
+}
+
+fn no_use(error: AppError) -> ToolError {
+    match error {
+        AppError::Store(error) => failed(error),
+        AppError::Invalid { field, message } => ToolError::BadArgument(format!("{field}: {message}")),
+        AppError::PlanRequired { .. } => ToolError::NotAllowed,
+        other => ToolError::Failed(other.to_string()),
     }
 }
 

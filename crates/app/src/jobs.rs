@@ -7,6 +7,7 @@ use domain::ids::{CallId, OrgId};
 use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, Worker, WorkerContext};
 use serde::{Deserialize, Serialize};
 
+use crate::alarms::SendAlarm;
 use crate::audit_log::ForgetOldEntries;
 use crate::auth::letters::SendLetter;
 use crate::auth::password_reset::SendReset;
@@ -137,6 +138,7 @@ impl App {
             .with_cron(check_domains)
             .define_job::<SendLetter>()
             .define_job::<SendReset>()
+            .define_job::<SendAlarm>()
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()

@@ -18,6 +18,7 @@ use provider_traits::identity_provider::IdentityProvider;
 use provider_traits::objects::Objects;
 use provider_traits::realtime::RealtimeProvider;
 use provider_traits::stt::SpeechToText;
+use provider_traits::telephony::Telephony;
 use provider_traits::tts::TextToSpeech;
 use provider_traits::vad::VoiceScorerFactory;
 use secrecy::SecretString;
@@ -31,6 +32,7 @@ use crate::api_keys::uses::KeyUses;
 use crate::auth::cache::AuthCache;
 use crate::auth::passwords::PARALLEL_CHECKS;
 use crate::auth::tokens::TokenKeys;
+use crate::callbacks::Callbacks;
 use crate::calls::announced::AnnouncedPlans;
 use crate::calls::beating::{self, Beats};
 use crate::calls::recorder::{self, Logs};
@@ -38,6 +40,7 @@ use crate::calls::recording::Spool;
 use crate::calls::warm::WarmSessions;
 use crate::domains::hosts::{HostSettings, KnownHosts};
 use crate::error::AppError;
+use crate::incidents::Escalations;
 use crate::live::LiveBus;
 use crate::models::WatchedVendor;
 use crate::rate_limits::{ApiUsage, DatabaseCounts};
@@ -50,6 +53,8 @@ use crate::webhooks::Outgoing;
 pub struct AppSettings {
     /// Where the world reaches this installation, without a slash at the end.
     pub public_url: String,
+    /// Where the carrier reaches this installation, without a slash at the end.
+    pub webhook_url: String,
     /// Names under which the installation and its organizations are reached.
     pub hosts: HostSettings,
     /// Signs access tokens.
@@ -82,6 +87,8 @@ pub struct AppParts {
     pub objects: Arc<dyn Objects>,
     /// E-mail.
     pub email: Arc<dyn Email>,
+    /// The telephone network.
+    pub telephony: Arc<dyn Telephony>,
     /// The Domain Name System.
     pub dns: Arc<dyn Dns>,
     /// Requests to addresses that customers chose.
@@ -141,6 +148,9 @@ pub struct App {
     pub(crate) http: Arc<dyn HttpSender>,
     pub(crate) identity_provider: Option<Arc<dyn IdentityProvider>>,
     pub(crate) outgoing: Outgoing,
+    pub(crate) escalations: Escalations,
+    pub(crate) callbacks: Callbacks,
+    pub(crate) telephony: Arc<dyn Telephony>,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
     /// Requests of programs, counted for the plan.
@@ -212,6 +222,9 @@ impl App {
             http: parts.http,
             identity_provider: parts.identity_provider,
             outgoing: Outgoing::default(),
+            escalations: Escalations::default(),
+            callbacks: Callbacks::default(),
+            telephony: parts.telephony,
             secrets: parts.secrets,
             stt: parts.stt,
             tts: parts.tts,

@@ -93,6 +93,7 @@ fn plan() -> CallPlan {
             question(3, "When would you like to have it finished?", AnswerType::Date, LeadField::Timeline),
         ],
         vocabulary: Arc::new(Vocabulary::default()),
+        urgency: Default::default(),
         recording: false,
         max_call_minutes: 30,
     }

@@ -226,7 +226,7 @@ fn tasks(text: &mut String, plan: &CallPlan) {
         line!(
             text,
             "- When the client asks for more than was agreed, say that it will be passed on and what it means for budget \
-             and time will be confirmed; then take_message."
+             and time will be confirmed; report_scope_change at once."
         );
     } else {
         line!(

@@ -10,6 +10,7 @@ use crate::leads::LeadQuestion;
 use crate::phone::PhoneNumber;
 use crate::provider_order::ProviderOrder;
 use crate::turn_taking::TurnTaking;
+use crate::urgency::UrgencyRules;
 
 /// The plan of one call: made by `app`, carried out by `voice` and the brain, never changed by them.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct CallPlan {
     pub lead_questions: Vec<LeadQuestion>,
     /// What the local transcriber should expect to hear.
     pub vocabulary: Arc<Vocabulary>,
+    /// What the business calls urgent.
+    pub urgency: UrgencyRules,
     /// Whether the audio is kept.
     pub recording: bool,
     /// The call is ended politely after this many minutes.

@@ -98,7 +98,8 @@ impl Interval {
         if self.closes > self.opens { self.closes.0 } else { self.closes.0 + MINUTES_PER_DAY }
     }
 
-    fn on(self, date: NaiveDate, tz: Tz) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    /// The moments it begins and ends when it begins on a date.
+    pub(crate) fn on(self, date: NaiveDate, tz: Tz) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let midnight = date.and_time(chrono::NaiveTime::MIN);
         let wall = |minutes: u16| midnight.checked_add_signed(TimeDelta::minutes(i64::from(minutes)));
         let from = moment(wall(self.opens.0)?, tz, Occurrence::First)?;

@@ -142,6 +142,14 @@ typed_ids! {
     DeliveryId = "dlv";
     /// A domain or subdomain under which an organization is reached.
     DomainId = "dom";
+    /// Something that can't wait.
+    IncidentId = "inc";
+    /// A call to somebody about an incident.
+    AlertId = "alert";
+    /// A request for more than was agreed.
+    ChangeRequestId = "chg";
+    /// A call that is to be made.
+    CallbackId = "cb";
     /// A client's verdict on a conversation or project.
     SatisfactionId = "sat";
 }

@@ -89,6 +89,12 @@ pub fn classify(text: &str) -> Intent {
     scores(text).first().map_or(Intent::Other, |(intent, _)| *intent)
 }
 
+/// The likeliest intent of words whose urgency is known: what a business calls an emergency is one.
+#[must_use]
+pub fn with_urgency(text: &str, urgency: &urgency::Urgency) -> Intent {
+    if urgency.is_urgent() { Intent::Emergency } else { classify(text) }
+}
+
 /// Intents with enough evidence, strongest first. Evidence adds up, so that a garbled word costs little.
 #[must_use]
 pub fn scores(text: &str) -> Vec<(Intent, f32)> {

@@ -2,7 +2,7 @@
 //! comes back as a sentence the agent can say.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::call_plan::KnownClient;
 use domain::ids::{ClientId, KnowledgeId, LeadId, MessageId, ProjectId};
 use domain::leads::{LeadAnswer, Priority};
@@ -81,6 +81,24 @@ pub struct TakenMessage {
     pub priority: Priority,
 }
 
+/// A call that somebody wants to get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedCallback {
+    /// Where they are called, E.164.
+    pub number: String,
+    /// When; `None`: soon.
+    pub at: Option<DateTime<Utc>>,
+    /// What it is about.
+    pub about: String,
+}
+
+/// What became of a report that a client wants more than was agreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeReport {
+    /// Who will come back to the client about it, by name.
+    pub manager: String,
+}
+
 /// The tools of a conversation.
 #[async_trait]
 pub trait Tools: Send + Sync {
@@ -104,6 +122,24 @@ pub trait Tools: Send + Sync {
 
     /// Marks the conversation urgent, with the caller's words.
     async fn flag_urgent(&self, score: u8, reason: &str) -> Result<(), ToolError>;
+
+    /// Reports that the client asks for more than was agreed, in their own words. Not allowed for a caller that is no
+    /// recognised client; conversations without projects have it not.
+    async fn report_scope_change(&self, _quote: &str) -> Result<ScopeReport, ToolError> {
+        Err(ToolError::NotAllowed)
+    }
+
+    /// Has somebody called back, at a moment or soon; returns when that will be. Conversations without a telephone have
+    /// it not.
+    async fn schedule_callback(&self, _wanted: WantedCallback) -> Result<DateTime<Utc>, ToolError> {
+        Err(ToolError::NotAllowed)
+    }
+
+    /// Writes down how satisfied the caller says to be: 1 (not at all) to 5 (very). Conversations that are not kept have
+    /// it not.
+    async fn record_satisfaction(&self, _score: u8, _comment: &str) -> Result<(), ToolError> {
+        Err(ToolError::NotAllowed)
+    }
 
     /// Takes a message.
     async fn take_message(&self, message: TakenMessage) -> Result<MessageId, ToolError>;

@@ -123,6 +123,24 @@ const LIST: Source = Source {
     id: "id",
 };
 
+/// Enters what a caller says in a conversation, in place of what they said in it before.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_for_call(tx: &mut OrgTx, verdict: &Verdict) -> Result<(), StoreError> {
+    let source = text::encode(&verdict.source)?;
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        "DELETE FROM satisfaction WHERE org_id = $1 AND call_id = $2 AND source = $3",
+        org_id,
+        verdict.call_id.map(|id| id.0),
+        source,
+    )
+    .execute(conn)
+    .await?;
+    insert(tx, verdict).await
+}
+
 /// Enters a verdict.
 ///
 /// # Errors

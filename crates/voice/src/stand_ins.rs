@@ -59,6 +59,7 @@ pub fn plan(ids: &dyn IdSource) -> CallPlan {
         caller: Caller::default(),
         lead_questions: Vec::new(),
         vocabulary: Arc::new(Vocabulary::default()),
+        urgency: Default::default(),
         recording: true,
         max_call_minutes: 30,
     }

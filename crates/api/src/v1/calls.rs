@@ -17,6 +17,7 @@ use store::calls::{Call, CallFilter, CallSort, CallStatus, Direction};
 use store::page::{Listed, Span};
 use utoipa::{IntoParams, ToSchema};
 
+use super::incidents::IncidentDetail;
 use super::page::{Ids, List, ListParams, Listing, Page, moment, orders};
 use crate::auth::tenant::{Tenant, needs};
 use crate::extract::Id;
@@ -188,6 +189,10 @@ pub struct CallView {
     urgency_score: u8,
     /// The words that made it urgent.
     urgency_reason: Option<String>,
+    /// The phrases in them that did.
+    urgency_reasons: Vec<String>,
+    /// Everything it was about, in the order it came up.
+    intents: Vec<String>,
     /// What is derived from the conversation.
     #[schema(value_type = Option<Object>)]
     summary: Option<serde_json::Value>,
@@ -228,6 +233,8 @@ impl From<Call> for CallView {
             intent: call.intent,
             urgency_score: call.urgency_score,
             urgency_reason: call.urgency_reason,
+            urgency_reasons: call.urgency_reasons,
+            intents: call.intents,
             summary: call.summary,
             has_recording: call.recording_key.is_some(),
             recording_ms: call.recording_ms,
@@ -247,6 +254,8 @@ pub struct CallDetail {
     rejected_turns: Vec<RejectedTurnView>,
     /// What the agent looked up or did.
     tool_calls: Vec<ToolCallView>,
+    /// What could not wait, with everything that was done about it; `null` when nothing was urgent.
+    incident: Option<IncidentDetail>,
     /// How the call's audio did; `null` until its stream is over.
     media_quality: Option<MediaQualityView>,
     /// How long the caller waited for answers; `null` before the first.
@@ -286,6 +295,10 @@ pub struct TurnView {
     confidence: Option<f32>,
     /// What it was about (caller).
     intent: Option<String>,
+    /// How urgent, 0 to 10 (caller).
+    urgency_score: u8,
+    /// The phrases that made it so (caller).
+    urgency_reasons: Vec<String>,
     /// How long the caller waited for it (agent).
     latency: Option<LatencyView>,
     /// What the models asked for it, in millionths of a US dollar (agent); `null` where nothing was metered, no price is
@@ -379,6 +392,8 @@ impl TurnView {
             interrupted: turn.interrupted,
             confidence: turn.confidence,
             intent: turn.intent,
+            urgency_score: turn.urgency.score,
+            urgency_reasons: turn.urgency.reasons,
             latency: turn.latency.map(LatencyView::from),
         }
     }
@@ -475,12 +490,14 @@ pub(crate) async fn get_call(
     let rated = if sees_costs { Some(store::calls::usage::list(&mut tx, id).await?) } else { None };
     // A record that was closed before costs were kept has no rows, which must not look as if it had cost nothing.
     let rated = rated.filter(|rated| !rated.is_empty() || metered(&events).is_empty());
+    let incident = super::incidents::of_call(&mut tx, id).await?;
     let (rejected, said): (Vec<_>, Vec<_>) = turns.into_iter().partition(|t| t.kind == TurnKind::Rejected);
     Ok(Json(CallDetail {
         call: call.into(),
         turns: said.into_iter().map(|turn| TurnView::new(turn, rated.as_deref())).collect(),
         rejected_turns: rejected.into_iter().map(RejectedTurnView::from).collect(),
         tool_calls: tool_calls.into_iter().map(ToolCallView::from).collect(),
+        incident,
         media_quality: quality::of_media(&events),
         response_times: quality::of_answers(&events),
         usage: rated.as_deref().map(costs::of_call),

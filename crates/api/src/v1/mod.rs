@@ -8,11 +8,15 @@ pub mod audit_log;
 pub mod auth;
 pub mod branding;
 pub mod call_events;
+pub mod callbacks;
 pub mod calls;
+pub mod change_requests;
 pub mod clients;
 pub mod domains;
+pub mod escalation;
 pub mod hours;
 pub mod impersonation;
+pub mod incidents;
 pub mod invitations;
 pub mod knowledge;
 pub mod lead_questions;
@@ -53,10 +57,14 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(auth::router())
         .merge(branding::router())
         .merge(call_events::router())
+        .merge(callbacks::router())
         .merge(calls::router())
+        .merge(change_requests::router())
         .merge(clients::router())
         .merge(domains::router())
+        .merge(escalation::router())
         .merge(impersonation::router())
+        .merge(incidents::router())
         .merge(invitations::router())
         .merge(knowledge::router())
         .merge(lead_questions::router())

@@ -12,6 +12,8 @@ pub const MEDIA_PATH: &str = "/api/voice/media";
 pub const AFTER_STREAM_PATH: &str = "/api/voice/after-stream";
 /// Path of the webhook that is asked when a person was rung.
 pub const AFTER_DIAL_PATH: &str = "/api/voice/after-dial";
+/// Path of the webhook that is told when somebody answers who was rung.
+pub const TRANSFER_PATH: &str = "/api/voice/transfer-answered";
 /// Path of the webhook that is asked when a message was recorded.
 pub const MESSAGE_PATH: &str = "/api/voice/message";
 
@@ -84,7 +86,7 @@ pub fn trouble(settings: &VoiceSettings) -> String {
 }
 
 /// Connects a media stream; what follows is carried out when the stream fails and the action can't be asked either.
-fn connected(settings: &VoiceSettings, ticket: String) -> Vec<Verb> {
+pub(super) fn connected(settings: &VoiceSettings, ticket: String) -> Vec<Verb> {
     let mut verbs = vec![Verb::ConnectStream {
         action: settings.webhook_url(AFTER_STREAM_PATH),
         url: settings.socket_url(MEDIA_PATH),
@@ -97,7 +99,8 @@ fn connected(settings: &VoiceSettings, ticket: String) -> Vec<Verb> {
 /// Rings a person; what follows is carried out when the action can't be asked.
 fn dialled(settings: &VoiceSettings, to: String, caller_id: Option<String>) -> Vec<Verb> {
     let action = settings.webhook_url(AFTER_DIAL_PATH);
-    let mut verbs = vec![Verb::Dial { to, caller_id, timeout_s: RING_SECONDS, action }];
+    let answered = Some(settings.webhook_url(TRANSFER_PATH));
+    let mut verbs = vec![Verb::Dial { to, caller_id, timeout_s: RING_SECONDS, action, answered }];
     verbs.extend(spoken(settings, NOBODY_ANSWERED.to_owned(), true));
     verbs
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use ::voice::phone::{Pace, PhoneLine};
 use app::App;
+use app::callbacks::answering::Answered;
 use app::calls::inbound::{Answer, InboundCall};
 use app::calls::media::{MediaRefusal, MediaRequest};
 use app::calls::status::{AfterStream, Delivery, StatusUpdate};
 use app::calls::voicemail::RecordedMessage;
 use app::error::AppError;
+use app::incidents::alerts::{AlertKey, AlertWords};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::ids::CallId;
+use domain::ids::{AlertId, CallId, CallbackId};
 use futures_util::future::BoxFuture;
 use providers::twilio::callbacks::RecordingCallback;
 
@@ -52,6 +54,31 @@ pub trait CallDesk: Send + Sync {
 
     /// Takes note of a message that the carrier recorded.
     async fn message_recorded(&self, recording: RecordingCallback) -> Result<(), AppError>;
+
+    /// Takes note that somebody answered whom a caller is connected with.
+    async fn transfer_answered(&self, call_sid: &str);
+
+    /// Takes note that nobody answered whom a caller was to be connected with.
+    async fn transfer_failed(&self, call_sid: &str);
+
+    /// What somebody hears whom we called.
+    async fn callback_answered(&self, id: CallbackId, call_sid: &str, by: &str)
+    -> Result<Answered, AppError>;
+
+    /// Takes note of how a call goes that we made.
+    async fn callback_status(&self, id: CallbackId, call_sid: &str, status: &str) -> Result<(), AppError>;
+
+    /// What somebody hears who is called about an incident.
+    async fn alert_words(&self, id: AlertId, call_sid: &str) -> Result<AlertWords, AppError>;
+
+    /// Takes the key that they press.
+    async fn alert_key(&self, id: AlertId, key: AlertKey) -> Result<AlertWords, AppError>;
+
+    /// Takes note of how their call goes.
+    async fn alert_status(&self, id: AlertId, call_sid: &str, status: &str) -> Result<(), AppError>;
+
+    /// Takes note of who answered.
+    async fn alert_answered_by(&self, id: AlertId, call_sid: &str, by: &str) -> Result<(), AppError>;
 }
 
 // Each calls the use case of the same name, which the language prefers over the trait's.
@@ -100,5 +127,51 @@ impl CallDesk for App {
         let duration_s = duration_s.unwrap_or(0);
         let message = RecordedMessage { call_sid, recording_sid, url, duration_s, to, from };
         App::message_recorded(self, message).await
+    }
+
+    async fn transfer_answered(&self, call_sid: &str) {
+        left_aside(call_sid, App::transfer_answered(self, call_sid).await);
+    }
+
+    async fn transfer_failed(&self, call_sid: &str) {
+        left_aside(call_sid, App::transfer_failed(self, call_sid).await);
+    }
+
+    async fn callback_answered(
+        &self,
+        id: CallbackId,
+        call_sid: &str,
+        by: &str,
+    ) -> Result<Answered, AppError> {
+        App::callback_answered(self, id, call_sid, by).await
+    }
+
+    async fn callback_status(&self, id: CallbackId, call_sid: &str, status: &str) -> Result<(), AppError> {
+        App::callback_status(self, id, call_sid, status).await
+    }
+
+    async fn alert_words(&self, id: AlertId, call_sid: &str) -> Result<AlertWords, AppError> {
+        App::alert_words(self, id, call_sid).await
+    }
+
+    async fn alert_key(&self, id: AlertId, key: AlertKey) -> Result<AlertWords, AppError> {
+        App::alert_key(self, id, key).await
+    }
+
+    async fn alert_status(&self, id: AlertId, call_sid: &str, status: &str) -> Result<(), AppError> {
+        App::alert_status(self, id, call_sid, status).await
+    }
+
+    async fn alert_answered_by(&self, id: AlertId, call_sid: &str, by: &str) -> Result<(), AppError> {
+        App::alert_answered_by(self, id, call_sid, by).await
+    }
+}
+
+/// What becomes of a caller's transfer matters to an incident only; the caller does not wait for it.
+fn left_aside(call_sid: &str, outcome: Result<(), AppError>) {
+    match outcome {
+        // Without a call there is no incident.
+        Ok(()) | Err(AppError::NotFound { .. }) => {}
+        Err(error) => tracing::warn!(call.sid = %call_sid, %error, "how a transfer went could not be noted"),
     }
 }

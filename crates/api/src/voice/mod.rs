@@ -5,11 +5,13 @@
 //! happens in it is decided behind [`desk::CallDesk`].
 
 pub mod admission;
+mod alerts;
 pub mod answers;
 mod counters;
 pub mod desk;
 pub mod edge;
 pub mod media;
+mod outbound;
 mod reader;
 mod stream;
 pub mod webhooks;
@@ -42,7 +44,14 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<VoiceEdge>> {
         .routes(routes!(webhooks::status))
         .routes(routes!(webhooks::after_stream))
         .routes(routes!(webhooks::after_dial))
+        .routes(routes!(webhooks::transfer_answered))
         .routes(routes!(webhooks::message))
+        .routes(routes!(outbound::answered))
+        .routes(routes!(outbound::status))
+        .routes(routes!(alerts::speak))
+        .routes(routes!(alerts::key))
+        .routes(routes!(alerts::status))
+        .routes(routes!(alerts::machine))
         .routes(routes!(media::connect))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

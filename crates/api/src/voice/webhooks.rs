@@ -28,7 +28,7 @@ const AFTER_STREAM_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a call hears the fallback.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error("no answer within {0} ms")]
     TooSlow(u128),
     #[error("a defect: the use case panicked")]
@@ -207,8 +207,39 @@ pub(super) async fn after_dial(State(edge): State<Arc<VoiceEdge>>, request: Requ
         Err(refusal) => return refusal.into_response(),
     };
     let was_answered = callbacks::dial_was_answered(&webhook.form);
-    let answer = async { Ok(answers::after_dial(&edge.settings, was_answered)?) };
+    let answer = async {
+        if !was_answered && let Ok(call_sid) = callbacks::call_sid(&webhook.form) {
+            edge.desk.transfer_failed(&call_sid).await;
+        }
+        Ok(answers::after_dial(&edge.settings, was_answered)?)
+    };
     always_spoken(&edge, "after-dial", edge.settings.answer_within, answer).await
+}
+
+/// Take note that somebody answered who was rung for a caller.
+#[utoipa::path(
+    post,
+    path = "/api/voice/transfer-answered",
+    operation_id = "record_transfer_answered",
+    tag = "voice",
+    request_body(content = String, content_type = "application/x-www-form-urlencoded",
+        description = "Twilio's status callback of `<Number>`", example = "CallSid=CA0456&ParentCallSid=CA0123"),
+    responses(
+        (status = 204, description = "Noted; repeating it changes nothing"),
+        (status = 403, description = "Not signed by the carrier", body = Problem),
+        (status = 413, description = "Body over 64 KiB", body = Problem),
+        (status = 415, description = "Body is no form", body = Problem),
+    )
+)]
+pub(super) async fn transfer_answered(
+    State(edge): State<Arc<VoiceEdge>>,
+    request: Request,
+) -> Result<StatusCode, Refusal> {
+    let webhook = admission::webhook(&edge, request).await?;
+    if let Some(call_sid) = webhook.form.get("ParentCallSid").filter(|sid| callbacks::is_sid(sid)) {
+        edge.desk.transfer_answered(&call_sid).await;
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Take note of a message that was recorded.
@@ -247,7 +278,7 @@ pub(super) async fn message(State(edge): State<Arc<VoiceEdge>>, request: Request
 }
 
 /// Answers with TwiML whatever happens: too slow, failed or panicked is answered with the fallback.
-async fn always_spoken(
+pub(super) async fn always_spoken(
     edge: &VoiceEdge,
     webhook: &'static str,
     limit: Duration,

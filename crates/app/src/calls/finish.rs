@@ -15,6 +15,7 @@ use store::tx::OrgTx;
 
 use crate::calls::{catching_up, costs, record};
 use crate::error::AppError;
+use crate::incidents;
 use crate::live::LiveEvent;
 use crate::runtime::App;
 use crate::webhooks;
@@ -79,12 +80,20 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
         }),
         None => last_recorded_at.unwrap_or(now),
     };
-    let record = record::derive(&events);
+    let (escalation, _) = store::escalation_settings::get(&mut tx).await?;
+    let record = record::derive(&events, &escalation.urgency);
+    // Raised long ago, unless the database was away then.
+    let words = record.turns.iter().max_by_key(|turn| turn.urgency.score).map(|turn| turn.text.clone());
+    incidents::raise(&mut tx, app, call_id, record.urgency.score, &words.unwrap_or_default()).await?;
+    let is_transferred = record.end_reason == EndReason::Transferred;
+    incidents::call_is_over(&mut tx, app, call_id, is_transferred).await?;
     let outcome = Outcome {
         ended_at,
         end_reason: record.end_reason,
         duration_ms: record.duration_ms,
         intent: record.intent,
+        intents: record.intents,
+        urgency: record.urgency,
         summary: serde_json::Value::Null,
         turns: record.turns,
         tool_calls: record.tool_calls,

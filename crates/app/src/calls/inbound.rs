@@ -175,7 +175,12 @@ impl App {
         )
         .await?;
         // A call that was announced before is the one of then.
-        let questions = if announced.first { Some(plan::questions(&mut tx, &entitled).await?) } else { None };
+        let asked = if announced.first {
+            let (escalation, _) = store::escalation_settings::get(&mut tx).await?;
+            Some((plan::questions(&mut tx, &entitled).await?, escalation.urgency))
+        } else {
+            None
+        };
         tx.commit().await?;
         self.note_signature(org_id, call.signed);
         // A node that stops while others are there still answers: the stream finds its way to one of them.
@@ -200,7 +205,7 @@ impl App {
         }
         tracing::info!(org.id = %org_id, call.id = %announced.call_id, repeated = !announced.first, "call comes in");
         self.warm_up(org_id, routed.agent.language.clone(), is_heard_by_a_model);
-        if let Some(lead_questions) = questions {
+        if let Some((lead_questions, urgency)) = asked {
             let plan = Arc::new(self.plan_of(Stored {
                 call_id: announced.call_id,
                 started_at: now,
@@ -212,6 +217,8 @@ impl App {
                 lead_questions,
                 caller: from,
                 client,
+                urgency,
+                opening: None,
             })?);
             self.announced.keep(Arc::clone(&plan));
             if is_heard_by_a_model {

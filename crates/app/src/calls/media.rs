@@ -163,7 +163,7 @@ impl App {
             return None;
         };
         let (log, events) = mpsc::channel::<CallEvent>(LOG_QUEUE);
-        let written = self.tasks.spawn(recorder::record(Arc::clone(self), org_id, call_id, events));
+        let written = self.tasks.spawn(recorder::record(Arc::clone(self), Arc::clone(&plan), events));
         if let Some(continued) = continued {
             // The first entry of a queue with room for a thousand.
             let _sent = log.try_send(continued);
@@ -302,6 +302,7 @@ fn hangs_up(outcome: Option<&Outcome>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calls::heeding;
 
     fn three<A, B, C, F: Future>(_make: impl Fn(A, B, C) -> F) -> usize {
         size_of::<F>()
@@ -319,7 +320,8 @@ mod tests {
     fn the_tasks_of_a_call_take_little_memory() {
         let sizes = [
             ("the call", three(App::run_call)),
-            ("the writer of its log", four(recorder::record)),
+            ("the writer of its log", three(recorder::record)),
+            ("whoever heeds its turns", three(heeding::heed)),
             ("its signs of life", four(beating::beat)),
             ("the keeper of its session", five(Keeping::keep)),
         ];

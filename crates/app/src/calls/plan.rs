@@ -9,7 +9,10 @@ use domain::ids::{AgentId, CallId, OrgId};
 use domain::leads::LeadQuestion;
 use domain::phone::PhoneNumber;
 use domain::plans::{Entitlements, Feature, Limit};
+use domain::urgency::UrgencyRules;
 use store::StoreError;
+use store::callbacks::CallbackPurpose;
+use store::calls::Direction;
 use store::clients::ContactKind;
 use store::numbers::Number;
 use store::organizations::Organization;
@@ -38,6 +41,9 @@ pub(crate) struct Stored {
     pub(crate) lead_questions: Vec<LeadQuestion>,
     pub(crate) caller: Option<PhoneNumber>,
     pub(crate) client: Option<KnownClient>,
+    pub(crate) urgency: UrgencyRules,
+    /// What is said first, in place of a greeting, when we made the call.
+    pub(crate) opening: Option<String>,
 }
 
 /// The client behind a number; without the feature everybody is new.
@@ -78,8 +84,19 @@ impl App {
         };
         let entitled = store::plans::entitlements(&mut tx).await?;
         let lead_questions = questions(&mut tx, &entitled).await?;
-        let caller = call.from_number.and_then(|number| PhoneNumber::parse(&number, None).ok());
+        // Whoever is at the other end, whoever called.
+        let other = match call.direction {
+            Direction::Inbound => call.from_number,
+            Direction::Outbound => Some(call.to_number),
+        };
+        let caller = other.and_then(|number| PhoneNumber::parse(&number, None).ok());
         let client = client_of(&mut tx, &entitled, caller.as_ref()).await?;
+        let (escalation, _) = store::escalation_settings::get(&mut tx).await?;
+        // Whoever is called did not call: thanking them for it would be odd.
+        let opening = match call.direction {
+            Direction::Inbound => None,
+            Direction::Outbound => Some(opening(store::callbacks::of_call(&mut tx, call_id).await?)),
+        };
         drop(tx);
         self.plan_of(Stored {
             call_id,
@@ -92,19 +109,23 @@ impl App {
             lead_questions,
             caller,
             client,
+            urgency: escalation.urgency,
+            opening,
         })
     }
 
     /// The plan as far as a speech-to-speech model needs it: the vocabulary, which takes a while to make, is for
     /// transcribers.
     pub(crate) fn plan_of(&self, stored: Stored) -> Result<CallPlan, AppError> {
-        let Stored { business, agent, number, entitled, lead_questions, .. } = stored;
+        let Stored { business, agent, number, entitled, lead_questions, opening, .. } = stored;
         let own_limit = settings_of(&business)?.max_call_minutes;
         let greeting = number
             .as_ref()
             .map(|number| number.greeting.clone())
             .filter(|greeting| !greeting.is_empty())
             .unwrap_or(agent.greeting);
+        let greeting = opening.clone().unwrap_or(greeting);
+        let client_greeting = opening.unwrap_or(agent.client_greeting);
         Ok(CallPlan {
             call_id: stored.call_id,
             org_id: business.id,
@@ -125,7 +146,7 @@ impl App {
                 language: agent.language,
                 voice: agent.voice,
                 greeting,
-                client_greeting: agent.client_greeting,
+                client_greeting,
                 notice: number.as_ref().map(|number| number.notice.clone()).unwrap_or_default(),
                 greeting_interruptible: agent.greeting_interruptible,
                 turn_taking: agent.turn_taking,
@@ -134,6 +155,7 @@ impl App {
             caller: Caller { number: stored.caller, client: stored.client },
             lead_questions,
             vocabulary: Arc::default(),
+            urgency: stored.urgency,
             recording: number.is_some_and(|number| number.recording),
             max_call_minutes: own_limit
                 .map_or(self.settings.max_call_minutes, |own| own.min(self.settings.max_call_minutes)),
@@ -151,4 +173,27 @@ pub(super) async fn questions(
         questions.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     }
     Ok(questions)
+}
+
+/// The first words of a call that we make; the names are filled in by whoever says them.
+fn opening(asked: Option<(CallbackPurpose, String)>) -> String {
+    let (purpose, about) = asked.unwrap_or((CallbackPurpose::Request, String::new()));
+    let hello = "Hello, this is {agent}, the assistant of {business}.";
+    // What was written down is said as it is; braces in it are no names.
+    let about = about.replace(['{', '}'], "");
+    match (purpose, about.trim()) {
+        (CallbackPurpose::Test, _) => {
+            format!("{hello} This is a test call. You may ask me anything, or hang up.")
+        }
+        (CallbackPurpose::Callback, "") => {
+            format!("{hello} You asked us to call you back. How can I help you?")
+        }
+        (CallbackPurpose::Callback, about) => {
+            format!("{hello} You asked us to call you back about {about}. How can I help you?")
+        }
+        (CallbackPurpose::Request, "") => format!("{hello} Do you have a moment?"),
+        (CallbackPurpose::Request, about) => {
+            format!("{hello} I am calling about {about}. Do you have a moment?")
+        }
+    }
 }

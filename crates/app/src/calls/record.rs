@@ -1,7 +1,9 @@
 //! What a call's record says, in the words of the store.
 
 use domain::call_log::{CallEvent, EndReason};
+use domain::intents;
 use domain::turns::{self, Speaker};
+use domain::urgency::{self, Urgency, UrgencyRules};
 use store::calls::turns::{ToolCall, Turn, TurnKind};
 
 /// The derived record.
@@ -13,14 +15,27 @@ pub(crate) struct CallRecord {
     pub(crate) duration_ms: u64,
     /// What the call was about: the first intent that says anything.
     pub(crate) intent: Option<String>,
+    /// Everything it was about, in the order it came up.
+    pub(crate) intents: Vec<String>,
+    /// How urgent its most urgent words were.
+    pub(crate) urgency: Urgency,
 }
 
 /// Folds a log into the record. Total: a log that stops anywhere has a record.
 #[must_use]
-pub(crate) fn derive(events: &[CallEvent]) -> CallRecord {
+pub(crate) fn derive(events: &[CallEvent], rules: &UrgencyRules) -> CallRecord {
     let conversation = turns::project(events);
+    let turns: Vec<Turn> = conversation.turns.into_iter().map(|turn| stored_turn(turn, rules)).collect();
+    let urgency = turns.iter().map(|turn| &turn.urgency).max_by_key(|urgency| urgency.score);
+    let urgency = urgency.cloned().unwrap_or_default();
+    let mut intents: Vec<String> = Vec::new();
+    for intent in turns.iter().filter_map(|turn| turn.intent.as_ref()) {
+        if intent != "other" && !intents.contains(intent) {
+            intents.push(intent.clone());
+        }
+    }
     CallRecord {
-        turns: conversation.turns.into_iter().map(stored_turn).collect(),
+        turns,
         tool_calls: conversation
             .tools
             .into_iter()
@@ -36,11 +51,13 @@ pub(crate) fn derive(events: &[CallEvent]) -> CallRecord {
             .collect(),
         end_reason: conversation.ended.unwrap_or(EndReason::ProcessDied),
         duration_ms: conversation.last_ms,
-        intent: conversation.intents.into_iter().find(|intent| intent != "other"),
+        intent: intents.first().cloned(),
+        intents,
+        urgency,
     }
 }
 
-fn stored_turn(turn: turns::Turn) -> Turn {
+fn stored_turn(turn: turns::Turn, rules: &UrgencyRules) -> Turn {
     let kind = match (turn.speaker, &turn.rejected) {
         (_, Some(_)) => TurnKind::Rejected,
         (Speaker::Caller, None) => TurnKind::Caller,
@@ -48,6 +65,17 @@ fn stored_turn(turn: turns::Turn) -> Turn {
     };
     let (layer, reason) = turn.rejected.unzip();
     let agent = kind == TurnKind::Agent;
+    let (intent, urgency) = match kind {
+        TurnKind::Caller => {
+            let urgency = urgency::assess(&turn.text, rules);
+            // Whoever answered said what it was about; an engine that does not is made up for.
+            let named = turn.intents.first().cloned();
+            let intent =
+                named.unwrap_or_else(|| intents::with_urgency(&turn.text, &urgency).name().to_owned());
+            (Some(intent), urgency)
+        }
+        TurnKind::Agent | TurnKind::Rejected => (None, Urgency::default()),
+    };
     Turn {
         id: turn.id,
         kind,
@@ -60,7 +88,8 @@ fn stored_turn(turn: turns::Turn) -> Turn {
         confidence: turn.confidence,
         layer,
         reason,
-        intent: turn.intents.into_iter().next(),
+        intent,
+        urgency,
         latency: turn.latency,
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::call_log::{CallEvent, EndReason, EventKind};
+use domain::call_plan::CallPlan;
 use domain::ids::{CallId, OrgId};
 use store::StoreError;
 use store::calls::events;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use store::tx::OrgTx;
 
 use crate::calls::engine::REALTIME;
+use crate::calls::heeding;
 use crate::calls::together::{Joint, Together, Weight};
 use crate::deadlines;
 use crate::live::LiveEvent;
@@ -59,10 +61,13 @@ pub(crate) fn logs() -> Logs {
 /// That the line was lost is not written: the caller may come back. What of it becomes the call's end is decided later.
 pub(crate) async fn record(
     app: Arc<App>,
-    org_id: OrgId,
-    call_id: CallId,
+    plan: Arc<CallPlan>,
     mut events: mpsc::Receiver<CallEvent>,
 ) -> usize {
+    let (org_id, call_id) = (plan.org_id, plan.call_id);
+    let (heeded, turns) = mpsc::channel(heeding::WAITING);
+    // Ends with the writer, which has the other end.
+    let heeding = app.tasks.spawn(heeding::heed(Arc::clone(&app), plan, turns));
     let mut writer = Writer {
         app,
         org_id,
@@ -70,6 +75,7 @@ pub(crate) async fn record(
         waiting: VecDeque::new(),
         in_work: 0,
         lost: 0,
+        heeded,
         given_up: false,
         is_a_models: false,
     };
@@ -106,7 +112,12 @@ pub(crate) async fn record(
         drop(writer.app.tasks.spawn(work));
     }
     // Boxed, like each batch: what a transaction needs takes no memory while nothing is written.
-    Box::pin(writer.finish()).await
+    let lost = Box::pin(writer.finish()).await;
+    // What was said last counts, too, before the record is closed.
+    if let Err(error) = heeding.await {
+        tracing::error!(call.id = %call_id, %error, "whoever heeds the call's turns died");
+    }
+    lost
 }
 
 /// A batch on its way to the database: whether the call is still this node's.
@@ -121,6 +132,8 @@ struct Writer {
     /// So many of them are on their way: they are neither changed nor moved.
     in_work: usize,
     lost: usize,
+    /// Takes what the caller says.
+    heeded: mpsc::Sender<String>,
     given_up: bool,
     /// Whether a speech-to-speech model carries the call now.
     is_a_models: bool,
@@ -133,6 +146,9 @@ impl Writer {
             EventKind::EngineChanged { to, .. } => self.is_a_models = to == REALTIME,
             EventKind::Latency { parts, .. } if self.is_a_models => {
                 self.app.response_times.note(Duration::from_millis(parts.total_ms.into()));
+            }
+            EventKind::CallerTurn { text, .. } if self.heeded.try_send(text.clone()).is_err() => {
+                tracing::warn!(call.id = %self.call_id, "a turn was not heeded: the database is too slow");
             }
             _ => {}
         }

@@ -226,7 +226,7 @@ impl App {
         Ok(store::calls::get(&mut tx, call_id).await?.to_number)
     }
 
-    async fn call_of(&self, call_sid: &str) -> Result<(OrgId, CallId), AppError> {
+    pub(crate) async fn call_of(&self, call_sid: &str) -> Result<(OrgId, CallId), AppError> {
         let mut tx = SystemTx::begin(&self.db, "the carrier's call id tells which business it is").await?;
         store::calls::life::find_by_sid(&mut tx, call_sid).await?.ok_or(AppError::NotFound { noun: "call" })
     }

@@ -41,6 +41,13 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             Phrase::WaitingToLook,
             &json!({}),
         ));
+        specs.push(spec(
+            "report_scope_change",
+            "Reports that the client asks for more or other than was agreed on a running project, to whoever looks after \
+             it. Use it at once, once for each request, and promise nothing: say what `say` holds.",
+            Phrase::WaitingToNote,
+            &json!({ "quote": text("The client's own words that ask for it.") }),
+        ));
     } else {
         specs.push(spec(
             "identify_client",
@@ -76,6 +83,33 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
                 "description": "5 to 7: in a hurry. 8 to 10: an emergency, damage happens now.",
             },
             "reason": text("The caller's own words for what is wrong."),
+        }),
+    ));
+    specs.push(spec(
+        "schedule_callback",
+        "Has the caller called back by you at a time of their choice. Use it when they ask to be called again later and \
+         you know the number and the time. Not for messages to a person: those are take_message.",
+        Phrase::WaitingToNote,
+        &json!({
+            "when": text("The business's local date and time, like 2026-11-30T14:30. Empty: as soon as possible."),
+            "number": text(
+                "The number in the caller's words, or calling_number for the number of this call once the caller has \
+                 agreed to it."
+            ),
+            "about": text("In a few words, what the call will be about."),
+        }),
+    ));
+    specs.push(spec(
+        "record_satisfaction",
+        "Writes down how satisfied the caller is. Use it only when the caller says a number of their own accord or in \
+         answer to your question.",
+        Phrase::WaitingToNote,
+        &json!({
+            "score": {
+                "type": "integer", "minimum": 1, "maximum": 5,
+                "description": "1: not at all. 5: very satisfied.",
+            },
+            "comment": text("The caller's own words about it. Empty when there were none."),
         }),
     ));
     specs.push(spec(

@@ -4,7 +4,7 @@ use domain::agent_phrases::Phrase;
 use domain::leads::{LeadField, Priority};
 use domain::qualification::LeadQualifier;
 use domain::spoken_forms::{email, phone};
-use domain::urgency::{self, URGENT, UrgencyRules};
+use domain::urgency::{self, URGENT};
 use provider_traits::tools::TakenMessage;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ impl ConversationFunctions {
             [("normal", Priority::Normal), ("high", Priority::High), ("urgent", Priority::Urgent)];
         let priority = given.choice("priority", &priorities)?;
         // What the caller says counts as much as what the model makes of it.
-        let heard = urgency::assess(text, &UrgencyRules::default()).priority();
+        let heard = urgency::assess(text, &self.plan.urgency).priority();
         let message = TakenMessage {
             from_name: from_name.map(str::to_owned).or_else(|| self.known_name()),
             reply_to,

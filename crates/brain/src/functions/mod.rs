@@ -12,6 +12,7 @@ mod fitting;
 mod lead;
 mod messages;
 mod projects;
+mod reports;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -163,6 +164,9 @@ impl ConversationFunctions {
             "save_lead_answer" => self.save_lead_answer(run, &given).await,
             "finish_lead" => self.finish_lead(run, &given).await,
             "flag_urgent" => self.flag_urgent(run, &given).await,
+            "report_scope_change" => self.report_scope_change(run, &given).await,
+            "schedule_callback" => self.schedule_callback(run, &given).await,
+            "record_satisfaction" => self.record_satisfaction(run, &given).await,
             "take_message" => self.take_message(run, &given).await,
             "transfer_call" => self.transfer_call(run, &given).await,
             "end_call" => self.end_call(run, &given).await,

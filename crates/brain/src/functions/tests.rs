@@ -111,6 +111,8 @@ fn everybody_is_offered_what_they_may_use_and_no_more() {
             "save_lead_answer",
             "finish_lead",
             "flag_urgent",
+            "schedule_callback",
+            "record_satisfaction",
             "take_message",
             "transfer_call",
             "end_call"
@@ -118,6 +120,7 @@ fn everybody_is_offered_what_they_may_use_and_no_more() {
     );
     let client = Model::of(Who::Maria);
     assert!(client.names().contains(&"get_project_status") && client.names().contains(&"list_projects"));
+    assert!(client.names().contains(&"report_scope_change"));
     let mut alone = plan(Who::Stranger);
     alone.business.transfer_to = None;
     alone.lead_questions.clear();

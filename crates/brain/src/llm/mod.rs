@@ -24,7 +24,7 @@ use domain::expected_answer::ExpectedAnswer;
 use domain::history::{History, Side};
 use domain::ids::TurnId;
 use domain::intents::{self, Intent};
-use domain::urgency::{self, UrgencyRules};
+use domain::urgency;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::{Brain, GoOn, Mind, Prompt, Thought};
 use provider_traits::descriptor::{Descriptor, Locality, ProviderNotice};
@@ -193,7 +193,7 @@ impl Mind for LlmMind {
     }
 
     fn foresee(&mut self, words: &str) {
-        let emergency = urgency::assess(words, &UrgencyRules::default()).is_urgent();
+        let emergency = urgency::assess(words, &self.plan.urgency).is_urgent();
         if !self.settings.think_ahead || self.failures > 0 || emergency {
             return self.foresight.forget();
         }
@@ -277,7 +277,7 @@ impl LlmMind {
 
     async fn caller_said(&mut self, turn: TurnId, text: String, out: &mut Reply<'_>) {
         let foreseen = self.foresight.take(&text);
-        let urgency = urgency::assess(&text, &UrgencyRules::default());
+        let urgency = urgency::assess(&text, &self.plan.urgency);
         let intent = if urgency.is_urgent() { Intent::Emergency } else { intents::classify(&text) };
         out.log(EventKind::Intent { turn, intent: intent.name().to_owned() }).await;
         self.conversation.caller_said(&text);

@@ -10,7 +10,7 @@ use domain::ids::TurnId;
 use domain::intents::{self, Intent};
 use domain::phantom_speech::is_back_channel;
 use domain::spoken_forms::{speak, yes_no};
-use domain::urgency::{self, UrgencyRules};
+use domain::urgency;
 use domain::words::words;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::{ExpectedAnswer, GoOn, NextStep, Prompt};
@@ -207,7 +207,7 @@ impl<'a> Talk<'a> {
         self.memory.owed = None;
         self.read_up().await;
         self.memory.note(false, text);
-        let urgency = urgency::assess(text, &UrgencyRules::default());
+        let urgency = urgency::assess(text, &self.plan.urgency);
         let intent = if urgency.is_urgent() { Intent::Emergency } else { intents::classify(text) };
         self.out.log(EventKind::Intent { turn, intent: intent.name().to_owned() }).await;
         self.memory.urgency = self.memory.urgency.max(urgency.score);
@@ -352,7 +352,7 @@ impl<'a> Talk<'a> {
                 }
             }
             Intent::ScopeChange if self.memory.client.is_some() => {
-                self.pass_on(Phrase::ScopeNeutral, text).await;
+                self.scope_change(text).await;
             }
             Intent::Complaint => self.pass_on(Phrase::ComplaintSorry, text).await,
             Intent::MeetingRequest => {

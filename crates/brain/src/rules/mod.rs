@@ -8,6 +8,7 @@ mod dialogue;
 mod lead;
 mod memory;
 mod message;
+mod scope;
 mod small_talk;
 mod status;
 mod taking_over;

@@ -117,6 +117,7 @@ pub(crate) fn plan(who: Who) -> CallPlan {
             })
             .collect(),
         vocabulary: Arc::new(Vocabulary::default()),
+        urgency: Default::default(),
         recording: false,
         max_call_minutes: 30,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::call_log::EventKind;
 use domain::leads::{LeadAnswer, Priority};
-use provider_traits::tools::{KnowledgeHit, SpokenProject, TakenMessage, ToolError};
+use provider_traits::tools::{KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -71,6 +71,12 @@ impl Talk<'_> {
         let tools = self.tools.clone();
         let arguments = json!({ "score": score, "reason": reason });
         self.call("flag_urgent", arguments, tools.flag_urgent(score, reason)).await
+    }
+
+    pub(super) async fn report_scope_change(&mut self, quote: &str) -> Result<ScopeReport, ToolError> {
+        let tools = self.tools.clone();
+        let arguments = json!({ "quote": quote });
+        self.call("report_scope_change", arguments, tools.report_scope_change(quote)).await
     }
 
     pub(super) async fn take_message(&mut self, message: TakenMessage) -> Result<(), ToolError> {

@@ -52,6 +52,22 @@ pub enum Verb {
         /// Longest recording in seconds.
         max_length_s: u32,
     },
+    /// Waits.
+    Pause {
+        /// For so many seconds.
+        seconds: u32,
+    },
+    /// Speaks and waits for keys; when none is pressed the next verb follows.
+    Gather {
+        /// Asked for what follows, told the keys.
+        action: String,
+        /// It is enough when so many were pressed.
+        digits: u32,
+        /// How long to wait for the first when all is said, in seconds.
+        timeout_s: u32,
+        /// What is said meanwhile: only [`Verb::Say`] and [`Verb::Pause`].
+        inside: Vec<Verb>,
+    },
     /// Rings a telephone.
     Dial {
         /// E.164 number.
@@ -62,6 +78,8 @@ pub enum Verb {
         timeout_s: u32,
         /// Asked for what follows, told how it went.
         action: String,
+        /// Told when somebody answers.
+        answered: Option<String>,
     },
     /// Ends the call.
     Hangup,
@@ -134,7 +152,26 @@ fn write_verb(writer: &mut Writer<Vec<u8>>, verb: &Verb) -> io::Result<()> {
                 ])
                 .write_empty()?;
         }
-        Verb::Dial { to, caller_id, timeout_s, action } => {
+        Verb::Pause { seconds } => {
+            let pause = writer.create_element("Pause");
+            pause.with_attribute(("length", &*seconds.to_string())).write_empty()?;
+        }
+        Verb::Gather { action, digits, timeout_s, inside } => {
+            let gather = writer.create_element("Gather").with_attributes([
+                ("input", "dtmf"),
+                ("action", &*clean(action)),
+                ("method", "POST"),
+                ("numDigits", &digits.to_string()),
+                ("timeout", &timeout_s.to_string()),
+            ]);
+            gather.write_inner_content(|writer| {
+                for verb in inside {
+                    write_verb(writer, verb)?;
+                }
+                Ok(())
+            })?;
+        }
+        Verb::Dial { to, caller_id, timeout_s, action, answered } => {
             let mut dial = writer.create_element("Dial").with_attributes([
                 ("action", &*clean(action)),
                 ("method", "POST"),
@@ -144,7 +181,14 @@ fn write_verb(writer: &mut Writer<Vec<u8>>, verb: &Verb) -> io::Result<()> {
                 dial = dial.with_attribute(("callerId", &*clean(caller_id)));
             }
             dial.write_inner_content(|writer| {
-                writer.create_element("Number").write_text_content(BytesText::new(&clean(to)))?;
+                let mut number = writer.create_element("Number");
+                if let Some(answered) = answered {
+                    number = number.with_attributes([
+                        ("statusCallback", &*clean(answered)),
+                        ("statusCallbackEvent", "answered"),
+                    ]);
+                }
+                number.write_text_content(BytesText::new(&clean(to)))?;
                 Ok(())
             })?;
         }
@@ -223,15 +267,33 @@ mod tests {
             caller_id: caller_id.map(Into::into),
             timeout_s: 25,
             action: "https://example.com/after-dial".into(),
+            answered: caller_id.map(|_| "https://example.com/answered".into()),
         };
         check(
             &[dial(Some("+15135550100")), dial(None)],
             r#"<Dial action="https://example.com/after-dial" method="POST" timeout="25" callerId="+15135550100">
-               <Number>+15135550190</Number>
+               <Number statusCallback="https://example.com/answered" statusCallbackEvent="answered">+15135550190</Number>
                </Dial>
                <Dial action="https://example.com/after-dial" method="POST" timeout="25">
                <Number>+15135550190</Number>
                </Dial>"#,
+        );
+    }
+
+    #[test]
+    fn keys_are_asked_for_while_something_is_said() {
+        let gather = Verb::Gather {
+            action: "https://example.com/key?a&b".into(),
+            digits: 1,
+            timeout_s: 10,
+            inside: vec![say("Tom & Jerry <break/>"), Verb::Pause { seconds: 1 }],
+        };
+        check(
+            &[gather],
+            r#"<Gather input="dtmf" action="https://example.com/key?a&amp;b" method="POST" numDigits="1" timeout="10">
+               <Say>Tom &amp; Jerry &lt;break/&gt;</Say>
+               <Pause length="1"/>
+               </Gather>"#,
         );
     }
 

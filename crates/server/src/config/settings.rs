@@ -129,6 +129,14 @@ settings! {
         /// The account's auth token: checks the signature of every webhook and media socket. Without it
         /// signatures can't be checked, and then only callers on this machine (loopback) are served.
         auth_token: Option<SecretString> = "", env "TWILIO_AUTH_TOKEN";
+        /// An API key of the account (`SK…`) to place calls and send messages with; the auth token does it otherwise.
+        api_key: Option<String> = "", env "TWILIO_API_KEY";
+        /// The API key's secret.
+        api_secret: Option<SecretString> = "", env "TWILIO_API_SECRET";
+        /// Where the account's API is: another address for accounts in a region, or for a stand-in.
+        api_url: SiteUrl = "https://api.twilio.com", env "TWILIO_API_URL";
+        /// Calls that may be placed in a second; more wait for their turn.
+        calls_per_second: u32 = "1", within "1" "100";
         /// A second token that is accepted too, while tokens are being exchanged.
         auth_token_secondary: Option<SecretString> = "", env "TWILIO_AUTH_TOKEN_SECONDARY";
         /// The address that Twilio calls, when it is not `server.public_url` (a tunnel, another name). It is

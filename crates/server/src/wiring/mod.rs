@@ -13,4 +13,5 @@ pub mod simulation;
 pub mod speech;
 pub mod studio;
 pub mod tables;
+mod telephony;
 pub mod watched;

@@ -32,6 +32,7 @@ use super::machine::ThisMachine;
 use super::secrets;
 use super::sessions;
 use super::speech::Speech;
+use super::telephony;
 use super::watched;
 use crate::config::Config;
 use crate::config::types::BrainChoice;
@@ -132,6 +133,7 @@ pub async fn start_with(
         email: Arc::new(
             Outbox::open(&data_dir.join("outbox")).context("could not open the outbox for e-mail")?,
         ),
+        telephony: Arc::new(telephony::network(config)?),
         identity_provider: identity_provider(config)?,
         http: Arc::new(safe_http(config)?),
         dns: Arc::new(SystemDns::open()),
@@ -144,6 +146,7 @@ pub async fn start_with(
         watched_models: watched::vendors(config, &super::speech::vendor_http()?),
         settings: AppSettings {
             public_url: public_url.clone(),
+            webhook_url: webhook_url(config, &public_url).trim_end_matches('/').to_owned(),
             hosts: hosts(config, &public_url),
             token_key: secrets::token_key(config)?,
             node: node_name(data_dir)?,
@@ -198,6 +201,8 @@ pub async fn start_with(
     });
     tasks.spawn(Arc::clone(&app).sweep_calls());
     tasks.spawn(Arc::clone(&app).deliver_webhooks());
+    tasks.spawn(Arc::clone(&app).watch_incidents());
+    tasks.spawn(Arc::clone(&app).place_callbacks());
     tasks.spawn(Arc::clone(&app).stay_known(stop_listening.clone()));
     let (sessions, stop) = (Arc::clone(&app.sessions), stop_listening.clone());
     tasks.spawn(async move { sessions.watch(stop).await });
@@ -243,7 +248,7 @@ fn identity_provider(_config: &Config) -> anyhow::Result<Option<Arc<dyn Identity
 }
 
 fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSettings> {
-    let base = config.twilio.webhook_base_url.as_ref().map_or(public_url, |url| url.as_str());
+    let base = webhook_url(config, public_url);
     let verification = match &config.twilio.auth_token {
         Some(token) => {
             let secondary = config.twilio.auth_token_secondary.as_ref().map(ExposeSecret::expose_secret);
@@ -265,9 +270,14 @@ fn voice_settings(config: &Config, public_url: &str) -> anyhow::Result<VoiceSett
     })
 }
 
+/// Where the carrier reaches this installation.
+fn webhook_url<'a>(config: &'a Config, public_url: &'a str) -> &'a str {
+    config.twilio.webhook_base_url.as_ref().map_or(public_url, |url| url.as_str())
+}
+
 /// The installation's own names: browsers and the carrier may know different ones.
 fn hosts(config: &Config, public_url: &str) -> HostSettings {
-    let webhooks = config.twilio.webhook_base_url.as_ref().map_or(public_url, |url| url.as_str());
+    let webhooks = webhook_url(config, public_url);
     let base_domain = config.server.base_domain.as_ref().map(|base| base.0.clone());
     HostSettings::of(&[public_url, webhooks], base_domain, config.server.refuse_unknown_hosts)
 }

@@ -11,3 +11,4 @@ mod nodes;
 mod recovery;
 mod seed;
 mod spoken;
+mod urgent_call;

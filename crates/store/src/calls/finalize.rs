@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::call_log::EndReason;
 use domain::ids::CallId;
+use domain::urgency::Urgency;
 
 use super::turns::{self, ToolCall, Turn};
 use crate::error::StoreError;
@@ -20,6 +21,10 @@ pub struct Outcome {
     pub duration_ms: u64,
     /// What it was about.
     pub intent: Option<String>,
+    /// Everything it was about, in the order it came up.
+    pub intents: Vec<String>,
+    /// How urgent its most urgent words were, and why.
+    pub urgency: Urgency,
     /// Further things derived from it.
     pub summary: serde_json::Value,
     /// The turns, in order.
@@ -45,7 +50,10 @@ pub async fn finalize(tx: &mut OrgTx, id: CallId, outcome: &Outcome) -> Result<b
                duration_ms = $5,
                intent = $6,
                summary = $7,
-               finalized_at = $8
+               finalized_at = $8,
+               intents = $9,
+               urgency_score = GREATEST(urgency_score, $10),
+               urgency_reasons = $11
            WHERE org_id = $1 AND id = $2 AND finalized_at IS NULL"#,
         org_id,
         id.0,
@@ -55,6 +63,9 @@ pub async fn finalize(tx: &mut OrgTx, id: CallId, outcome: &Outcome) -> Result<b
         outcome.intent,
         outcome.summary,
         outcome.finalized_at,
+        &outcome.intents,
+        i16::from(outcome.urgency.score),
+        &outcome.urgency.reasons,
     )
     .execute(&mut *conn)
     .await?;

@@ -83,6 +83,23 @@ pub async fn insert_incoming(tx: &mut OrgTx, call: &NewCall) -> Result<Announced
         .ok_or_else(|| StoreError::Conflict { constraint: "calls_call_sid_unique".to_owned() })
 }
 
+/// Records a call that we made and somebody answered, once however often the carrier asks what to do.
+///
+/// # Errors
+/// As [`insert_incoming`].
+pub async fn insert_outgoing(tx: &mut OrgTx, call: &NewCall) -> Result<Announced, StoreError> {
+    let announced = insert_incoming(tx, call).await?;
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        "UPDATE calls SET direction = 'outbound' WHERE org_id = $1 AND id = $2",
+        org_id,
+        announced.call_id.0,
+    )
+    .execute(conn)
+    .await?;
+    Ok(announced)
+}
+
 /// Finds a call by the carrier's id, before any tenant is known.
 ///
 /// # Errors

@@ -115,6 +115,10 @@ pub struct Call {
     pub urgency_score: u8,
     /// The words that made it urgent.
     pub urgency_reason: Option<String>,
+    /// The phrases in them that did.
+    pub urgency_reasons: Vec<String>,
+    /// Everything it was about, in the order it came up; complete when the record is finished.
+    pub intents: Vec<String>,
     /// What is derived from the conversation.
     pub summary: Option<serde_json::Value>,
     /// The recording in object storage.
@@ -147,6 +151,8 @@ struct Row {
     intent: Option<String>,
     urgency_score: i16,
     urgency_reason: Option<String>,
+    urgency_reasons: Vec<String>,
+    intents: Vec<String>,
     summary: Option<serde_json::Value>,
     recording_key: Option<String>,
     recording_ms: Option<i64>,
@@ -178,6 +184,8 @@ impl TryFrom<Row> for Call {
             intent: row.intent,
             urgency_score: u8::try_from(row.urgency_score).unwrap_or_default(),
             urgency_reason: row.urgency_reason,
+            urgency_reasons: row.urgency_reasons,
+            intents: row.intents,
             summary: row.summary,
             recording_key: row.recording_key,
             recording_ms: row.recording_ms.map(i64::unsigned_abs),
@@ -268,7 +276,7 @@ impl CallFilter {
 const LIST: Source = Source {
     columns: "c.id, c.agent_id, c.number_id, c.call_sid, c.direction, c.from_number, c.to_number, c.client_id, \
               k.name AS client_name, c.lead_id, c.engine, c.status, c.started_at, c.answered_at, c.ended_at, \
-              c.duration_ms, c.end_reason, c.intent, c.urgency_score, c.urgency_reason, c.summary, \
+              c.duration_ms, c.end_reason, c.intent, c.urgency_score, c.urgency_reason, c.urgency_reasons, c.intents, c.summary, \
               c.recording_key, c.recording_ms, c.finalized_at",
     from: "calls c LEFT JOIN clients k ON k.org_id = c.org_id AND k.id = c.client_id",
     id: "c.id",
@@ -284,7 +292,8 @@ pub async fn get(tx: &mut OrgTx, id: CallId) -> Result<Call, StoreError> {
         Row,
         r#"SELECT c.id, c.agent_id, c.number_id, c.call_sid, c.direction, c.from_number, c.to_number, c.client_id,
                   k.name AS "client_name?", c.lead_id, c.engine, c.status, c.started_at, c.answered_at, c.ended_at,
-                  c.duration_ms, c.end_reason, c.intent, c.urgency_score, c.urgency_reason, c.summary,
+                  c.duration_ms, c.end_reason, c.intent, c.urgency_score, c.urgency_reason, c.urgency_reasons, c.intents,
+                  c.summary,
                   c.recording_key, c.recording_ms, c.finalized_at
            FROM calls c
            LEFT JOIN clients k ON k.org_id = c.org_id AND k.id = c.client_id

@@ -2,6 +2,7 @@
 
 use domain::call_log::LatencyParts;
 use domain::ids::{CallId, ToolCallId, TurnId};
+use domain::urgency::Urgency;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -52,6 +53,8 @@ pub struct Turn {
     pub reason: Option<String>,
     /// What it was about.
     pub intent: Option<String>,
+    /// How urgent, and why.
+    pub urgency: Urgency,
     /// How long the caller waited for it.
     pub latency: Option<LatencyParts>,
 }
@@ -83,7 +86,7 @@ pub async fn list(tx: &mut OrgTx, call_id: CallId) -> Result<Vec<Turn>, StoreErr
     let (conn, org_id) = tx.parts();
     let rows = sqlx::query!(
         r#"SELECT id, kind, started_ms, ended_ms, text, generated, sent, interrupted, confidence, layer, reason,
-                  intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms
+                  intent, urgency_score, urgency_reasons, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms
            FROM turns
            WHERE org_id = $1 AND call_id = $2
            ORDER BY position
@@ -110,6 +113,10 @@ pub async fn list(tx: &mut OrgTx, call_id: CallId) -> Result<Vec<Turn>, StoreErr
                 layer: row.layer,
                 reason: row.reason,
                 intent: row.intent,
+                urgency: Urgency {
+                    score: u8::try_from(row.urgency_score).unwrap_or_default(),
+                    reasons: row.urgency_reasons,
+                },
                 latency: row.total_ms.map(|total| LatencyParts {
                     endpointing_ms: part(row.endpointing_ms),
                     stt_ms: part(row.stt_ms),
@@ -183,15 +190,19 @@ pub(super) async fn replace(
     sqlx::query!(
         r#"INSERT INTO turns
                (id, org_id, call_id, position, kind, started_ms, ended_ms, text, generated, sent, interrupted,
-                confidence, layer, reason, intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms)
+                confidence, layer, reason, intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms,
+                urgency_score, urgency_reasons)
            SELECT id, $1, $2, position, kind, started_ms, ended_ms, text, generated, sent, interrupted,
-                  confidence, layer, reason, intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms
+                  confidence, layer, reason, intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms,
+                  urgency_score, COALESCE(string_to_array(NULLIF(urgency_reasons, ''), E'\n'), '{}')
            FROM UNNEST(
                $3::uuid[], $4::integer[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
                $10::text[], $11::boolean[], $12::real[], $13::text[], $14::text[], $15::text[],
-               $16::integer[], $17::integer[], $18::integer[], $19::integer[], $20::integer[], $21::integer[]
+               $16::integer[], $17::integer[], $18::integer[], $19::integer[], $20::integer[], $21::integer[],
+               $22::smallint[], $23::text[]
            ) AS turn (id, position, kind, started_ms, ended_ms, text, generated, sent, interrupted, confidence,
-                      layer, reason, intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms)"#,
+                      layer, reason, intent, endpointing_ms, stt_ms, brain_ms, tts_ms, hop_ms, total_ms, urgency_score,
+                      urgency_reasons)"#,
         org_id,
         call_id.0,
         &turns.iter().map(|t| t.id.0).collect::<Vec<_>>(),
@@ -213,6 +224,9 @@ pub(super) async fn replace(
         &latency(|p| p.tts_ms) as &[Option<i32>],
         &latency(|p| p.hop_ms) as &[Option<i32>],
         &latency(|p| p.total_ms) as &[Option<i32>],
+        &turns.iter().map(|t| i16::from(t.urgency.score)).collect::<Vec<_>>(),
+        // Reasons are words and spaces, so that a line each is safe.
+        &turns.iter().map(|t| t.urgency.reasons.join("\n")).collect::<Vec<_>>(),
     )
     .execute(conn)
     .await?;

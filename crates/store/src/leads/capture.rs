@@ -84,6 +84,25 @@ pub async fn finish(
     Ok(lead.id)
 }
 
+/// The lead of an urgent conversation, where there is one by now, is urgent too.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn make_urgent(tx: &mut OrgTx, call_id: CallId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        r#"UPDATE leads
+           SET priority = 'URGENT', updated_at = GREATEST($3, updated_at + interval '1 microsecond')
+           WHERE org_id = $1 AND call_id = $2 AND status = 'open' AND priority <> 'URGENT'"#,
+        org_id,
+        call_id.0,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Leads of one business are captured one at a time: two calls of the same person must not make two leads.
 pub(super) async fn lock_leads(conn: &mut PgConnection, org_id: Uuid) -> Result<(), StoreError> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('leads ' || $1::uuid::text, 0))", org_id)

@@ -190,6 +190,7 @@ fn turn(number: u128, kind: TurnKind) -> Turn {
         layer: (kind == TurnKind::Rejected).then(|| "energy".to_owned()),
         reason: None,
         intent: None,
+        urgency: Default::default(),
         latency: (kind == TurnKind::Agent).then_some(LatencyParts {
             total_ms: 480,
             stt_ms: 200,
@@ -204,6 +205,8 @@ fn outcome() -> Outcome {
         end_reason: EndReason::CallerHungUp,
         duration_ms: 61_000,
         intent: Some("status_update".to_owned()),
+        intents: Vec::new(),
+        urgency: Default::default(),
         summary: serde_json::json!({"turns": 3}),
         turns: vec![turn(1, TurnKind::Agent), turn(2, TurnKind::Caller), turn(3, TurnKind::Rejected)],
         tool_calls: vec![ToolCall {

@@ -7,6 +7,7 @@ mod bulk;
 mod calls;
 mod clients;
 mod embedded;
+mod incidents;
 mod jobs;
 mod knowledge;
 mod leads;

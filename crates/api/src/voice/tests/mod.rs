@@ -8,14 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::voice::phone::{Pace, PhoneIn, PhoneLine, PhoneOut};
+use app::callbacks::answering::Answered;
 use app::calls::inbound::{Answer, InboundCall};
 use app::calls::media::{MediaRefusal, MediaRequest};
 use app::calls::status::{AfterStream, Delivery, StatusUpdate};
 use app::error::AppError;
+use app::incidents::alerts::{AlertKey, AlertWords};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, Utc};
-use domain::ids::CallId;
+use domain::ids::{AlertId, CallId, CallbackId};
 use futures_util::FutureExt;
 use providers::twilio::callbacks::RecordingCallback;
 use providers::twilio::signature::SignatureVerifier;
@@ -146,6 +148,43 @@ impl CallDesk for FakeDesk {
         self.storage()?;
         self.messages.lock().unwrap().push(recording);
         Ok(())
+    }
+
+    async fn transfer_answered(&self, _call_sid: &str) {}
+
+    async fn transfer_failed(&self, _call_sid: &str) {}
+
+    async fn callback_answered(
+        &self,
+        _id: CallbackId,
+        _call_sid: &str,
+        _by: &str,
+    ) -> Result<Answered, AppError> {
+        self.storage()?;
+        Ok(Answered::HangUp)
+    }
+
+    async fn callback_status(&self, _id: CallbackId, _call_sid: &str, _status: &str) -> Result<(), AppError> {
+        self.storage()
+    }
+
+    async fn alert_words(&self, _id: AlertId, _call_sid: &str) -> Result<AlertWords, AppError> {
+        self.storage()?;
+        let opening = "This is an urgent call.".to_owned();
+        Ok(AlertWords::Ask { opening, summary: "The shop <is> down.".to_owned() })
+    }
+
+    async fn alert_key(&self, _id: AlertId, key: AlertKey) -> Result<AlertWords, AppError> {
+        self.storage()?;
+        Ok(AlertWords::Goodbye(format!("{key:?}")))
+    }
+
+    async fn alert_status(&self, _id: AlertId, _call_sid: &str, _status: &str) -> Result<(), AppError> {
+        self.storage()
+    }
+
+    async fn alert_answered_by(&self, _id: AlertId, _call_sid: &str, _by: &str) -> Result<(), AppError> {
+        self.storage()
     }
 }
 

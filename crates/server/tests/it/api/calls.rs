@@ -196,6 +196,7 @@ async fn the_record_of_a_call_has_all_that_was_said_and_done() {
         layer: (kind == TurnKind::Rejected).then(|| "length".to_owned()),
         reason: (kind == TurnKind::Rejected).then(|| "too short to be a word".to_owned()),
         intent: None,
+        urgency: Default::default(),
         latency: (kind == TurnKind::Agent).then(|| LatencyParts { total_ms: 640, ..Default::default() }),
     };
     let outcome = Outcome {
@@ -203,6 +204,8 @@ async fn the_record_of_a_call_has_all_that_was_said_and_done() {
         end_reason: EndReason::CallerHungUp,
         duration_ms: 900,
         intent: Some("faq".to_owned()),
+        intents: Vec::new(),
+        urgency: Default::default(),
         summary: json!({}),
         turns: vec![
             turn(TurnKind::Caller, "when are you open"),

@@ -239,6 +239,7 @@ async fn finish(world: &World, agency: &Agency, words: &str) {
         layer: None,
         reason: None,
         intent: None,
+        urgency: Default::default(),
         latency: None,
     };
     let outcome = Outcome {
@@ -246,6 +247,8 @@ async fn finish(world: &World, agency: &Agency, words: &str) {
         end_reason: EndReason::CallerHungUp,
         duration_ms: 900,
         intent: Some("faq".to_owned()),
+        intents: Vec::new(),
+        urgency: Default::default(),
         summary: json!({}),
         turns: vec![turn],
         tool_calls: Vec::new(),

@@ -19,8 +19,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::call_plan::CallPlan;
 use domain::domain_names::DomainName;
 use domain::ids::{
-    AgentId, CallId, ClientId, KnowledgeId, LeadId, MessageId, NumberId, OrgId, ProjectId, QuestionId,
-    RoleId, UserId,
+    AgentId, CallId, CallbackId, ChangeRequestId, ClientId, IncidentId, KnowledgeId, LeadId, MessageId,
+    NumberId, OrgId, ProjectId, QuestionId, RoleId, UserId,
 };
 use domain::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion, Priority};
 use domain::permissions::PermissionSet;
@@ -33,11 +33,14 @@ use provider_traits::stt::{SpeechToText, SttConfig, SttStream};
 use provider_traits::tools::Tools;
 use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
 use providers::safe_http::{Patience, Policy, SafeHttp};
+use providers::twilio::rest::{TwilioRest, TwilioSettings};
+use providers::twilio::signature::SignatureVerifier;
 use serde_json::Value;
+use server::wiring::listener::{ConnectionLimits, serve};
 use store::organizations::{NewOrganization, OrgKind, OrgProfile, OrgStatus};
 use store::users::User;
 use store::{OrgTx, SystemTx};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use voice::stand_ins::{HummingTts, TtsFault};
@@ -46,6 +49,11 @@ use super::fake_dns::FakeDns;
 
 /// How long receivers of webhooks are waited for: tests of silent ones wait so long.
 const PATIENCE: Patience = Patience { connect: Duration::from_secs(2), total: Duration::from_secs(2) };
+
+/// The account at the telephone network.
+pub(crate) const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+/// Signs the network's webhooks, and lets us in.
+pub(crate) const ACCOUNT_SECRET: &str = "an auth token that is only used in tests";
 
 /// What everybody signs in with.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -145,6 +153,21 @@ impl Agency {
         MessageId(self.entry.0)
     }
 
+    /// A call that is to be made.
+    pub(crate) fn callback(&self) -> CallbackId {
+        CallbackId(self.entry.0)
+    }
+
+    /// Something that could not wait.
+    pub(crate) fn incident(&self) -> IncidentId {
+        IncidentId(self.entry.0)
+    }
+
+    /// A client's request for more than was agreed.
+    pub(crate) fn change_request(&self) -> ChangeRequestId {
+        ChangeRequestId(self.entry.0)
+    }
+
     /// The one question that prospects are asked.
     pub(crate) fn question(&self) -> QuestionId {
         QuestionId(self.entry.0)
@@ -158,6 +181,7 @@ pub(crate) struct World {
     pub(crate) dns: Arc<FakeDns>,
     router: Router,
     password_hash: String,
+    _stop: DropGuard,
     _folder: tempfile::TempDir,
 }
 
@@ -167,15 +191,33 @@ impl World {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
-        Self::made(settings, 10).await
+        Self::made(settings, 10, None).await
+    }
+
+    /// One that reaches the telephone network, and that the network reaches.
+    pub(crate) async fn on_the_phone(network: &str) -> Self {
+        Self::made(ApiSettings::default(), 10, Some(network)).await
     }
 
     /// One that carries so many calls at once.
     pub(crate) async fn with_lines(lines: usize) -> Self {
-        Self::made(ApiSettings::default(), lines).await
+        Self::made(ApiSettings::default(), lines, None).await
     }
 
-    async fn made(settings: ApiSettings, lines: usize) -> Self {
+    async fn made(settings: ApiSettings, lines: usize, network: Option<&str>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let webhook_url = match network {
+            Some(_) => format!("http://{}", listener.local_addr().unwrap()),
+            None => "https://studio.example".to_owned(),
+        };
+        let telephony = TwilioSettings {
+            account_sid: network.map(|_| ACCOUNT.to_owned()),
+            api_key: None,
+            secret: Some(ACCOUNT_SECRET.to_owned().into()),
+            base_url: network.unwrap_or("http://127.0.0.1:9").parse().unwrap(),
+            calls_per_second: 1_000,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        };
         let db = testkit::database::fresh().await.unwrap().db;
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
@@ -187,6 +229,7 @@ impl World {
             ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
             objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
             email: Arc::new(providers::email::outbox::Outbox::open(&folder.path().join("outbox")).unwrap()),
+            telephony: Arc::new(TwilioRest::new(telephony)),
             identity_provider: Some(Arc::new(providers::oidc::Oidc::new(http.clone(), clock.clone()))),
             http: Arc::new(http),
             dns: dns.clone(),
@@ -200,6 +243,7 @@ impl World {
             watched_models: Vec::new(),
             settings: AppSettings {
                 public_url: "https://studio.example".to_owned(),
+                webhook_url: webhook_url.clone(),
                 hosts: HostSettings::of(
                     &["https://studio.example"],
                     DomainName::parse("base.example").ok(),
@@ -219,15 +263,25 @@ impl World {
             drain: drain.clone(),
         })
         .unwrap();
+        let verification = match network {
+            Some(_) => Verification::Signed(SignatureVerifier::new(ACCOUNT_SECRET, None).unwrap()),
+            None => Verification::LoopbackOnly,
+        };
         let voice = VoiceEdge::new(
             app.clone(),
-            VoiceSettings::new("https://studio.example", Verification::LoopbackOnly),
-            drain,
+            VoiceSettings::new(&webhook_url, verification),
+            drain.clone(),
             TaskTracker::new(),
         );
         let router = api::router(ApiState::new(app.clone(), settings), voice);
+        if network.is_some() {
+            let limits = ConnectionLimits { connections: 100, header_timeout: Duration::from_secs(10) };
+            let tasks = TaskTracker::new();
+            tasks.spawn(serve(listener, router.clone(), limits, drain.clone(), tasks.clone()));
+        }
         let password_hash = hash_password(PASSWORD).unwrap();
-        Self { app, clock, dns, router, password_hash, _folder: folder }
+        let _stop = drain.drop_guard();
+        Self { app, clock, dns, router, password_hash, _stop, _folder: folder }
     }
 
     /// Founds an agency. `digit` keeps the numbers of two agencies apart.
@@ -602,4 +656,60 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
         created_at: now,
     };
     store::messages::insert(tx, &message).await.unwrap();
+    let incident = store::incidents::Incident {
+        id: agency.incident(),
+        subject: "somebody".to_owned(),
+        state: store::incidents::IncidentState::Unanswered,
+        score: 9,
+        reason: "The shop is down.".to_owned(),
+        details: None,
+        caller_name: None,
+        caller_number: None,
+        client_id: Some(agency.client),
+        our_number: None,
+        settings: domain::escalation::EscalationSettings::default(),
+        told: true,
+        raised_at: now,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        next_at: None,
+        updated_at: now,
+    };
+    store::incidents::insert(tx, &incident).await.unwrap();
+    let request = store::change_requests::ChangeRequest {
+        id: agency.change_request(),
+        client_id: Some(agency.client),
+        project_id: Some(agency.project),
+        call_id: None,
+        quote: "Could you also design a flyer?".to_owned(),
+        words: "could you also design a flyer".to_owned(),
+        confidence: 0.9,
+        manager: "Dana".to_owned(),
+        state: store::change_requests::ChangeState::Draft,
+        note: String::new(),
+        created_at: now,
+        updated_at: now,
+    };
+    store::change_requests::insert_once(tx, &request, now).await.unwrap();
+    let callback = store::callbacks::Callback {
+        id: agency.callback(),
+        purpose: store::callbacks::CallbackPurpose::Callback,
+        asked_in: None,
+        became: None,
+        agent_id: agency.agent,
+        number_id: agency.number,
+        our_number: "+15135550100".to_owned(),
+        number: "+15135550199".to_owned(),
+        name: None,
+        about: String::new(),
+        due_at: now + TimeDelta::days(30),
+        state: domain::callbacks::CallbackState::Waiting,
+        since: now,
+        placed_at: None,
+        call_sid: None,
+        next_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    assert!(store::callbacks::insert(tx, &callback).await.unwrap());
 }
