@@ -127,6 +127,7 @@ async fn a_call_that_waits_can_be_put_off_and_taken_back() {
     desk.world.clock.advance(TimeDelta::hours(2));
     place(&desk).await;
     assert_eq!(desk.twilio.vendor().ledger().calls.len(), 0);
-    let again = desk.world.patch(&path, &desk.token, &json!({ "cancelled": true })).await;
+    let token = desk.world.sign_in_as(&desk.agency, "admin").await;
+    let again = desk.world.patch(&path, &token, &json!({ "cancelled": true })).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
 }
