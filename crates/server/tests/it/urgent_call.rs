@@ -176,7 +176,8 @@ async fn a_client_who_cannot_wait_is_heard_once_by_a_person_and_their_wish_is_no
     running.app.call_finished(id).await;
     let call = store::calls::get(&mut tx, id).await.unwrap();
     assert!(call.urgency_score >= 8 && !call.urgency_reasons.is_empty(), "{call:?}");
-    assert_eq!(call.intents[..2], ["emergency", "scope_change"], "{call:?}");
+    assert_eq!(call.intents.first().map(String::as_str), Some("emergency"), "{call:?}");
+    assert!(call.intents.iter().any(|intent| intent == "scope_change"), "{call:?}");
     let turns = store::calls::turns::list(&mut tx, id).await.unwrap();
     let urgent: Vec<&str> =
         turns.iter().filter(|turn| turn.urgency.is_urgent()).map(|turn| turn.text.as_str()).collect();

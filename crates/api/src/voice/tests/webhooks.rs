@@ -301,7 +301,8 @@ async fn what_follows_a_stream_is_what_the_desk_says() {
     check(
         dial,
         "<Response><Dial action=\"https://studio.example/api/voice/after-dial\" method=\"POST\" timeout=\"20\" \
-         callerId=\"+15135550100\"><Number>+15135550190</Number></Dial><Say>",
+         callerId=\"+15135550100\"><Number statusCallback=\"https://studio.example/api/voice/transfer-answered\" \
+         statusCallbackEvent=\"answered\">+15135550190</Number></Dial><Say>",
     )
     .await;
     check(AfterStream::Speak { text: "Sorry.".into(), record_message: true }, "<Say>Sorry.</Say><Record")

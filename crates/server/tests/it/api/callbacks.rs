@@ -38,7 +38,7 @@ async fn whoever_answers_talks_with_the_agent_and_a_machine_gets_a_message() {
         let desk = Desk::on("enterprise").await;
         desk.twilio.vendor().expect(MARIA, [person.clone()]);
         let asked = ask(&desk, &json!({ "to": MARIA, "name": "Maria", "test": true })).await;
-        assert_eq!((&asked["state"], &asked["from"]), (&json!("waiting"), &json!("+15135550100")));
+        assert_eq!((&asked["state"], &asked["from"]), (&json!("waiting"), &json!("+15135550101")));
         place(&desk).await;
         place(&desk).await;
         let ledger = desk.twilio.vendor().ledger();
