@@ -14,8 +14,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("failover", &["provider-traits", "domain", "audio"]),
     ("voice", &["provider-traits", "domain", "audio"]),
     ("brain", &["provider-traits", "domain"]),
+    ("letters", &["domain"]),
     ("store", &["domain"]),
-    ("app", &["store", "voice", "brain", "provider-traits", "domain", "audio"]),
+    ("app", &["store", "letters", "voice", "brain", "provider-traits", "domain", "audio"]),
     // `providers` here only for the vendors' wire formats: signatures, forms, TwiML.
     ("api", &["app", "store", "voice", "provider-traits", "domain", "providers"]),
     ("simulator", &["domain", "audio", "provider-traits"]),
