@@ -152,6 +152,10 @@ typed_ids! {
     CallbackId = "cb";
     /// A client's verdict on a conversation or project.
     SatisfactionId = "sat";
+    /// Something that one person is told by one way.
+    NotificationId = "ntf";
+    /// An entry of the history of a lead or client.
+    TimelineEntryId = "tle";
 }
 
 #[cfg(test)]

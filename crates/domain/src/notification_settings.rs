@@ -95,6 +95,8 @@ pub struct NotificationSettings {
     pub recipients: Vec<Recipient>,
     /// When not.
     pub quiet_hours: Option<QuietHours>,
+    /// Whether callers who became a lead and gave an e-mail address are told what was noted.
+    pub confirm_to_callers: bool,
 }
 
 /// A part of the settings that can't be used.

@@ -144,6 +144,7 @@ impl EventType {
             self,
             Self::CallStarted
                 | Self::CallEnded
+                | Self::CallSummarized
                 | Self::LeadCreated
                 | Self::LeadUpdated
                 | Self::LeadUrgent

@@ -120,6 +120,14 @@ const fn fields(event: EventType) -> &'static [Field] {
     }
 }
 
+/// What an event carries beside the fields of what it is about.
+const fn more_fields(event: EventType) -> &'static [Field] {
+    match event {
+        EventType::CallSummarized => &[("summary", Form::Object, false)],
+        _ => &[],
+    }
+}
+
 /// What the event says, in a sentence.
 #[must_use]
 pub const fn description(event: EventType) -> &'static str {
@@ -148,7 +156,7 @@ pub const fn description(event: EventType) -> &'static str {
 /// The JSON Schema (2020-12) of the whole body.
 #[must_use]
 pub fn schema(event: EventType) -> Value {
-    let fields = fields(event);
+    let fields: Vec<Field> = fields(event).iter().chain(more_fields(event)).copied().collect();
     let required: Vec<&str> = fields.iter().map(|(name, _, _)| *name).collect();
     let properties: Map<String, Value> = fields
         .iter()
@@ -201,7 +209,19 @@ pub fn example(event: EventType) -> Value {
 
 fn example_data(event: EventType) -> Value {
     match event {
-        EventType::CallStarted | EventType::CallEnded | EventType::CallSummarized => call(event),
+        EventType::CallStarted | EventType::CallEnded => call(event),
+        EventType::CallSummarized => {
+            let mut call = call(event);
+            call["summary"] = json!({
+                "text": "Northwind Coffee Roasters called about the status of a project.",
+                "action_items": ["Asked for: “Please send me the invoice again.”"],
+                "follow_ups": ["Dana will get back to you."],
+                "intents": ["status_update"],
+                "sentiment": "neutral",
+                "written_by": "rules",
+            });
+            call
+        }
         EventType::LeadCreated | EventType::LeadUpdated | EventType::LeadUrgent => lead(event),
         EventType::ProjectUpdated => json!({
             "id": "proj_01kasvw0d2e8g9h4j5k6m7n8p9",
