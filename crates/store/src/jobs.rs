@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use graphile_worker::{LocalQueueConfig, RefetchDelayConfig, WorkerOptions};
+use graphile_worker::{LocalQueueConfig, RefetchDelayConfig, WorkerOptions, WorkerRecoveryConfig};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -18,6 +18,12 @@ const LOCAL_QUEUE: usize = 50;
 /// once; this is for those whose time has come. Without it a local queue of graphile_worker 0.14.1 that finds nothing
 /// looks again at once, for ever: a third of a processor in the server and as much in the database (measured 2026-11).
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How often a process says that its worker is alive, and looks for workers that are not.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A worker that was silent for so long is dead: what it had begun is begun again. Without this, jobs of a process that
+/// was killed would stay locked for ever (graphile_worker 0.14.1 recovers nothing unless told so).
+const DEAD_AFTER: Duration = Duration::from_secs(30);
 
 /// A job to be done.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +97,13 @@ pub async fn backlog(tx: &mut SystemTx, now: DateTime<Utc>) -> Result<Backlog, S
 pub fn worker_options(db: &Database) -> WorkerOptions {
     // One announcement ends the wait.
     let pause = RefetchDelayConfig::default().with_duration(LOOK_AGAIN_AFTER).with_max_abort_threshold(1);
+    let recovery = WorkerRecoveryConfig::default()
+        .heartbeat_interval(HEARTBEAT)
+        .sweep_interval(HEARTBEAT)
+        .sweep_threshold(DEAD_AFTER)
+        .recovery_delay(Duration::ZERO);
     WorkerOptions::default()
+        .worker_recovery(recovery)
         .poll_interval(LOOK_AGAIN_AFTER)
         .pg_pool(db.system.clone())
         .schema(SCHEMA)

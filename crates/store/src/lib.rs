@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod account_links;
+pub mod after_calls;
 pub mod agent_versions;
 pub mod agents;
 pub mod api_keys;
@@ -37,6 +38,7 @@ pub mod migrate;
 pub mod model_checks;
 pub mod nodes;
 pub mod notification_settings;
+pub mod notifications;
 pub mod numbers;
 pub mod onboarding;
 pub mod organizations;
@@ -55,7 +57,9 @@ pub mod single_sign_on;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
+pub mod timeline;
 pub mod tx;
+pub mod usage;
 pub mod users;
 pub mod webhook_receipts;
 pub mod webhooks;

@@ -220,6 +220,26 @@ pub async fn list(
     .await
 }
 
+/// The score from 1 to 5 that a caller gave a conversation, if any.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn of_call(tx: &mut OrgTx, call_id: CallId) -> Result<Option<u8>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let score = sqlx::query_scalar!(
+        r#"SELECT score
+           FROM satisfaction
+           WHERE org_id = $1 AND call_id = $2 AND scale = 'csat'
+           ORDER BY given_at DESC
+           LIMIT 1"#,
+        org_id,
+        call_id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(score.map(|score| u8::try_from(score).unwrap_or_default()))
+}
+
 /// Removes a verdict.
 ///
 /// # Errors
