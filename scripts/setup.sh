@@ -135,6 +135,15 @@ if ! command -v redis-server >/dev/null 2>&1 && command -v dpkg-query >/dev/null
 fi
 command -v redis-server >/dev/null 2>&1 || say "Redis is not here: the tests of several nodes will fail"
 
+# --- a mail server -------------------------------------------------------------------------------------
+
+# Only for the tests: one that nobody of ours wrote receives what we send.
+if ! /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || ! command -v openssl >/dev/null 2>&1; then
+    command -v dpkg-query >/dev/null 2>&1 &&
+        need "a mail server, for the tests of e-mail" python3-aiosmtpd openssl || true
+fi
+/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || say "aiosmtpd is not here: the tests of e-mail will fail"
+
 # --- PostgreSQL ----------------------------------------------------------------------------------------
 
 if [ -n "${DATABASE_URL:-}" ]; then

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::descriptor::{Descriptor, Readiness};
 use crate::error::ProviderError;
 
 /// A message to one person.
@@ -33,9 +34,18 @@ impl std::fmt::Debug for EmailMessage {
 /// A way to send e-mail.
 #[async_trait]
 pub trait Email: Send + Sync {
+    /// Its name and nature.
+    fn descriptor(&self) -> &'static Descriptor;
+
+    /// Whether it can work now.
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
+
     /// Hands a message over; returns what the transport calls it.
     ///
     /// # Errors
-    /// [`ProviderError::Invalid`] when an address is none; [`ProviderError::Unavailable`] when it can't be sent now.
+    /// [`ProviderError::Invalid`] when this message will never be taken (an address is none, the receiver is not known);
+    /// anything else when it can't be sent now.
     async fn send(&self, message: &EmailMessage) -> Result<String, ProviderError>;
 }

@@ -19,6 +19,8 @@ pub mod openai_platform;
 pub mod polly;
 pub mod receiver;
 pub mod scenario;
+pub mod sendgrid;
+pub mod smtp;
 pub mod sounds;
 pub mod twilio;
 pub mod vendor;

@@ -5,36 +5,41 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use lettre::message::{Mailbox, MultiPart};
+use provider_traits::descriptor::{Descriptor, Locality};
 use provider_traits::email::{Email, EmailMessage};
 use provider_traits::error::ProviderError;
 
-const ID: &str = "outbox";
+use super::composing::compose;
 
-/// The sender when the message names none.
-const SENDER: &str = "StudioConnect <studioconnect@localhost>";
+const ID: &str = "outbox";
+const DESCRIPTOR: Descriptor = Descriptor { id: ID, name: "Outbox folder", locality: Locality::Local };
 
 /// A folder of `.eml` files.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     folder: PathBuf,
+    sender: String,
 }
 
 impl Outbox {
-    /// Opens the folder, making it when it is not there.
+    /// Opens the folder, making it when it is not there. `sender` is who messages are from that don't say.
     ///
     /// # Errors
     /// When it can't be made.
-    pub fn open(folder: &Path) -> std::io::Result<Self> {
+    pub fn open(folder: &Path, sender: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), sender: sender.to_owned() })
     }
 }
 
 #[async_trait]
 impl Email for Outbox {
+    fn descriptor(&self) -> &'static Descriptor {
+        &DESCRIPTOR
+    }
+
     async fn send(&self, message: &EmailMessage) -> Result<String, ProviderError> {
-        let body = compose(message)?;
+        let body = compose(ID, message, &self.sender)?.formatted();
         let name = file_name(&message.key);
         let (folder, file) = (self.folder.clone(), name.clone());
         let written = tokio::task::spawn_blocking(move || write(&folder, &file, &body)).await;
@@ -44,27 +49,6 @@ impl Email for Outbox {
             Err(error) => Err(unavailable(error.to_string())),
         }
     }
-}
-
-fn compose(message: &EmailMessage) -> Result<Vec<u8>, ProviderError> {
-    let invalid = |reason: String| ProviderError::Invalid { provider: ID, reason };
-    let mailbox = |what: &str, text: &str| {
-        text.parse::<Mailbox>().map_err(|_| invalid(format!("the {what} address is no e-mail address")))
-    };
-    let mut builder = lettre::Message::builder()
-        .from(mailbox("sender's", message.from.as_deref().unwrap_or(SENDER))?)
-        .to(mailbox("receiver's", &message.to)?)
-        .subject(message.subject.clone());
-    if let Some(reply_to) = &message.reply_to {
-        builder = builder.reply_to(mailbox("reply", reply_to)?);
-    }
-    let built = match &message.html {
-        Some(html) => {
-            builder.multipart(MultiPart::alternative_plain_html(message.text.clone(), html.clone()))
-        }
-        None => builder.body(message.text.clone()),
-    };
-    Ok(built.map_err(|error| invalid(error.to_string()))?.formatted())
 }
 
 /// The key as a file's name, so that the same message is the same file.
@@ -108,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn a_message_sent_twice_is_one_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outbox = Outbox::open(folder.path()).expect("opened");
+        let outbox = Outbox::open(folder.path(), "studio@here.example").expect("opened");
         for _ in 0..2 {
             let name = outbox.send(&message("dana@agency.example")).await.expect("sent");
             assert_eq!(name, "invitation-inv_1.eml");
@@ -122,7 +106,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_address_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        let outbox = Outbox::open(folder.path()).expect("opened");
+        let outbox = Outbox::open(folder.path(), "studio@here.example").expect("opened");
         for to in ["", "dana", "dana@agency.example\r\nBcc: x@y.example"] {
             let sent = outbox.send(&message(to)).await;
             assert!(matches!(sent, Err(ProviderError::Invalid { .. })), "{to}: {sent:?}");
