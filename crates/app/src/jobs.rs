@@ -7,6 +7,7 @@ use domain::ids::{CallId, OrgId};
 use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, Worker, WorkerContext};
 use serde::{Deserialize, Serialize};
 
+use crate::after_calls::FollowUpCall;
 use crate::alarms::SendAlarm;
 use crate::audit_log::ForgetOldEntries;
 use crate::auth::letters::SendLetter;
@@ -18,6 +19,7 @@ use crate::housekeeping::ForgetWhatIsOver;
 use crate::impersonation::CloseLapsed;
 use crate::invitations::letter::SendInvitation;
 use crate::models::CheckModels;
+use crate::notifications::sending::SendNotification;
 use crate::organizations::trials::EndTrials;
 use crate::runtime::App;
 use crate::webhooks::jobs::{DeliverWebhooks, PruneWebhookLog, TellWebhookDisabled};
@@ -139,6 +141,8 @@ impl App {
             .define_job::<SendLetter>()
             .define_job::<SendReset>()
             .define_job::<SendAlarm>()
+            .define_job::<SendNotification>()
+            .define_job::<FollowUpCall>()
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()

@@ -3,6 +3,7 @@
 //! Whatever changes state goes through here. It knows no HTTP status and no SQL.
 
 pub mod access;
+mod after_calls;
 pub mod agent_versions;
 pub mod agents;
 mod alarms;
@@ -37,6 +38,7 @@ pub mod messages;
 pub mod models;
 mod nodes;
 pub mod notification_settings;
+pub mod notifications;
 pub mod numbers;
 pub mod onboarding;
 pub mod organizations;

@@ -9,12 +9,14 @@ use std::time::Duration;
 use domain::call_plan::Vocabulary;
 use domain::ids::{CallId, OrgId};
 use domain::prices::Prices;
+use letters::Letters;
 use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
 use provider_traits::dns::Dns;
 use provider_traits::email::Email;
 use provider_traits::http_sender::HttpSender;
 use provider_traits::identity_provider::IdentityProvider;
+use provider_traits::llm::LanguageModel;
 use provider_traits::objects::Objects;
 use provider_traits::realtime::RealtimeProvider;
 use provider_traits::stt::SpeechToText;
@@ -105,6 +107,8 @@ pub struct AppParts {
     pub vad: Arc<dyn VoiceScorerFactory>,
     /// What decides the words.
     pub brain: Arc<dyn Brain>,
+    /// Writes summaries of calls; without one the rules do.
+    pub summarizer: Option<Arc<dyn LanguageModel>>,
     /// The speech-to-speech model of agents with the engine `realtime`.
     pub realtime: Option<Arc<dyn RealtimeProvider>>,
     /// Models whose vendors are asked once a day whether they still exist.
@@ -142,6 +146,8 @@ pub struct App {
     pub objects: Arc<dyn Objects>,
     /// E-mail.
     pub email: Arc<dyn Email>,
+    /// Writes e-mail.
+    pub(crate) letters: Letters,
     pub(crate) dns: Arc<dyn Dns>,
     pub(crate) hosts: KnownHosts,
     /// Requests to addresses that customers chose.
@@ -159,6 +165,7 @@ pub struct App {
     pub(crate) tts: Arc<dyn TextToSpeech>,
     pub(crate) vad: Arc<dyn VoiceScorerFactory>,
     pub(crate) brain: Arc<dyn Brain>,
+    pub(crate) summarizer: Option<Arc<dyn LanguageModel>>,
     pub(crate) realtime: Option<Arc<dyn RealtimeProvider>>,
     pub(crate) watched_models: Vec<WatchedVendor>,
     pub(crate) warm_sessions: WarmSessions,
@@ -217,6 +224,8 @@ impl App {
             live: LiveBus::default(),
             objects: parts.objects,
             email: parts.email,
+            letters: Letters::new()
+                .map_err(|error| AppError::Bug(format!("letters can't be written: {error}")))?,
             dns: parts.dns,
             hosts: KnownHosts::default(),
             http: parts.http,
@@ -230,6 +239,7 @@ impl App {
             tts: parts.tts,
             vad: parts.vad,
             brain: parts.brain,
+            summarizer: parts.summarizer,
             realtime: parts.realtime,
             watched_models: parts.watched_models,
             warm_sessions: WarmSessions::new(parts.settings.max_calls),

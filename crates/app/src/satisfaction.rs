@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::ids::{CallId, ClientId, ProjectId, SatisfactionId};
 use domain::satisfaction::Scale;
 use domain::webhooks::EventType;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::satisfaction::{self, Verdict, VerdictSource};
 use store::{OrgTx, StoreError};
 
@@ -85,7 +85,15 @@ pub async fn record(app: &App, actor: &Actor, new: NewVerdict) -> Result<Verdict
     satisfaction::insert(&mut tx, &verdict).await.map_err(explain)?;
     let detail = json!({ "scale": verdict.scale, "score": verdict.score });
     audit::record(&mut tx, app, actor, "satisfaction:record", &verdict.id, detail).await?;
-    let told = json!({
+    let told = view(&verdict);
+    webhooks::publish(&mut tx, app, EventType::SatisfactionRecorded, &verdict.id.to_string(), told).await?;
+    tx.commit().await?;
+    Ok(verdict)
+}
+
+/// A verdict as programs are told of it.
+pub(crate) fn view(verdict: &Verdict) -> Value {
+    json!({
         "id": verdict.id,
         "client_id": verdict.client_id,
         "project_id": verdict.project_id,
@@ -95,10 +103,7 @@ pub async fn record(app: &App, actor: &Actor, new: NewVerdict) -> Result<Verdict
         "comment": verdict.comment,
         "source": verdict.source,
         "given_at": verdict.given_at,
-    });
-    webhooks::publish(&mut tx, app, EventType::SatisfactionRecorded, &verdict.id.to_string(), told).await?;
-    tx.commit().await?;
-    Ok(verdict)
+    })
 }
 
 fn explain(error: StoreError) -> AppError {

@@ -1,6 +1,8 @@
 //! `studioconnect demo`: the agency "Aurora Branding", a server with everything local, and a spoken call.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::call_log::{CallEvent, ContinueCause, EventKind, Fault};
 use simulator::line::session::Pace;
@@ -32,6 +34,7 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
         Some(file) => Scenario::load(file)?,
         None => Scenario::parse(SCENARIO, "demo", std::path::Path::new("."))?,
     };
+    let outbox = config.mail.email.folder.clone().unwrap_or_else(|| config.general.data_dir.join("outbox"));
     let listener = match server::listen(&config).await {
         Ok(listener) => listener,
         Err(taken) if options.port.is_none() => {
@@ -56,6 +59,7 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
             Exit::Failed
         }
     };
+    tell_of_letters(&outbox).await;
     let end = if options.once {
         Ok(())
     } else {
@@ -70,6 +74,28 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
     running.stop(std::time::Duration::from_secs(10)).await;
     database.close().await?;
     end.map(|()| verdict)
+}
+
+/// Names the letters that the call brought about. They follow within a moment of its end.
+async fn tell_of_letters(outbox: &Path) {
+    let letters = || -> Vec<PathBuf> {
+        let Ok(folder) = std::fs::read_dir(outbox) else { return Vec::new() };
+        let files = folder.filter_map(|entry| Some(entry.ok()?.path()));
+        files.filter(|file| file.extension().is_some_and(|kind| kind == "eml")).collect()
+    };
+    for _ in 0..20 {
+        if !letters().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    say(&format!("\nE-mail goes into a folder here; what was sent ({}):", outbox.display()));
+    for file in letters() {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let header =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+        say(&format!("  {}: {}  ({})", header("To:"), header("Subject:"), file.display()));
+    }
 }
 
 async fn demonstrate(studio: &Studio, scenario: &Scenario, options: &Demo) -> anyhow::Result<Report> {

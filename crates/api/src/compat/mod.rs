@@ -14,6 +14,7 @@ pub mod notifications;
 mod pages;
 mod projects;
 mod satisfaction;
+mod test_email;
 mod widget;
 
 use serde::Serialize;
@@ -36,7 +37,8 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(login::router())
         .merge(notifications::router())
         .merge(projects::router())
-        .merge(satisfaction::router());
+        .merge(satisfaction::router())
+        .merge(test_email::router());
     for item in router.get_openapi_mut().paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {

@@ -31,6 +31,7 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("messages", "Messages that callers left."),
     ("satisfaction", "What clients say of the service."),
     ("notification-settings", "Who is told of what, and how."),
+    ("notifications", "What people were told, what could not be sent, and a test."),
     ("webhooks", "Telling other programs what happens: endpoints, deliveries, replays."),
     (
         "compat",

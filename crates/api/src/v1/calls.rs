@@ -193,7 +193,8 @@ pub struct CallView {
     urgency_reasons: Vec<String>,
     /// Everything it was about, in the order it came up.
     intents: Vec<String>,
-    /// What is derived from the conversation.
+    /// What the conversation came to: `text`, `action_items`, `follow_ups`, `intents`, `sentiment` (`positive`, `neutral`,
+    /// `negative` or `null`) and `written_by` (`rules`, or a provider of language models); `null` until it is written.
     #[schema(value_type = Option<Object>)]
     summary: Option<serde_json::Value>,
     /// Whether there is a recording to play.

@@ -24,6 +24,7 @@ pub mod leads;
 pub mod members;
 pub mod messages;
 pub mod notification_settings;
+pub mod notifications;
 pub mod number_routing;
 pub mod numbers;
 pub mod onboarding;
@@ -38,6 +39,7 @@ pub mod roles;
 pub mod satisfaction;
 pub mod sessions;
 pub mod sso;
+pub mod timeline;
 pub mod turn_taking;
 pub mod voices;
 pub mod webhooks;
@@ -72,6 +74,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(members::router())
         .merge(messages::router())
         .merge(notification_settings::router())
+        .merge(notifications::router())
         .merge(number_routing::router())
         .merge(numbers::router())
         .merge(onboarding::router())
@@ -85,5 +88,6 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(sessions::router())
         .merge(sso::router())
         .merge(voices::router())
+        .merge(timeline::router())
         .merge(webhooks::router())
 }

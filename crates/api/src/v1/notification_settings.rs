@@ -29,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(get_notification_settings, put_notification_settings))
 }
 
-/// Who is notified of what. Kept and checked; sending follows.
+/// Who is notified of what.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NotificationSettings)]
@@ -42,6 +42,11 @@ pub struct NotificationSettingsView {
     #[serde(default)]
     #[garde(skip)]
     quiet_hours: Option<QuietHoursView>,
+    /// Whether callers who became a lead and gave an e-mail address are told what was noted.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = false)]
+    confirm_to_callers: bool,
 }
 
 /// Somebody who is notified: at an e-mail address, a phone number, or both.
@@ -142,7 +147,8 @@ impl NotificationSettingsView {
             to: quiet.to,
             urgent_anyway: quiet.urgent_anyway,
         });
-        Ok(NotificationSettings { recipients, quiet_hours })
+        let confirm_to_callers = self.confirm_to_callers;
+        Ok(NotificationSettings { recipients, quiet_hours, confirm_to_callers })
     }
 }
 
@@ -168,6 +174,7 @@ impl From<NotificationSettings> for NotificationSettingsView {
                 to: quiet.to,
                 urgent_anyway: quiet.urgent_anyway,
             }),
+            confirm_to_callers: settings.confirm_to_callers,
         }
     }
 }

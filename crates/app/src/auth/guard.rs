@@ -26,6 +26,8 @@ pub(crate) enum Guarded {
     LinkFrom(IpAddr),
     /// Refresh tokens that are none, from one address.
     RefreshFrom(IpAddr),
+    /// Tests that an organization asks for, each of which is sent to somebody.
+    TestOf(domain::ids::OrgId),
 }
 
 impl Guarded {
@@ -37,6 +39,7 @@ impl Guarded {
             Self::LinkFor(_) => "link_for",
             Self::LinkFrom(_) => "link_from",
             Self::RefreshFrom(_) => "refresh_from",
+            Self::TestOf(_) => "test_of",
         }
     }
 
@@ -45,7 +48,7 @@ impl Guarded {
         match self {
             Self::Account(_) | Self::SecondFactor(_) => 5,
             Self::LinkFor(_) => 3,
-            Self::LinkFrom(_) => 10,
+            Self::LinkFrom(_) | Self::TestOf(_) => 10,
             Self::Address(_) | Self::RefreshFrom(_) => 30,
         }
     }
@@ -57,6 +60,7 @@ impl Guarded {
                 tokens::hash(&network(*ip).to_string())
             }
             Self::SecondFactor(user_id) => tokens::hash(&user_id.to_string()),
+            Self::TestOf(org_id) => tokens::hash(&org_id.to_string()),
         }
     }
 }
@@ -98,7 +102,7 @@ pub(crate) async fn succeeded(tx: &mut SystemTx, subjects: &[Guarded]) -> Result
             Guarded::Account(_) | Guarded::SecondFactor(_) | Guarded::LinkFor(_) => {
                 guarded_tries::clear(tx, kind, &hash).await?;
             }
-            Guarded::Address(_) | Guarded::LinkFrom(_) | Guarded::RefreshFrom(_) => {
+            Guarded::Address(_) | Guarded::LinkFrom(_) | Guarded::RefreshFrom(_) | Guarded::TestOf(_) => {
                 guarded_tries::take_back(tx, kind, &hash).await?;
             }
         }

@@ -6,7 +6,7 @@
 pub mod account;
 pub mod cache;
 pub mod devices;
-mod guard;
+pub(crate) mod guard;
 pub mod identify;
 pub mod identity;
 pub(crate) mod letters;

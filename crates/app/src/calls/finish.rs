@@ -13,6 +13,7 @@ use store::calls::finalize::Outcome;
 use store::calls::life::LeftBecause;
 use store::tx::OrgTx;
 
+use crate::after_calls;
 use crate::calls::{catching_up, costs, record};
 use crate::error::AppError;
 use crate::incidents;
@@ -103,6 +104,7 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
         let rated = costs::rate(&events, &app.settings.prices);
         store::calls::usage::enter(&mut tx, call_id, &rated).await?;
         tell(&mut tx, app, call_id).await?;
+        after_calls::promise(&mut tx, call_id).await?;
     }
     tx.commit().await?;
     if let Some(event) = added {

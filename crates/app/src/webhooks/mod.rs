@@ -15,7 +15,7 @@ mod views;
 pub use delivery::Outgoing;
 pub use log::{Replayed, replay, retry, send_test};
 pub use publish::publish;
-pub(crate) use views::{call, lead, message, project};
+pub(crate) use views::{call, lead, message, project, summary};
 
 use chrono::{DateTime, Utc};
 use domain::ids::WebhookId;

@@ -31,6 +31,13 @@ pub(crate) fn call(call: &Call) -> Value {
     })
 }
 
+/// The summary of a call.
+pub(crate) fn summary(call: &Call) -> Value {
+    let mut told = self::call(call);
+    told["summary"] = json!(call.summary);
+    told
+}
+
 /// A lead with its answers.
 pub(crate) fn lead(lead: &Lead) -> Value {
     let answers: Vec<Value> = lead

@@ -10,6 +10,7 @@ mod dotenv;
 mod error;
 mod later;
 mod layers;
+pub mod mail;
 mod places;
 mod setting;
 pub mod settings;

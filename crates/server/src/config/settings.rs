@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::error::{ConfigError, Problem};
+use super::mail::Mail;
 use super::setting::{Section, Setting, Values, settings};
 use super::types::{
     BrainChoice, DatabaseSsl, DatabaseUrl, ExtraHeaders, HostName, LogFilter, LogFormat, Networks, RedisUrl,
@@ -298,6 +299,8 @@ pub struct Config {
     pub openai: OpenAi,
     /// The other providers.
     pub vendors: Vendors,
+    /// E-mail.
+    pub mail: Mail,
     /// How long records are kept.
     pub retention: Retention,
     /// How much at once, and how long.
@@ -325,7 +328,7 @@ impl Config {
             OpenAi::SECTION,
         ];
         let after = [Retention::SECTION, Limits::SECTION, Log::SECTION];
-        before.into_iter().chain(Vendors::SECTIONS).chain(after).collect()
+        before.into_iter().chain(Vendors::SECTIONS).chain(Mail::SECTIONS).chain(after).collect()
     }
 
     /// Every setting.
@@ -359,6 +362,7 @@ impl Config {
         let speech = Speech::read(values, problems);
         let openai = OpenAi::read(values, problems);
         let vendors = Vendors::read(values, problems);
+        let mail = Mail::read(values, problems);
         let retention = Retention::read(values, problems);
         let limits = Limits::read(values, problems);
         let log = Log::read(values, problems);
@@ -376,6 +380,7 @@ impl Config {
             speech: speech?,
             openai: openai?,
             vendors: vendors?,
+            mail: mail?,
             retention: retention?,
             limits: limits?,
             log: log?,
@@ -385,6 +390,7 @@ impl Config {
     /// Values that are each possible but not together.
     fn contradictions(&self) -> Vec<Problem> {
         let mut found = self.vendors.contradictions();
+        found.extend(self.mail.contradictions());
         let mut refuse = |wrong: bool, said: &str| {
             if wrong {
                 found.push(Problem(said.to_owned()));

@@ -78,6 +78,18 @@ choice! {
 }
 
 choice! {
+    /// Which way e-mail goes.
+    EmailTransport {
+        /// Into a folder.
+        Outbox = "outbox",
+        /// To a mail server.
+        Smtp = "smtp",
+        /// To SendGrid.
+        SendGrid = "sendgrid",
+    }
+}
+
+choice! {
     /// What decides the agent's words.
     BrainChoice {
         /// A language model as soon as one has its key.

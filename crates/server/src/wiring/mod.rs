@@ -3,6 +3,7 @@
 pub mod database;
 pub mod listener;
 pub mod machine;
+pub mod mail;
 pub mod models;
 pub mod providers;
 pub mod realtime;

@@ -17,7 +17,6 @@ use provider_traits::ambient::Ambient;
 use provider_traits::brain::Brain;
 use provider_traits::identity_provider::IdentityProvider;
 use providers::dns::SystemDns;
-use providers::email::outbox::Outbox;
 use providers::objects::local::LocalFolder;
 use providers::safe_http::{Patience, Policy, SafeHttp};
 use providers::twilio::signature::SignatureVerifier;
@@ -130,9 +129,7 @@ pub async fn start_with(
         db,
         ambient: Ambient::system(),
         objects: Arc::new(LocalFolder::open(&folder).context("could not open the folder for recordings")?),
-        email: Arc::new(
-            Outbox::open(&data_dir.join("outbox")).context("could not open the outbox for e-mail")?,
-        ),
+        email: super::mail::transport(config)?,
         telephony: Arc::new(telephony::network(config)?),
         identity_provider: identity_provider(config)?,
         http: Arc::new(safe_http(config)?),
@@ -142,6 +139,8 @@ pub async fn start_with(
         tts: Arc::clone(&speech.tts),
         vad: Arc::clone(&speech.vad),
         brain: brain(config, &speech),
+        // Whoever keeps to the rules has no language model read what callers say.
+        summarizer: speech.llm.clone().filter(|_| config.general.brain == BrainChoice::Auto),
         realtime: Some(Arc::clone(&realtime)),
         watched_models: watched::vendors(config, &super::speech::vendor_http()?),
         settings: AppSettings {

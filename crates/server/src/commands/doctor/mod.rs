@@ -2,6 +2,7 @@
 
 mod database;
 mod machine;
+mod mail;
 mod models;
 mod realtime;
 mod speech;
@@ -80,6 +81,7 @@ pub async fn run(loaded: &Loaded, out: &mut impl Write) -> anyhow::Result<Exit> 
     findings.extend(speech::findings(config));
     findings.push(realtime::finding(&config.openai));
     findings.extend(models::findings(config).await);
+    findings.push(mail::finding(config));
     findings.extend(telephone::findings(config));
     report(&findings, out)
 }

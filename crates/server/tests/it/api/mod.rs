@@ -3,6 +3,7 @@
 
 mod account;
 mod acting;
+mod after_calls;
 mod agents;
 mod answering;
 mod api_keys;
@@ -22,6 +23,7 @@ mod leads;
 mod matrix;
 mod members;
 mod notification_settings;
+mod notifications;
 mod numbers;
 mod organizations;
 mod rate_limits;

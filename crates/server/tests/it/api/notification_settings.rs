@@ -28,7 +28,7 @@ fn dana(notify: &Value) -> Value {
 async fn settings_are_kept_normalised_and_by_version() {
     let (world, _, token) = desk().await;
     let seen = world.get(PATH, Some(&token)).await;
-    assert_eq!(seen.json(), json!({ "recipients": [], "quiet_hours": null }));
+    assert_eq!(seen.json(), json!({ "recipients": [], "quiet_hours": null, "confirm_to_callers": false }));
     let body = json!({
         "recipients": [dana(&json!([{ "event": "lead.urgent", "channels": ["email", "phone"] }]))],
         "quiet_hours": { "from": "22:00", "to": "07:00" },

@@ -28,10 +28,12 @@ use domain::roles::RoleRef;
 use provider_traits::ambient::{Ambient, Clock, RandomIds};
 use provider_traits::brain::{Brain, Mind};
 use provider_traits::descriptor::{Descriptor, Locality};
+use provider_traits::email::Email;
 use provider_traits::error::ProviderError;
 use provider_traits::stt::{SpeechToText, SttConfig, SttStream};
 use provider_traits::tools::Tools;
 use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
+use providers::email::outbox::Outbox;
 use providers::safe_http::{Patience, Policy, SafeHttp};
 use providers::twilio::rest::{TwilioRest, TwilioSettings};
 use providers::twilio::signature::SignatureVerifier;
@@ -204,7 +206,21 @@ impl World {
         Self::made(ApiSettings::default(), lines, None).await
     }
 
+    /// One whose e-mail goes that way.
+    pub(crate) async fn with_email(email: Arc<dyn Email>) -> Self {
+        Self::build(ApiSettings::default(), 10, None, Some(email)).await
+    }
+
     async fn made(settings: ApiSettings, lines: usize, network: Option<&str>) -> Self {
+        Self::build(settings, lines, network, None).await
+    }
+
+    async fn build(
+        settings: ApiSettings,
+        lines: usize,
+        network: Option<&str>,
+        email: Option<Arc<dyn Email>>,
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let webhook_url = match network {
             Some(_) => format!("http://{}", listener.local_addr().unwrap()),
@@ -228,7 +244,7 @@ impl World {
             db,
             ambient: Ambient { clock: clock.clone(), ids: Arc::new(RandomIds) },
             objects: Arc::new(providers::objects::local::LocalFolder::open(folder.path()).unwrap()),
-            email: Arc::new(providers::email::outbox::Outbox::open(&folder.path().join("outbox")).unwrap()),
+            email: email.unwrap_or_else(|| Arc::new(outbox(&folder.path().join("outbox")))),
             telephony: Arc::new(TwilioRest::new(telephony)),
             identity_provider: Some(Arc::new(providers::oidc::Oidc::new(http.clone(), clock.clone()))),
             http: Arc::new(http),
@@ -239,6 +255,7 @@ impl World {
             tts: Arc::new(HummingTts::new(TtsFault::None)),
             vad: Arc::new(Mute),
             brain: Arc::new(Mute),
+            summarizer: None,
             realtime: None,
             watched_models: Vec::new(),
             settings: AppSettings {
@@ -516,6 +533,10 @@ impl World {
     pub(crate) async fn patch(&self, path: &str, token: &str, body: &Value) -> Answer {
         self.send(request("PATCH", path, Some(token), &[("if-match", "*")], Some(body))).await
     }
+}
+
+fn outbox(folder: &std::path::Path) -> Outbox {
+    Outbox::open(folder, "studio@here.example").unwrap()
 }
 
 /// Receivers of tests listen on this machine.

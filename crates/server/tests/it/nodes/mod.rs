@@ -1,5 +1,6 @@
 //! Several nodes on one database: what becomes of a call when its node, Redis or the database goes away.
 
+mod letters;
 mod outages;
 mod processes;
 mod rig;

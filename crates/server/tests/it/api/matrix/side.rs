@@ -257,8 +257,33 @@ impl Matrix {
                 let me = self.world.get("/api/v1/auth/me", Some(&token)).await.json();
                 me["user"]["id"].as_str().unwrap().to_owned()
             }
+            "failed_notification" => self.failed_notification(agency).await,
             made => self.made(made, of).await,
         }
+    }
+
+    /// Something that could not be told; another one each time.
+    async fn failed_notification(&self, agency: &Agency) -> String {
+        let number = self.unused.fetch_add(1, Ordering::Relaxed);
+        let id = domain::ids::NotificationId(self.world.app.ambient.new_id());
+        let now = self.world.app.ambient.now();
+        let new = store::notifications::NewNotification {
+            id,
+            event: domain::notification_settings::Event::CallEnded,
+            key: format!("failed {number}"),
+            channel: domain::notification_settings::Channel::Email,
+            address: "dana@aurora.example".to_owned(),
+            name: "Dana".to_owned(),
+            facts: serde_json::json!({ "kind": "call", "call_id": agency.call }),
+            not_before: None,
+            created_at: now,
+        };
+        let failed = store::notifications::NotificationState::Failed;
+        let mut tx = store::OrgTx::begin(&self.world.app.db, agency.id).await.unwrap();
+        store::notifications::insert(&mut tx, &new).await.unwrap();
+        store::notifications::give_up(&mut tx, id, failed, "nobody there", now).await.unwrap();
+        tx.commit().await.unwrap();
+        id.to_string()
     }
 
     /// Makes a thing by the operation that `made_by` names for it.

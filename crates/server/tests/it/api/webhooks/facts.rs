@@ -69,7 +69,7 @@ async fn a_call_is_told_when_it_begins_and_when_it_is_over() {
     // The process that would carry the call dies here; when its caller has not come back, the next one completes its
     // record.
     scene.world.clock.advance(TimeDelta::minutes(2));
-    run_until(&scene, 3).await;
+    run_until(&scene, 4).await;
     let told = told(&scene);
     let of_call = |kind: &str| {
         told.iter().find(|body| body["type"] == kind && body["data"]["id"] == call_id.to_string()).cloned()
@@ -82,6 +82,7 @@ async fn a_call_is_told_when_it_begins_and_when_it_is_over() {
     let ended = of_call("call.ended").unwrap();
     assert_eq!(ended["data"]["end_reason"], "connection_lost");
     let shown = scene.get(&format!("/api/v1/calls/{call_id}")).await;
+    assert_eq!(of_call("call.summarized").unwrap()["data"]["summary"], shown["summary"]);
     for (name, value) in ended["data"].as_object().unwrap() {
         assert_eq!(value, &shown[name], "{name}");
     }
