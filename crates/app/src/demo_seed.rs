@@ -322,6 +322,7 @@ impl App {
                 choices: question.choices.clone(),
                 retry_text: None,
                 skip_when: None,
+                urgency_weight: 0,
             })
             .collect();
         store::lead_questions::replace(&mut tx, &questions).await?;

@@ -33,6 +33,8 @@ pub struct QuestionChange {
     pub retry_text: Option<Option<String>>,
     /// When it is left out; `Some(None)` for never.
     pub skip_when: Option<Option<SkipCondition>>,
+    /// The urgency, 0 to 10, that a pressing answer gives the lead.
+    pub urgency_weight: Option<u8>,
 }
 
 impl QuestionChange {
@@ -48,6 +50,7 @@ impl QuestionChange {
             choices: self.choices.map_or(before.choices, trimmed),
             retry_text: self.retry_text.unwrap_or(before.retry_text),
             skip_when: self.skip_when.unwrap_or(before.skip_when),
+            urgency_weight: self.urgency_weight.unwrap_or(before.urgency_weight),
         }
     }
 }
@@ -85,6 +88,7 @@ pub async fn create(
         choices: Vec::new(),
         retry_text: None,
         skip_when: None,
+        urgency_weight: 0,
     });
     flow.push(question.clone());
     check(&flow, question.id)?;

@@ -30,6 +30,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::allowance::Allowance;
 use crate::api_keys::uses::KeyUses;
 use crate::auth::cache::AuthCache;
 use crate::auth::passwords::PARALLEL_CHECKS;
@@ -199,6 +200,8 @@ pub struct App {
     /// Businesses whose transcriber is being prepared to stand by.
     pub(crate) warming: Mutex<HashSet<OrgId>>,
     pub(crate) key_uses: KeyUses,
+    /// Lead flows that are tried out.
+    pub(crate) lead_previews: Allowance,
     /// How long a speech-to-speech model's answers take.
     pub(crate) response_times: ResponseTimes,
     /// Samples of voices that organizations heard of late.
@@ -218,6 +221,7 @@ impl App {
     pub fn new(parts: AppParts) -> Result<Arc<Self>, AppError> {
         Ok(Arc::new(Self {
             spool: Spool::open(parts.settings.spool_dir.clone())?,
+            lead_previews: Allowance::new(60, Duration::from_secs(60)),
             api_usage: ApiUsage::new(Arc::new(DatabaseCounts::new(parts.db.clone()))),
             db: parts.db,
             ambient: parts.ambient,

@@ -58,6 +58,7 @@ fn plan() -> CallPlan {
         choices: Vec::new(),
         retry_text: None,
         skip_when: None,
+        urgency_weight: 0,
     };
     CallPlan {
         call_id: CallId(Uuid::nil()),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use domain::call_plan::CallPlan;
 use domain::history::{History, LeadState};
-use domain::leads::{AnswerType, LeadField, LeadQuestion};
+use domain::leads::{AnswerType, Comparison, LeadField, LeadQuestion};
 
 use crate::functions::catalogue;
 
@@ -203,6 +203,7 @@ fn caller(text: &mut String, plan: &CallPlan) {
             "- The caller is not recognised: treat them as new, and tell nothing about anybody's project."
         ),
     }
+    remembered(text, plan);
     line!(
         text,
         "- {}",
@@ -212,6 +213,29 @@ fn caller(text: &mut String, plan: &CallPlan) {
             "The caller's number is withheld: ask for one when a call back is wanted."
         }
     );
+}
+
+/// Earlier conversations with a recognised client.
+fn remembered(text: &mut String, plan: &CallPlan) {
+    let memory = &plan.caller.memory;
+    if plan.caller.client.is_none() || (memory.talks.is_empty() && memory.promises.is_empty()) {
+        return;
+    }
+    line!(
+        text,
+        "- You remember this client. Use it where it helps, do not recite it, and promise nothing new by it:"
+    );
+    for talk in &memory.talks {
+        line!(
+            text,
+            "  - {}: {}",
+            talk.on.format("%-d %B %Y"),
+            tagged("earlier_call", &talk.summary, QUESTION_CHARS)
+        );
+    }
+    for promise in &memory.promises {
+        line!(text, "  - Still open: {}", tagged("promise", promise, QUESTION_CHARS));
+    }
 }
 
 fn tasks(text: &mut String, plan: &CallPlan) {
@@ -227,6 +251,13 @@ fn tasks(text: &mut String, plan: &CallPlan) {
             text,
             "- When the client asks for more than was agreed, say that it will be passed on and what it means for budget \
              and time will be confirmed; report_scope_change at once."
+        );
+    } else if plan.caller.may_identify {
+        line!(
+            text,
+            "- Questions about a running project: only its client may hear of it. Ask for the client number or the e-mail \
+             address on file; identify_client, then verify_client with the code that the caller reads; then \
+             get_project_status. Without the right code tell nothing, and offer to take a message."
         );
     } else {
         line!(
@@ -269,12 +300,25 @@ fn lead(text: &mut String, plan: &CallPlan) {
         } else {
             tagged("question", &question.text, QUESTION_CHARS)
         };
+        let unless = question.skip_when.as_ref().and_then(|skip| {
+            let earlier = plan.lead_questions.iter().position(|one| one.id == skip.question)?;
+            let how = match skip.comparison {
+                Comparison::Is => "is",
+                Comparison::Contains => "contains",
+            };
+            Some(format!(
+                ", not asked when {} {how} {}",
+                plain(&catalogue::label(&plan.lead_questions, earlier), NAME_CHARS),
+                plain(&skip.value, NAME_CHARS)
+            ))
+        });
         line!(
             text,
-            "{}. {} ({}{required}): {ask}",
+            "{}. {} ({}{required}{}): {ask}",
             at + 1,
             plain(&catalogue::label(&plan.lead_questions, at), NAME_CHARS),
-            kind(question)
+            kind(question),
+            unless.unwrap_or_default()
         );
     }
     line!(text, "- Leave out what the caller has told already, but save it.");

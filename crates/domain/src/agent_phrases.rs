@@ -79,6 +79,24 @@ phrases! {
     ToolFailed = "tool_failed",
     /// A stranger asks for a project.
     StatusForClientsOnly = "status_for_clients_only",
+    /// A stranger asks for a project and may prove to be its client: by what are they known?
+    AskClientKey = "ask_client_key",
+    /// That was neither a client number nor an address.
+    RetryClientKey = "retry_client_key",
+    /// A one-time code is on its way, if there is anybody to send it to.
+    CodeSent = "code_sent",
+    /// That were no six digits.
+    RetryCode = "retry_code",
+    /// It is another code.
+    WrongCode = "wrong_code",
+    /// A tool did not work, told by another platform's agent.
+    FunctionFailed = "function_failed",
+    /// A tool is not for this caller, told by another platform's agent.
+    FunctionRefused = "function_refused",
+    /// The caller proved to be the client.
+    Identified = "identified",
+    /// The caller did not; a message is offered.
+    NotIdentified = "not_identified",
     /// A client has no projects.
     NoProjects = "no_projects",
     /// Which of several projects.

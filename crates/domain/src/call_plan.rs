@@ -93,6 +93,28 @@ pub struct Caller {
     pub number: Option<PhoneNumber>,
     /// The client the number belongs to.
     pub client: Option<KnownClient>,
+    /// Whether somebody who is not recognised may prove to be a client, by a code sent to the address on file.
+    pub may_identify: bool,
+    /// What the business remembers of earlier conversations with the client.
+    pub memory: ClientMemory,
+}
+
+/// What is remembered of a client's earlier conversations, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientMemory {
+    /// What the last ones were about.
+    pub talks: Vec<RememberedTalk>,
+    /// What was promised in them, and what the client asked to be passed on and nobody has dealt with yet.
+    pub promises: Vec<String>,
+}
+
+/// An earlier conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedTalk {
+    /// The business's own date.
+    pub on: chrono::NaiveDate,
+    /// What it was about, in a few sentences.
+    pub summary: String,
 }
 
 /// A recognised client.

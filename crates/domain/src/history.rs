@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call_log::EventKind;
+use crate::call_plan::KnownClient;
 use crate::ids::{QuestionId, TurnId};
 use crate::leads::LeadAnswer;
 
@@ -71,6 +72,8 @@ pub struct History {
     pub lead: LeadState,
     /// Whether somebody was alerted.
     pub flagged_urgent: bool,
+    /// The client that the caller proved to be in this conversation.
+    pub client: Option<KnownClient>,
 }
 
 /// How a log says that a question of the lead flow stays open: the arguments of `save_lead_answer` then.
@@ -111,6 +114,11 @@ impl History {
             EventKind::AgentTurn { heard, .. } if !heard.trim().is_empty() => {
                 self.say(Side::Agent, heard);
                 self.unanswered = None;
+                true
+            }
+            EventKind::ToolCall { name, result, ok: true, .. } if name == "verify_client" => {
+                let verified = KnownClient::deserialize(&result["verified"]).ok();
+                self.client = verified.or(self.client.take());
                 true
             }
             EventKind::ToolCall { name, arguments, ok: true, .. } => self.note_tool(name, arguments),

@@ -72,6 +72,9 @@ pub struct LeadQuestion {
     /// The question is left out when an earlier one was answered like this.
     #[serde(default)]
     pub skip_when: Option<SkipCondition>,
+    /// The urgency, 0 to 10, that a pressing answer gives the lead (see [`crate::lead_flow::urgency`]); 0 for none.
+    #[serde(default)]
+    pub urgency_weight: u8,
 }
 
 /// An answer to an earlier question that makes a later one superfluous.

@@ -12,6 +12,7 @@ pub mod call_plan;
 pub mod call_summary;
 pub mod callbacks;
 pub mod claims;
+pub mod client_keys;
 pub mod dialling;
 pub mod domain_names;
 pub mod email;

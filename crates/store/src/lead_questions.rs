@@ -31,6 +31,7 @@ struct Row {
     choices: Vec<String>,
     retry_text: Option<String>,
     skip_when: Option<serde_json::Value>,
+    urgency_weight: i16,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -50,6 +51,7 @@ impl TryFrom<Row> for StoredQuestion {
                 choices: row.choices,
                 retry_text: row.retry_text,
                 skip_when: row.skip_when.map(text::from_json).transpose()?,
+                urgency_weight: u8::try_from(row.urgency_weight).unwrap_or_default(),
             },
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -73,8 +75,8 @@ pub async fn stored(tx: &mut OrgTx) -> Result<Vec<StoredQuestion>, StoreError> {
     let (conn, org_id) = tx.parts();
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT id, text, label, answer_type, field, required, choices, retry_text, skip_when, created_at,
-                  updated_at
+        r#"SELECT id, text, label, answer_type, field, required, choices, retry_text, skip_when,
+                  urgency_weight, created_at, updated_at
            FROM lead_questions
            WHERE org_id = $1
            ORDER BY position
@@ -95,8 +97,8 @@ pub async fn get(tx: &mut OrgTx, id: QuestionId) -> Result<StoredQuestion, Store
     let (conn, org_id) = tx.parts();
     sqlx::query_as!(
         Row,
-        r#"SELECT id, text, label, answer_type, field, required, choices, retry_text, skip_when, created_at,
-                  updated_at
+        r#"SELECT id, text, label, answer_type, field, required, choices, retry_text, skip_when,
+                  urgency_weight, created_at, updated_at
            FROM lead_questions
            WHERE org_id = $1 AND id = $2"#,
         org_id,
@@ -160,8 +162,8 @@ async fn write(
     sqlx::query!(
         r#"INSERT INTO lead_questions
                (id, org_id, position, text, label, answer_type, field, required, choices, retry_text, skip_when,
-                created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, COALESCE($12, now()), COALESCE($12, now()))"#,
+                urgency_weight, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, COALESCE($12, now()), COALESCE($12, now()))"#,
         question.id.0,
         org_id,
         position,
@@ -174,6 +176,7 @@ async fn write(
         question.retry_text,
         question.skip_when.as_ref().map(text::to_json).transpose()?,
         now,
+        i16::from(question.urgency_weight),
     )
     .execute(conn)
     .await?;
@@ -196,7 +199,8 @@ pub async fn update(tx: &mut OrgTx, question: &LeadQuestion, now: DateTime<Utc>)
                choices = $8,
                retry_text = $9,
                skip_when = $10,
-               updated_at = $11
+               updated_at = $11,
+               urgency_weight = $12
            WHERE org_id = $1 AND id = $2"#,
         org_id,
         question.id.0,
@@ -209,6 +213,7 @@ pub async fn update(tx: &mut OrgTx, question: &LeadQuestion, now: DateTime<Utc>)
         question.retry_text,
         question.skip_when.as_ref().map(text::to_json).transpose()?,
         now,
+        i16::from(question.urgency_weight),
     )
     .execute(conn)
     .await?;

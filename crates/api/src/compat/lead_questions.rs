@@ -255,6 +255,7 @@ pub(crate) async fn change_question(
         choices: update.choices,
         retry_text: update.retry_text,
         skip_when: None,
+        urgency_weight: None,
     };
     let stored = app::lead_questions::change(&_state.app, &tenant.actor(), id, None, change).await;
     Ok(Json(stored?.into()))

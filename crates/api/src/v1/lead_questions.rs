@@ -55,8 +55,11 @@ pub struct LeadQuestionView {
     choices: Vec<String>,
     /// What is said when the answer was not understood; `null` for the default.
     retry_text: Option<String>,
-    /// When it is left out; `null` for never. Kept and checked; the flow of a call does not look at it yet.
+    /// When it is left out; `null` for never.
     skip_when: Option<SkipConditionView>,
+    /// The urgency, 0 to 10, that a pressing answer gives the lead: a yes, a deadline within a week, words in haste.
+    #[schema(minimum = 0, maximum = 10)]
+    urgency_weight: u8,
     /// When it was entered.
     created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -107,6 +110,7 @@ impl From<StoredQuestion> for LeadQuestionView {
             choices: question.choices,
             retry_text: question.retry_text,
             skip_when: question.skip_when.map(SkipConditionView::from),
+            urgency_weight: question.urgency_weight,
             created_at: stored.created_at,
             updated_at: stored.updated_at,
         }
@@ -153,6 +157,11 @@ pub struct NewLeadQuestion {
     #[serde(default)]
     #[garde(dive)]
     skip_when: Option<SkipConditionView>,
+    /// The urgency, 0 to 10, that a pressing answer gives the lead.
+    #[serde(default)]
+    #[garde(range(max = 10))]
+    #[schema(minimum = 0, maximum = 10)]
+    urgency_weight: u8,
 }
 
 /// What to change of a question. Fields that are left out stay as they are.
@@ -199,6 +208,11 @@ pub struct LeadQuestionPatch {
     #[garde(dive)]
     #[schema(value_type = Option<SkipConditionView>)]
     skip_when: Option<Option<SkipConditionView>>,
+    /// The urgency, 0 to 10, that a pressing answer gives the lead.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(inner(range(max = 10)))]
+    #[schema(nullable = false, minimum = 0, maximum = 10)]
+    urgency_weight: Option<u8>,
 }
 
 /// The order in which the questions are asked.
@@ -280,6 +294,7 @@ pub(crate) async fn create_lead_question(
         choices: Some(new.choices),
         retry_text: Some(new.retry_text),
         skip_when: Some(new.skip_when.map(SkipCondition::from)),
+        urgency_weight: Some(new.urgency_weight),
     };
     let stored =
         app::lead_questions::create(&_state.app, &tenant.actor(), new.text, new.label, change).await?;
@@ -324,6 +339,7 @@ pub(crate) async fn update_lead_question(
         choices: patch.choices,
         retry_text: patch.retry_text,
         skip_when: patch.skip_when.map(|skip| skip.map(SkipCondition::from)),
+        urgency_weight: patch.urgency_weight,
     };
     Ok(shown(app::lead_questions::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
 }

@@ -19,6 +19,7 @@ pub mod impersonation;
 pub mod incidents;
 pub mod invitations;
 pub mod knowledge;
+pub mod lead_preview;
 pub mod lead_questions;
 pub mod leads;
 pub mod members;
@@ -40,6 +41,7 @@ pub mod satisfaction;
 pub mod sessions;
 pub mod sso;
 pub mod timeline;
+pub mod tools;
 pub mod turn_taking;
 pub mod voices;
 pub mod webhooks;
@@ -69,6 +71,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(incidents::router())
         .merge(invitations::router())
         .merge(knowledge::router())
+        .merge(lead_preview::router())
         .merge(lead_questions::router())
         .merge(leads::router())
         .merge(members::router())
@@ -87,6 +90,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(roles::router())
         .merge(sessions::router())
         .merge(sso::router())
+        .merge(tools::router())
         .merge(voices::router())
         .merge(timeline::router())
         .merge(webhooks::router())

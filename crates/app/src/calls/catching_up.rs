@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use domain::call_log::{CallEvent, EventKind};
 use domain::ids::{CallId, LeadId, MessageId, QuestionId};
-use domain::leads::{LeadAnswer, LeadQuestion, Priority};
+use domain::lead_flow;
+use domain::leads::{LeadAnswer, Priority};
+use domain::urgency::Urgency;
 use domain::webhooks::EventType;
 use provider_traits::tools::TakenMessage;
 use serde::Deserialize;
@@ -110,16 +112,16 @@ pub(super) async fn complete_lead(tx: &mut OrgTx, app: &App, call_id: CallId) ->
         return Ok(());
     }
     let entitled = store::plans::entitlements(tx).await?;
-    if has_all_answers(&plan::questions(tx, &entitled).await?, &lead.answers) {
-        capture::finish(tx, call_id, true, lead.priority, app.ambient.now()).await?;
+    let flow = plan::questions(tx, &entitled).await?;
+    if lead_flow::is_complete(&flow, &lead.answers) {
+        let now = app.ambient.now();
+        let timezone =
+            store::organizations::get(tx).await?.profile.timezone.parse().unwrap_or(chrono_tz::UTC);
+        let urgency = lead_flow::urgency(&flow, &lead.answers, now.with_timezone(&timezone).date_naive());
+        let priority = lead.priority.max(Urgency { score: urgency, reasons: Vec::new() }.priority());
+        capture::finish(tx, call_id, true, priority, now).await?;
     }
     Ok(())
-}
-
-/// Whether every required question has its answer. Without any answer nothing is complete.
-fn has_all_answers(questions: &[LeadQuestion], answers: &[LeadAnswer]) -> bool {
-    let is_answered = |question: &LeadQuestion| answers.iter().any(|answer| answer.question == question.id);
-    !answers.is_empty() && questions.iter().filter(|question| question.required).all(is_answered)
 }
 
 /// The last word on each question, on the end of the questions and on the message decides.
@@ -228,31 +230,6 @@ mod tests {
             ("take_message", message, true),
         ]));
         assert_eq!(made_up, Undone::default());
-    }
-
-    #[test]
-    fn a_lead_is_complete_with_an_answer_to_each_question_that_is_required() {
-        let question = |number: u128, required: bool| LeadQuestion {
-            id: QuestionId(Uuid::from_u128(number)),
-            text: String::new(),
-            label: String::new(),
-            answer_type: AnswerType::Text,
-            field: LeadField::Name,
-            required,
-            choices: Vec::new(),
-            retry_text: None,
-            skip_when: None,
-        };
-        let flow = [question(1, true), question(2, false), question(3, true)];
-        let check = |answered: &[u128], expect: bool| {
-            let answers: Vec<_> = answered.iter().map(|number| answer(*number, "x")).collect();
-            assert_eq!(has_all_answers(&flow, &answers), expect, "{answered:?}");
-        };
-        check(&[1, 3], true);
-        check(&[1, 2, 3], true);
-        check(&[1, 2], false);
-        check(&[], false);
-        assert!(!has_all_answers(&[question(1, false)], &[]), "nobody told anything");
     }
 
     #[test]

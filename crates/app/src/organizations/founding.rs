@@ -183,6 +183,7 @@ fn usual_questions(app: &App) -> Vec<LeadQuestion> {
         choices: Vec::new(),
         retry_text: None,
         skip_when: None,
+        urgency_weight: 0,
     })
     .collect()
 }

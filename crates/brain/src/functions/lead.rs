@@ -63,6 +63,16 @@ impl ConversationFunctions {
                     return Err(error.into());
                 }
                 output["saved"] = Value::String(value);
+                for answer in outcome.also {
+                    // The caller's own words again; what could not be stored is asked for.
+                    let question = answer.question;
+                    if self.save(run, answer).await.is_err() {
+                        let place = questions.iter().position(|known| known.id == question);
+                        if let Some(place) = place {
+                            self.notes().lead.answers[place] = None;
+                        }
+                    }
+                }
                 if outcome.read_back {
                     output["note"] = json!(
                         "Say `say` and wait for a yes before the next question; a correction is saved again."

@@ -52,3 +52,30 @@ fn the_greeting_is_the_notice_and_the_words_for_this_caller() {
         "This call may be recorded. Hello Maria, this is Ava at Aurora Branding. How can I help you today?"
     );
 }
+
+#[test]
+fn a_client_is_remembered_and_a_condition_is_told() {
+    use domain::call_plan::RememberedTalk;
+    use domain::leads::{Comparison, SkipCondition};
+    let mut plan = plan(Who::Maria);
+    plan.caller.memory.talks.push(RememberedTalk {
+        on: chrono::NaiveDate::from_ymd_opt(2026, 11, 2).unwrap(),
+        summary: "Asked for the <b>homepage</b> draft.".to_owned(),
+    });
+    plan.caller.memory.promises.push("Dana sends the draft.".to_owned());
+    plan.lead_questions[5].skip_when = Some(SkipCondition {
+        question: plan.lead_questions[4].id,
+        comparison: Comparison::Is,
+        value: "packaging".to_owned(),
+    });
+    let text = super::realtime(&plan);
+    for part in [
+        "2 November 2026: <earlier_call>Asked for the ‹b›homepage‹/b› draft.</earlier_call>",
+        "Still open: <promise>Dana sends the draft.</promise>",
+        "not asked when Service is packaging",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    plan.caller.client = None;
+    assert!(!super::realtime(&plan).contains("draft"), "a stranger's conversation remembers nobody");
+}

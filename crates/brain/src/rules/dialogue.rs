@@ -182,11 +182,16 @@ impl<'a> Talk<'a> {
     async fn dialled(&mut self, digits: &str) {
         let keys: String = digits.chars().filter(char::is_ascii_digit).collect();
         self.memory.note(false, &format!("[keys {}]", "•".repeat(keys.len())));
-        if keys == "0" && self.memory.expect != ExpectedAnswer::Digits {
+        let identifies = matches!(self.memory.pending, Pending::Identify(_));
+        if keys == "0" && self.memory.expect != ExpectedAnswer::Digits && !identifies {
             self.transfer_now().await;
             return;
         }
         let words = match (self.memory.expect, keys.as_str()) {
+            // A client number is dialled where an address may be spelled.
+            (_, all) if matches!(self.memory.pending, Pending::Identify(_)) && !all.is_empty() => {
+                Some(all.to_owned())
+            }
             (ExpectedAnswer::YesNo, "1") => Some("yes".to_owned()),
             (ExpectedAnswer::YesNo, "2") => Some("no".to_owned()),
             (ExpectedAnswer::Choice, place) if place.len() == 1 => {
@@ -245,6 +250,7 @@ impl<'a> Talk<'a> {
     async fn understood_in_context(&mut self, text: &str, question_unheard: bool) {
         match self.memory.pending.clone() {
             Pending::Lead => self.hear_lead(text, question_unheard).await,
+            Pending::Identify(step) => self.hear_identify(step, text).await,
             Pending::Message(step) => self.hear_message(step, text).await,
             Pending::Urgent(step) => self.hear_urgent(step, text).await,
             Pending::WhichProject { offered } => self.hear_which_project(&offered, text).await,
@@ -261,6 +267,12 @@ impl<'a> Talk<'a> {
     /// Yes, no, or something else, to an offer.
     async fn hear_yes_no(&mut self, text: &str) {
         let pending = self.memory.pending.clone();
+        if pending == Pending::AnythingElse
+            && self.memory.lead_closed
+            && self.corrected_afterwards(text).await
+        {
+            return;
+        }
         let something_else = self.is_something_else(text);
         let answer = yes_no::read(text).filter(|_| !something_else);
         match (pending, answer) {
@@ -342,6 +354,12 @@ impl<'a> Talk<'a> {
             return;
         }
         let intent = intents::classify(text);
+        if self.may_identify()
+            && matches!(intent, Intent::Other)
+            && domain::client_keys::claims_to_be_client(text)
+        {
+            return self.begin_identification(text).await;
+        }
         match intent {
             Intent::SpeakToHuman => self.offer_transfer().await,
             Intent::Spam => self.farewell(Phrase::NoThanksSpam).await,

@@ -1,12 +1,10 @@
 //! The lead flow inside the conversation: begun, paused by questions, resumed, finished or left.
 
-use domain::acts::{Act, does, is_question};
+use domain::acts::is_question;
 use domain::agent_phrases::Phrase;
 use domain::intents::{self, Intent};
-use domain::leads::LeadField;
-use domain::qualification::{Context, LeadQualifier, Step};
-use domain::spoken_forms::yes_no;
-use domain::words::words;
+use domain::leads::{LeadField, Priority};
+use domain::qualification::{Context, LeadQualifier, Sense, Step};
 use provider_traits::brain::ExpectedAnswer;
 
 use super::ask::Found;
@@ -65,32 +63,16 @@ impl<'a> Talk<'a> {
         let context = self.lead_context();
         let plan = self.plan;
         let mut flow = LeadQualifier::new(&plan.lead_questions, self.memory.lead.clone());
-        let count = words(text).len();
-        let clear = flow.would_understand(text, &context);
-        if does(text, Act::Stop) && !clear {
-            self.abandon_lead().await;
-            self.go_on().await;
-            return;
-        }
-        let intent = intents::classify(text);
-        let other_subject = matches!(
-            intent,
-            Intent::StatusUpdate
-                | Intent::BillingQuestion
-                | Intent::Complaint
-                | Intent::SupportIssue
-                | Intent::MeetingRequest
-        );
-        let asks = is_question(text) && count >= 3;
-        if (asks || other_subject)
-            && (!clear || (asks && yes_no::read(text).is_none() && flow.expects() != ExpectedAnswer::Email))
-        {
-            let wants_open_question = flow.expects() != ExpectedAnswer::Open || asks;
-            if wants_open_question && self.aside_in_lead(text, intent).await {
+        match flow.sense(text, &context) {
+            Sense::Stops => {
+                self.abandon_lead().await;
+                self.go_on().await;
                 return;
             }
+            Sense::Aside if self.aside_in_lead(text, intents::classify(text)).await => return,
+            Sense::Aside | Sense::Answer => {}
         }
-        if question_unheard && !clear {
+        if question_unheard && !flow.would_understand(text, &context) {
             return self.resume_lead().await;
         }
         let step = flow.hear(text, &context);
@@ -132,6 +114,39 @@ impl<'a> Talk<'a> {
         self.wait_for(Pending::Lead, step.expect);
     }
 
+    /// Takes a correction that comes when all questions are done with; false when the words are none.
+    pub(super) async fn corrected_afterwards(&mut self, text: &str) -> bool {
+        let context = self.lead_context();
+        let plan = self.plan;
+        let mut flow = LeadQualifier::new(&plan.lead_questions, self.memory.lead.clone());
+        let Some(step) = flow.correct_afterwards(text, &context) else { return false };
+        self.memory.lead = flow.into_progress();
+        if !step.done {
+            // It is read back first, or opens a question that was left out until now.
+            self.memory.lead_active = true;
+            self.memory.lead_closed = false;
+            self.carry_out(step).await;
+            return true;
+        }
+        self.save_answers(step.saved).await;
+        for sentence in step.say {
+            self.say(sentence).await;
+        }
+        self.ask(Phrase::AnythingElse, Pending::AnythingElse, ExpectedAnswer::YesNo).await;
+        true
+    }
+
+    /// How pressing the lead is: as the caller sounded, and as the answers say.
+    fn lead_priority(&self) -> Priority {
+        let plan = self.plan;
+        let flow = LeadQualifier::new(&plan.lead_questions, self.memory.lead.clone());
+        domain::urgency::Urgency {
+            score: self.memory.urgency.max(flow.urgency(self.today())),
+            reasons: Vec::new(),
+        }
+        .priority()
+    }
+
     async fn carry_out(&mut self, step: Step) {
         self.save_answers(step.saved).await;
         for sentence in step.say {
@@ -146,7 +161,7 @@ impl<'a> Talk<'a> {
     async fn complete_lead(&mut self) {
         let plan = self.plan;
         let complete = LeadQualifier::new(&plan.lead_questions, self.memory.lead.clone()).is_complete();
-        let priority = self.memory.priority();
+        let priority = self.lead_priority();
         self.memory.lead_active = false;
         self.memory.lead_closed = true;
         match self.finish_lead(complete, priority).await {
@@ -174,7 +189,7 @@ impl<'a> Talk<'a> {
         self.memory.lead_active = false;
         self.memory.lead_closed = true;
         if self.memory.lead.answers.iter().any(Option::is_some) {
-            let priority = self.memory.priority();
+            let priority = self.lead_priority();
             // There is nobody left to tell; the failure stands in the log.
             let _ = self.finish_lead(false, priority).await;
         }

@@ -17,6 +17,8 @@ const ASKED: f32 = 0.5;
 pub struct Given {
     /// The answer to store; `None` when the words were none.
     pub saved: Option<LeadAnswer>,
+    /// Answers to other open questions that came in the same breath.
+    pub also: Vec<LeadAnswer>,
     /// What to say now: a transition, the answer read back, the question once more, or that it stays open.
     pub say: String,
     /// Whether `say` reads the answer back, so that a yes comes before the next question.
@@ -39,6 +41,7 @@ impl LeadQualifier<'_> {
             Parsed::Unclear(problem) => problem,
             Parsed::Value { value, needs_read_back, .. } => {
                 let saved = self.note(at, value, text);
+                let also = self.volunteered(text, context, Some(at));
                 let say = if needs_read_back {
                     self.read_back(at, read_back_phrase(question))
                 } else {
@@ -46,7 +49,14 @@ impl LeadQualifier<'_> {
                 };
                 self.ask_next(Step::default());
                 let next = self.progress.asking;
-                return Given { saved: Some(saved), say, read_back: needs_read_back, left_open: false, next };
+                return Given {
+                    saved: Some(saved),
+                    also,
+                    say,
+                    read_back: needs_read_back,
+                    left_open: false,
+                    next,
+                };
             }
         };
         if self.progress.asking != Some(at) {
@@ -56,6 +66,7 @@ impl LeadQualifier<'_> {
         let step = self.not_understood(at, declines(text), problem, Step::default());
         Given {
             saved: None,
+            also: Vec::new(),
             say: step.say.into_iter().next().unwrap_or_default(),
             read_back: false,
             left_open: self.progress.skipped[at],
@@ -79,8 +90,7 @@ impl LeadQualifier<'_> {
             self.progress.skipped[at] |=
                 left_open.contains(&question.id) && self.progress.answers[at].is_none();
         }
-        let open = |at: usize| self.progress.answers[at].is_none() && !self.progress.skipped[at];
-        if self.progress.confirming.is_none() && !self.progress.asking.is_some_and(open) {
+        if self.progress.confirming.is_none() && !self.progress.asking.is_some_and(|at| self.is_open(at)) {
             self.ask_next(Step::default());
         }
     }
@@ -139,7 +149,7 @@ impl LeadQualifier<'_> {
         let said = words(line);
         let mut best: Option<(f32, usize)> = None;
         for at in 0..self.questions.len() {
-            if self.progress.answers[at].is_some() || self.progress.skipped[at] {
+            if !self.is_open(at) {
                 continue;
             }
             let question = &self.questions[at];

@@ -7,6 +7,8 @@
 mod answers;
 mod corrections;
 mod led_elsewhere;
+pub mod rehearsal;
+mod sense;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent_phrases::{Phrase, fill, variant};
 use crate::expected_answer::ExpectedAnswer;
 use crate::language::has_phrase_of;
+use crate::lead_flow;
 use crate::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion};
 use crate::phone::PhoneNumber;
 use crate::spoken_forms::email::EmailProblem;
@@ -22,6 +25,7 @@ use crate::words::words;
 
 pub use answers::{Parsed, parse};
 pub use led_elsewhere::Given;
+pub use sense::Sense;
 
 /// Retries before a question is left open.
 const RETRIES: u8 = 2;
@@ -108,10 +112,32 @@ impl<'a> LeadQualifier<'a> {
         self.progress
     }
 
-    /// Whether every required question has an answer.
+    /// Whether every question that is required, and not left out, has an answer.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.questions.iter().zip(&self.progress.answers).all(|(q, a)| !q.required || a.is_some())
+        (0..self.questions.len()).all(|at| {
+            !self.questions[at].required || self.progress.answers[at].is_some() || self.is_left_out(at)
+        })
+    }
+
+    /// Whether the question at this position is left out by an answer to an earlier one.
+    #[must_use]
+    pub fn is_left_out(&self, at: usize) -> bool {
+        lead_flow::is_left_out(&self.questions[at], |id| {
+            self.progress.answers.iter().flatten().find(|answer| answer.question == id)
+        })
+    }
+
+    /// Whether the question at this position is still to be asked.
+    fn is_open(&self, at: usize) -> bool {
+        self.progress.answers[at].is_none() && !self.progress.skipped[at] && !self.is_left_out(at)
+    }
+
+    /// The urgency, 0 to 10, that the answers so far give the lead.
+    #[must_use]
+    pub fn urgency(&self, today: NaiveDate) -> u8 {
+        let answers: Vec<LeadAnswer> = self.progress.answers.iter().flatten().cloned().collect();
+        lead_flow::urgency(self.questions, &answers, today)
     }
 
     /// The answer that fills a field, if it was given.
@@ -196,24 +222,8 @@ impl<'a> LeadQualifier<'a> {
         if let Some(at) = self.progress.confirming {
             return self.hear_confirmation(at, text, context);
         }
-        if let Some(correction) = corrections::find(self.questions, &self.progress, text, context) {
-            let spoken = correction.spoken.clone();
-            step.saved.push(self.note(correction.question, correction.value, text));
-            step.understood = true;
-            if correction.needs_read_back {
-                self.progress.confirming = Some(correction.question);
-                step.say.push(
-                    self.read_back(
-                        correction.question,
-                        read_back_phrase(&self.questions[correction.question]),
-                    ),
-                );
-                step.expect = ExpectedAnswer::YesNo;
-                return step;
-            }
-            let said = self.rotate();
-            step.say.push(fill(variant(Phrase::LeadCorrected, said), &[("value", &spoken)]));
-            return self.ask_next(step);
+        if let Some(step) = self.take_correction(text, context) {
+            return step;
         }
         let Some(at) = self.progress.asking else { return self.ask_next(step) };
         let question = &self.questions[at];
@@ -245,6 +255,33 @@ impl<'a> LeadQualifier<'a> {
         }
     }
 
+    /// Takes a correction that comes when all questions are done with ("no, make that ten thousand"). `None` when it is
+    /// none, or when the flow is under way. The correction may open a question again that was left out until now.
+    pub fn correct_afterwards(&mut self, text: &str, context: &Context<'_>) -> Option<Step> {
+        if !self.progress.done || crate::acts::is_question(text) {
+            return None;
+        }
+        let step = self.take_correction(text, context)?;
+        self.progress.done = step.done;
+        Some(step)
+    }
+
+    fn take_correction(&mut self, text: &str, context: &Context<'_>) -> Option<Step> {
+        let correction = corrections::find(self.questions, &self.progress, text, context)?;
+        let (at, spoken) = (correction.question, correction.spoken.clone());
+        let mut step = Step { understood: true, ..Step::default() };
+        step.saved.push(self.note(at, correction.value, text));
+        if correction.needs_read_back {
+            self.progress.confirming = Some(at);
+            step.say.push(self.read_back(at, read_back_phrase(&self.questions[at])));
+            step.expect = ExpectedAnswer::YesNo;
+            return Some(step);
+        }
+        let said = self.rotate();
+        step.say.push(fill(variant(Phrase::LeadCorrected, said), &[("value", &spoken)]));
+        Some(self.ask_next(step))
+    }
+
     fn not_understood(
         &mut self,
         at: usize,
@@ -266,7 +303,12 @@ impl<'a> LeadQualifier<'a> {
         step.say.push(match &question.retry_text {
             Some(text) => text.clone(),
             None => {
-                fill(variant(retry_phrase(question, problem), 0), &[("choices", &spoken_choices(question))])
+                // Asked again in other words.
+                let phrase = variant(
+                    retry_phrase(question, problem),
+                    usize::from(self.progress.failures.saturating_sub(1)),
+                );
+                fill(phrase, &[("choices", &spoken_choices(question))])
             }
         });
         step.expect = self.expects();
@@ -335,6 +377,7 @@ impl<'a> LeadQualifier<'a> {
             .filter(|&i| {
                 Some(i) != except
                     && self.progress.answers[i].is_none()
+                    && !self.is_left_out(i)
                     && Some(self.questions[i].answer_type) != asked
             })
             .filter_map(|i| answers::volunteered(&self.questions[i], text, context).map(|v| (i, v)))
@@ -358,8 +401,7 @@ impl<'a> LeadQualifier<'a> {
     }
 
     fn ask_next(&mut self, mut step: Step) -> Step {
-        let open = (0..self.questions.len())
-            .find(|&i| self.progress.answers[i].is_none() && !self.progress.skipped[i]);
+        let open = (0..self.questions.len()).find(|&at| self.is_open(at));
         if open != self.progress.asking {
             self.progress.failures = 0;
         }
@@ -400,7 +442,8 @@ impl<'a> LeadQualifier<'a> {
 }
 
 /// Whether the caller does not want to answer, or can't.
-fn declines(text: &str) -> bool {
+#[must_use]
+pub fn declines(text: &str) -> bool {
     let said = words(text);
     has_phrase_of("refusals", &said)
         || (has_phrase_of("unknown_answers", &said) && said.len() <= 8)

@@ -34,6 +34,7 @@ pub(super) fn questions() -> Vec<LeadQuestion> {
         },
         retry_text: None,
         skip_when: None,
+        urgency_weight: 0,
     })
     .collect()
 }
@@ -209,18 +210,108 @@ fn a_question_of_the_callers_is_no_answer_and_the_flow_resumes() {
     assert!(!flow.is_complete());
 }
 
+/// The questions, and a budget that is asked of nobody who wants packaging.
+fn conditional() -> Vec<LeadQuestion> {
+    let mut questions = questions();
+    questions[5].skip_when = Some(crate::leads::SkipCondition {
+        question: questions[4].id,
+        comparison: crate::leads::Comparison::Is,
+        value: "Packaging".to_owned(),
+    });
+    questions[5].required = true;
+    questions
+}
+
+#[test]
+fn a_question_is_not_asked_when_an_earlier_answer_makes_it_superfluous() {
+    for (service, next) in
+        [("packaging", "finished"), ("branding", "budget"), ("branding and packaging", "budget")]
+    {
+        let questions = conditional();
+        let mut flow = LeadQualifier::new(&questions, Progress::default());
+        for (field, value) in [
+            (LeadField::Name, "Maria Lopez"),
+            (LeadField::Email, "maria@gmail.com"),
+            (LeadField::Phone, "+15135550142"),
+            (LeadField::Company, "Bright Bakery"),
+        ] {
+            flow.prefill(field, value);
+        }
+        flow.begin();
+        let step = flow.hear(service, &context(None));
+        assert!(step.say.last().is_some_and(|s| s.contains(next)), "{service}: {:?}", step.say);
+        assert_eq!(flow.is_complete(), next == "finished", "{service}");
+    }
+}
+
+#[test]
+fn a_correction_opens_and_closes_the_questions_that_depend_on_it() {
+    let questions = conditional();
+    let mut flow = LeadQualifier::new(&questions, Progress::default());
+    flow.prefill(LeadField::Name, "Maria Lopez");
+    flow.prefill(LeadField::Email, "maria@gmail.com");
+    flow.prefill(LeadField::Phone, "+15135550142");
+    flow.prefill(LeadField::Company, "Bright Bakery");
+    flow.begin();
+    flow.hear("packaging", &context(None));
+    assert!(flow.hear("next month", &context(None)).done);
+    assert!(flow.correct_afterwards("no that was all", &context(None)).is_none());
+    let step = flow.correct_afterwards("sorry no make that branding", &context(None)).expect("a correction");
+    assert!(!step.done && step.say.last().is_some_and(|s| s.contains("budget")), "{:?}", step.say);
+    let step = flow.hear("no i meant packaging", &context(None));
+    assert!(step.done, "{:?}", step.say);
+}
+
+#[test]
+fn a_correction_after_the_last_question_is_taken() {
+    let questions = questions();
+    let mut flow = LeadQualifier::new(&questions, Progress::default());
+    for (at, value) in
+        ["Maria", "a@b.com", "+15135550142", "Bakery", "website", "USD 5000"].iter().enumerate()
+    {
+        flow.prefill(questions[at].field, value);
+    }
+    flow.begin();
+    assert!(flow.correct_afterwards("make that ten thousand", &context(None)).is_none(), "it is not over");
+    assert!(flow.hear("by the end of march", &context(None)).done);
+    let step = flow
+        .correct_afterwards("oh no make that ten thousand dollars", &context(None))
+        .expect("a correction");
+    assert_eq!(step.saved[0].value, "USD 10000");
+    assert!(step.done);
+    assert!(flow.correct_afterwards("actually when do you open on monday", &context(None)).is_none());
+}
+
+#[test]
+fn a_question_is_asked_again_in_other_words() {
+    let questions = questions();
+    let mut flow = LeadQualifier::new(&questions, Progress::default());
+    for at in 0..5 {
+        flow.prefill(questions[at].field, "x");
+    }
+    flow.begin();
+    let first = flow.hear("green grass", &context(None)).say;
+    let second = flow.hear("blue sky", &context(None)).say;
+    assert_ne!(first, second);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn whatever_is_heard_the_flow_comes_to_its_end(lines in proptest::collection::vec("[a-z ]{0,30}|yes|no|a at b dot com|actually|ten thousand", 60)) {
-        let questions = questions();
+        let questions = conditional();
         let mut flow = LeadQualifier::new(&questions, Progress::default());
         flow.begin();
         let mut asked = 0;
+        let mut before = None;
         for line in &lines {
             let step = flow.hear(line, &context(None));
             asked += 1;
+            // The first sentence is the transition; the last is the next question.
+            let transition = step.say.first().filter(|_| step.say.len() > 1).cloned();
+            proptest::prop_assert!(transition.is_none() || transition != before, "{transition:?} twice in a row");
+            before = transition;
             if step.done {
                 break;
             }

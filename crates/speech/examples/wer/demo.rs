@@ -97,6 +97,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
             choices: question.choices,
             retry_text: None,
             skip_when: None,
+            urgency_weight: 0,
         })
         .collect();
     build(&Sources {

@@ -163,6 +163,7 @@ async fn the_flow_keeps_its_order_and_is_replaced_whole() {
         choices: vec!["a".to_owned(), "b".to_owned()],
         retry_text: None,
         skip_when: None,
+        urgency_weight: 0,
     };
     let mut tx = agency.tx().await;
     let flow = [question(3, "first"), question(1, "second"), question(2, "third")];
