@@ -26,6 +26,8 @@ pub struct ClientChange {
     pub tags: Option<Vec<String>>,
     /// Whether it is known on the phone.
     pub visibility: Option<ClientVisibility>,
+    /// The digits that name it on the phone; `Some(None)` takes them away.
+    pub code: Option<Option<String>>,
 }
 
 /// Enters a client. Numbers are normalised to E.164, addresses and tags to lower case.
@@ -70,6 +72,7 @@ pub async fn change(
         contacts,
         tags: change.tags.map_or(before.tags, normal_tags),
         visibility: change.visibility.unwrap_or(before.visibility),
+        code: change.code.unwrap_or(before.code),
     };
     clients::update(&mut tx, id, &facts, app.ambient.now()).await.map_err(explain)?;
     let client = clients::get(&mut tx, id).await?;
@@ -153,6 +156,9 @@ fn explain(error: StoreError) -> AppError {
         return AppError::Conflict {
             reason: "another client is already known by one of these numbers or addresses".to_owned(),
         };
+    }
+    if error.is_conflict_with("clients_code_unique") {
+        return AppError::Conflict { reason: "another client has this client number".to_owned() };
     }
     error.into()
 }

@@ -3,12 +3,12 @@
 //! What a caller may see is decided here and not by the brain: a brain that is talked into asking for somebody
 //! else's project gets [`ToolError::NotAllowed`].
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::call_plan::{CallPlan, KnownClient};
-use domain::ids::{ClientId, LeadId, MessageId, ProjectId, SatisfactionId};
+use domain::ids::{ClientId, LeadId, MessageId, OrgId, ProjectId, SatisfactionId};
 use domain::knowledge;
 use domain::leads::{LeadAnswer, Priority};
 use domain::phone::PhoneNumber;
@@ -17,15 +17,17 @@ use domain::satisfaction::Scale;
 use domain::scope::{self, ScopeChange};
 use domain::webhooks::EventType;
 use provider_traits::tools::{
-    ClientKey, KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError, Tools, WantedCallback,
+    ClientKey, KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError, Tools, Verification,
+    WantedCallback,
 };
-use store::StoreError;
 use store::clients::ContactKind;
 use store::knowledge::Visibility;
 use store::leads::capture::{self, Conversation};
 use store::projects::Project;
 use store::tx::OrgTx;
+use store::{Database, StoreError};
 
+use crate::caller_identity;
 use crate::error::AppError;
 use crate::runtime::App;
 use crate::{callbacks, change_requests, incidents, webhooks};
@@ -37,19 +39,27 @@ impl App {
     /// The tools of the conversation that the plan is for: its tenant, its call, its caller's rights.
     #[must_use]
     pub fn conversation_tools(self: &Arc<Self>, plan: Arc<CallPlan>) -> Arc<dyn Tools> {
-        Arc::new(CallTools { app: Arc::clone(self), plan })
+        Arc::new(CallTools::new(Arc::clone(self), plan))
     }
 }
+
 /// How sure it is that words ask for more when a brain says so and the rules do not.
 const SOMEBODY_THINKS_SO: f32 = 0.6;
 
 /// The tools of one call.
-struct CallTools {
+pub(crate) struct CallTools {
     app: Arc<App>,
     plan: Arc<CallPlan>,
+    /// Who is on the line: recognised by the number, or proved by a code since.
+    client: RwLock<Option<KnownClient>>,
 }
 
 impl CallTools {
+    pub(crate) fn new(app: Arc<App>, plan: Arc<CallPlan>) -> Self {
+        let client = RwLock::new(plan.caller.client.clone());
+        Self { app, plan, client }
+    }
+
     async fn begin(&self) -> Result<OrgTx, ToolError> {
         OrgTx::begin(&self.app.db, self.plan.org_id).await.map_err(failed)
     }
@@ -61,7 +71,8 @@ impl CallTools {
 
     /// The recognised client on the line; strangers have no projects.
     fn client(&self) -> Result<ClientId, ToolError> {
-        self.plan.caller.client.as_ref().map(|client| client.id).ok_or(ToolError::NotAllowed)
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        client.as_ref().map(|client| client.id).ok_or(ToolError::NotAllowed)
     }
 
     /// Tells receivers of webhooks about a lead.
@@ -111,6 +122,18 @@ impl Tools for CallTools {
         store::clients::find_by_contact(&mut tx, ContactKind::Phone, &number).await.map_err(failed)
     }
 
+    async fn send_code(&self, key: ClientKey) -> Result<(), ToolError> {
+        caller_identity::send_code(&self.app, &self.plan, &key).await
+    }
+
+    async fn verify_client(&self, code: &str) -> Result<Verification, ToolError> {
+        let outcome = caller_identity::verify(&self.app, &self.plan, code).await?;
+        if let Verification::Verified(client) = &outcome {
+            *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+        }
+        Ok(outcome)
+    }
+
     async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError> {
         let client = self.client()?;
         let mut tx = self.begin().await?;
@@ -136,36 +159,12 @@ impl Tools for CallTools {
     }
 
     async fn search_knowledge(&self, question: &str) -> Result<Vec<KnowledgeHit>, ToolError> {
-        let terms = knowledge::search_terms(question);
-        let visibilities: &[Visibility] = if self.plan.caller.client.is_some() {
+        let visibilities: &[Visibility] = if self.client().is_ok() {
             &[Visibility::Public, Visibility::Clients]
         } else {
             &[Visibility::Public]
         };
-        let mut tx = self.begin().await?;
-        let found =
-            store::knowledge::search(&mut tx, &terms, visibilities, CANDIDATES).await.map_err(failed)?;
-        drop(tx);
-        let candidates: Vec<knowledge::Candidate<'_>> = found
-            .iter()
-            .map(|candidate| knowledge::Candidate {
-                question: &candidate.entry.content.question,
-                variants: &candidate.entry.content.variants,
-                answer: &candidate.entry.content.answer,
-            })
-            .collect();
-        Ok(knowledge::rank(question, &candidates)
-            .into_iter()
-            .map(|hit| {
-                let entry = &found[hit.index].entry;
-                KnowledgeHit {
-                    id: entry.id,
-                    question: entry.content.question.clone(),
-                    answer: entry.content.answer.clone(),
-                    confidence: hit.confidence,
-                }
-            })
-            .collect())
+        find_knowledge(&self.app.db, self.plan.org_id, question, visibilities).await.map_err(failed)
     }
 
     async fn save_lead_answer(&self, answer: LeadAnswer) -> Result<LeadId, ToolError> {
@@ -295,7 +294,38 @@ fn no_use(error: AppError) -> ToolError {
     }
 }
 
-fn failed(error: StoreError) -> ToolError {
+/// What the knowledge base has for a question, best first.
+pub(crate) async fn find_knowledge(
+    db: &Database,
+    org_id: OrgId,
+    question: &str,
+    visibilities: &[Visibility],
+) -> Result<Vec<KnowledgeHit>, StoreError> {
+    let terms = knowledge::search_terms(question);
+    let mut tx = OrgTx::begin(db, org_id).await?;
+    let found = store::knowledge::search(&mut tx, &terms, visibilities, CANDIDATES).await?;
+    drop(tx);
+    let candidates: Vec<knowledge::Candidate<'_>> = found
+        .iter()
+        .map(|candidate| knowledge::Candidate {
+            question: &candidate.entry.content.question,
+            variants: &candidate.entry.content.variants,
+            answer: &candidate.entry.content.answer,
+        })
+        .collect();
+    let hit = |hit: knowledge::Hit| {
+        let entry = &found[hit.index].entry;
+        KnowledgeHit {
+            id: entry.id,
+            question: entry.content.question.clone(),
+            answer: entry.content.answer.clone(),
+            confidence: hit.confidence,
+        }
+    };
+    Ok(knowledge::rank(question, &candidates).into_iter().map(hit).collect())
+}
+
+pub(crate) fn failed(error: StoreError) -> ToolError {
     match error {
         StoreError::NotFound { noun } => ToolError::BadArgument(format!("there is no such {noun}")),
         other => ToolError::Failed(other.to_string()),

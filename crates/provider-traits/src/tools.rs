@@ -30,6 +30,23 @@ pub enum ClientKey {
     Phone(String),
     /// By e-mail address.
     Email(String),
+    /// By client number: digits.
+    Code(String),
+}
+
+/// What came of a one-time code that a caller said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// The caller is this client, and has its rights from now on.
+    Verified(KnownClient),
+    /// It is another code; so often it may be tried again.
+    Wrong {
+        /// Tries that are left, at least one.
+        tries_left: u8,
+    },
+    /// There is no code that could still be tried: tried too often, too late, used, or none was asked for.
+    Over,
 }
 
 /// A project as it may be spoken of.
@@ -104,6 +121,17 @@ pub struct ScopeReport {
 pub trait Tools: Send + Sync {
     /// Finds a client of the business.
     async fn identify_client(&self, key: ClientKey) -> Result<Option<KnownClient>, ToolError>;
+
+    /// Sends a one-time code to the address on file of the client with this number or address, if there is one. The
+    /// answer is the same when there is none: whoever asks learns nothing.
+    async fn send_code(&self, _key: ClientKey) -> Result<(), ToolError> {
+        Err(ToolError::NotAllowed)
+    }
+
+    /// Checks the code that was sent last. When it is right the conversation has the client's rights.
+    async fn verify_client(&self, _code: &str) -> Result<Verification, ToolError> {
+        Err(ToolError::NotAllowed)
+    }
 
     /// The caller's projects. Not allowed for a caller that is no recognised client.
     async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError>;

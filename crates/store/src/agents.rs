@@ -1,7 +1,7 @@
 //! Agents: the personas of a business. A row is the draft; what calls use is its published version.
 
 use chrono::{DateTime, Utc};
-use domain::ids::AgentId;
+use domain::ids::{AgentId, OrgId};
 use uuid::Uuid;
 
 pub use domain::agent_versions::AgentSettings;
@@ -9,7 +9,7 @@ pub use domain::agent_versions::AgentSettings;
 use crate::agent_versions::{self, NewVersion};
 use crate::error::StoreError;
 use crate::text;
-use crate::tx::OrgTx;
+use crate::tx::{OrgTx, SystemTx};
 
 /// Most agents of a business; a list returns them all.
 pub const MAX_AGENTS: usize = 200;
@@ -306,6 +306,48 @@ pub async fn set_published(
     .execute(conn)
     .await?;
     found(done.rows_affected())
+}
+
+/// Sets or takes away the secret by which somebody else's platform uses the agent's tools. A former one works no more.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn set_tools_secret(
+    tx: &mut OrgTx,
+    id: AgentId,
+    secret_hash: Option<&[u8]>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        r#"UPDATE agents
+           SET tools_secret_hash = $3, tools_secret_set_at = $4
+           WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL"#,
+        org_id,
+        id.0,
+        secret_hash,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    found(done.rows_affected())
+}
+
+/// Whose secret it is, before any tenant is known. An agent that was deleted has none.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn find_by_tools_secret(
+    tx: &mut SystemTx,
+    secret_hash: &[u8],
+) -> Result<Option<(OrgId, AgentId)>, StoreError> {
+    let found = sqlx::query!(
+        "SELECT org_id, id FROM agents WHERE tools_secret_hash = $1 AND deleted_at IS NULL",
+        secret_hash
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.map(|row| (OrgId(row.org_id), AgentId(row.id))))
 }
 
 /// Takes an agent out of sight. Its calls keep it.

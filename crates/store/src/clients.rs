@@ -72,6 +72,8 @@ pub struct ClientFacts {
     pub tags: Vec<String>,
     /// Whether it is known on the phone.
     pub visibility: ClientVisibility,
+    /// Four to twelve digits that name it on the phone; they prove nothing.
+    pub code: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -82,6 +84,7 @@ struct Row {
     contacts: Json<Vec<Contact>>,
     tags: Vec<String>,
     visibility: String,
+    code: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -98,6 +101,7 @@ impl TryFrom<Row> for Client {
                 contacts: row.contacts.0,
                 tags: row.tags,
                 visibility: text::decode(&row.visibility)?,
+                code: row.code,
             },
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -144,7 +148,7 @@ pub struct ClientFilter {
 }
 
 const LIST: Source = Source {
-    columns: "c.id, c.name, c.notes, c.tags, c.visibility, c.created_at, c.updated_at, \
+    columns: "c.id, c.name, c.notes, c.tags, c.visibility, c.code, c.created_at, c.updated_at, \
               COALESCE((SELECT jsonb_agg(jsonb_build_object('kind', k.kind, 'value', k.value, 'person', k.person) \
                                          ORDER BY k.kind DESC, k.value) \
                         FROM client_contacts k WHERE k.org_id = c.org_id AND k.client_id = c.id), '[]') AS contacts",
@@ -176,6 +180,47 @@ pub async fn find_by_contact(
     Ok(found.map(|row| KnownClient { id: ClientId(row.id), name: row.name, person: row.person }))
 }
 
+/// A client, and the address on file by which it can prove to be the one who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reachable {
+    /// Which client.
+    pub client: ClientId,
+    /// The address.
+    pub email: String,
+    /// Whose address it is, when known.
+    pub person: Option<String>,
+}
+
+/// The recognised client with this code, at its first address. `None` also when there is no address.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn reachable_by_code(tx: &mut OrgTx, code: &str) -> Result<Option<Reachable>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let found = sqlx::query!(
+        r#"SELECT c.id, k.value, k.person
+           FROM clients c
+           JOIN client_contacts k ON k.org_id = c.org_id AND k.client_id = c.id AND k.kind = 'email'
+           WHERE c.org_id = $1 AND c.code = $2 AND c.visibility = 'recognised'
+           ORDER BY k.value
+           LIMIT 1"#,
+        org_id,
+        code,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.map(|row| Reachable { client: ClientId(row.id), email: row.value, person: row.person }))
+}
+
+/// The recognised client with this address.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn reachable_by_email(tx: &mut OrgTx, email: &str) -> Result<Option<Reachable>, StoreError> {
+    let known = find_by_contact(tx, ContactKind::Email, email).await?;
+    Ok(known.map(|known| Reachable { client: known.id, email: email.to_lowercase(), person: known.person }))
+}
+
 /// One client.
 ///
 /// # Errors
@@ -184,7 +229,7 @@ pub async fn get(tx: &mut OrgTx, id: ClientId) -> Result<Client, StoreError> {
     let (conn, org_id) = tx.parts();
     sqlx::query_as!(
         Row,
-        r#"SELECT c.id, c.name, c.notes, c.tags, c.visibility, c.created_at, c.updated_at,
+        r#"SELECT c.id, c.name, c.notes, c.tags, c.visibility, c.code, c.created_at, c.updated_at,
                   COALESCE((
                       SELECT jsonb_agg(jsonb_build_object('kind', k.kind, 'value', k.value, 'person', k.person)
                                        ORDER BY k.kind DESC, k.value)
@@ -259,7 +304,8 @@ pub async fn list(
 /// Enters a client with its contacts.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] by `client_contacts_pkey` when a contact is another client's.
+/// [`StoreError::Conflict`] by `client_contacts_pkey` when a contact is another client's, by `clients_code_unique` when
+/// the code is.
 pub async fn insert(
     tx: &mut OrgTx,
     id: ClientId,
@@ -268,8 +314,8 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     let (conn, org_id) = tx.parts();
     sqlx::query!(
-        r#"INSERT INTO clients (id, org_id, name, notes, tags, visibility, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"#,
+        r#"INSERT INTO clients (id, org_id, name, notes, tags, visibility, created_at, updated_at, code)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)"#,
         id.0,
         org_id,
         facts.name,
@@ -277,6 +323,7 @@ pub async fn insert(
         &facts.tags,
         text::encode(&facts.visibility)?,
         now,
+        facts.code,
     )
     .execute(conn)
     .await?;
@@ -300,7 +347,8 @@ pub async fn update(
                notes = $4,
                tags = $5,
                visibility = $6,
-               updated_at = GREATEST($7, updated_at + interval '1 microsecond')
+               updated_at = GREATEST($7, updated_at + interval '1 microsecond'),
+               code = $8
            WHERE org_id = $1 AND id = $2"#,
         org_id,
         id.0,
@@ -309,6 +357,7 @@ pub async fn update(
         &facts.tags,
         text::encode(&facts.visibility)?,
         now,
+        facts.code,
     )
     .execute(&mut *conn)
     .await?;

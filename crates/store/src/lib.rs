@@ -17,6 +17,7 @@ pub mod call_sessions;
 pub mod callbacks;
 pub mod calls;
 pub mod change_requests;
+pub mod client_verifications;
 pub mod clients;
 pub mod database;
 pub mod domains;

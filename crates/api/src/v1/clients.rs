@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::page::{Ids, List, ListParams, Listing, Page, moment, orders};
 use crate::auth::tenant::{Tenant, needs};
 use crate::etag::{IfMatch, created_at, tagged};
-use crate::extract::{Id, ValidJson, required};
+use crate::extract::{Id, ValidJson, clearable, required};
 use crate::problem::{ApiError, Problem};
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;
@@ -50,6 +50,9 @@ pub struct ClientView {
     /// `recognised` (greeted by name when they call) or `internal` (in the book, but a stranger on the phone).
     #[schema(value_type = String, example = "recognised")]
     visibility: ClientVisibility,
+    /// The client number: digits that name it on the phone; a code sent to an address on file proves it then.
+    #[schema(example = "20417")]
+    code: Option<String>,
     /// When the client was entered.
     created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -97,6 +100,7 @@ impl From<Client> for ClientView {
             contacts: client.facts.contacts.into_iter().map(ContactView::from).collect(),
             tags: client.facts.tags,
             visibility: client.facts.visibility,
+            code: client.facts.code,
             created_at: client.created_at,
             updated_at: client.updated_at,
         }
@@ -131,6 +135,11 @@ pub struct NewClient {
     #[garde(skip)]
     #[schema(value_type = String, default = "recognised", pattern = "^(recognised|internal)$")]
     visibility: ClientVisibility,
+    /// The client number: four to twelve digits, each client its own.
+    #[serde(default)]
+    #[garde(inner(custom(client_code)))]
+    #[schema(pattern = "^[0-9]{4,12}$", example = "20417")]
+    code: Option<String>,
 }
 
 /// What to change of a client. Fields that are left out stay as they are.
@@ -162,6 +171,20 @@ pub struct ClientPatch {
     #[garde(skip)]
     #[schema(value_type = Option<String>, nullable = false, pattern = "^(recognised|internal)$")]
     visibility: Option<ClientVisibility>,
+    /// The client number: four to twelve digits, each client its own; `null` for none.
+    #[serde(default, deserialize_with = "clearable")]
+    #[garde(inner(inner(custom(client_code))))]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{4,12}$")]
+    code: Option<Option<String>>,
+}
+
+/// Digits that can be said and dialled.
+fn client_code(code: &str, (): &()) -> garde::Result {
+    if (4..=12).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be four to twelve digits"))
+    }
 }
 
 orders! {
@@ -303,6 +326,7 @@ pub(crate) async fn create_client(
         contacts: new.contacts.into_iter().map(Contact::from).collect(),
         tags: new.tags,
         visibility: new.visibility,
+        code: new.code,
     };
     let created = app::clients::create(&_state.app, &tenant.actor(), facts).await?;
     let path = format!("/api/v1/clients/{}", created.id);
@@ -343,6 +367,7 @@ pub(crate) async fn update_client(
         contacts: patch.contacts.map(|contacts| contacts.into_iter().map(Contact::from).collect()),
         tags: patch.tags,
         visibility: patch.visibility,
+        code: patch.code,
     };
     Ok(shown(app::clients::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
 }

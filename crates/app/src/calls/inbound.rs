@@ -181,6 +181,7 @@ impl App {
         } else {
             None
         };
+        let memory = plan::memory_of(&mut tx, client.as_ref(), announced.call_id, &business).await?;
         tx.commit().await?;
         self.note_signature(org_id, call.signed);
         // A node that stops while others are there still answers: the stream finds its way to one of them.
@@ -219,6 +220,7 @@ impl App {
                 client,
                 urgency,
                 opening: None,
+                memory,
             })?);
             self.announced.keep(Arc::clone(&plan));
             if is_heard_by_a_model {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::agent_versions::{AgentSettings, DEFAULT_ENGINE};
-use domain::call_plan::{AgentProfile, BusinessProfile, CallPlan, Caller, KnownClient};
-use domain::ids::{AgentId, CallId, OrgId};
+use domain::call_plan::{
+    AgentProfile, BusinessProfile, CallPlan, Caller, ClientMemory, KnownClient, RememberedTalk,
+};
+use domain::ids::{AgentId, CallId, ClientId, OrgId};
 use domain::leads::LeadQuestion;
 use domain::phone::PhoneNumber;
 use domain::plans::{Entitlements, Feature, Limit};
@@ -17,6 +19,7 @@ use store::clients::ContactKind;
 use store::numbers::Number;
 use store::organizations::Organization;
 use store::tx::OrgTx;
+use uuid::Uuid;
 
 use crate::error::AppError;
 use crate::organizations::settings_of;
@@ -44,6 +47,7 @@ pub(crate) struct Stored {
     pub(crate) urgency: UrgencyRules,
     /// What is said first, in place of a greeting, when we made the call.
     pub(crate) opening: Option<String>,
+    pub(crate) memory: ClientMemory,
 }
 
 /// The client behind a number; without the feature everybody is new.
@@ -73,7 +77,8 @@ impl App {
         Ok(Arc::new(CallPlan { vocabulary, ..plan }))
     }
 
-    async fn stored_plan(&self, org_id: OrgId, call_id: CallId) -> Result<CallPlan, AppError> {
+    /// The plan as it is stored, without the vocabulary, which takes a while to make and is for transcribers.
+    pub(crate) async fn stored_plan(&self, org_id: OrgId, call_id: CallId) -> Result<CallPlan, AppError> {
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let call = store::calls::get(&mut tx, call_id).await?;
         let business = store::organizations::get(&mut tx).await?;
@@ -97,6 +102,14 @@ impl App {
             Direction::Inbound => None,
             Direction::Outbound => Some(opening(store::callbacks::of_call(&mut tx, call_id).await?)),
         };
+        // A caller who has proved to be a client stays one when the call goes on elsewhere.
+        let client = match client {
+            None if entitled.allows(Feature::ClientRecognition) && call.client_id.is_some() => {
+                store::client_verifications::verified(&mut tx, call_id).await?
+            }
+            known => known,
+        };
+        let memory = memory_of(&mut tx, client.as_ref(), call_id, &business).await?;
         drop(tx);
         self.plan_of(Stored {
             call_id,
@@ -111,6 +124,7 @@ impl App {
             client,
             urgency: escalation.urgency,
             opening,
+            memory,
         })
     }
 
@@ -152,7 +166,12 @@ impl App {
                 turn_taking: agent.turn_taking,
                 providers: agent.providers,
             },
-            caller: Caller { number: stored.caller, client: stored.client },
+            caller: Caller {
+                number: stored.caller,
+                may_identify: stored.client.is_none() && entitled.allows(Feature::ClientRecognition),
+                client: stored.client,
+                memory: stored.memory,
+            },
             lead_questions,
             vocabulary: Arc::default(),
             urgency: stored.urgency,
@@ -161,6 +180,102 @@ impl App {
                 .map_or(self.settings.max_call_minutes, |own| own.min(self.settings.max_call_minutes)),
         })
     }
+}
+
+impl App {
+    /// A plan that no call has: what a business's tools depend on, whoever calls.
+    ///
+    /// # Errors
+    /// Storage errors.
+    pub(crate) async fn plan_of_nobody(&self, org_id: OrgId) -> Result<CallPlan, AppError> {
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let business = store::organizations::get(&mut tx).await?;
+        let entitled = store::plans::entitlements(&mut tx).await?;
+        let lead_questions = questions(&mut tx, &entitled).await?;
+        drop(tx);
+        let agent = AgentSettings::default();
+        Ok(CallPlan {
+            call_id: CallId(Uuid::nil()),
+            org_id,
+            started_at: self.ambient.now(),
+            business: BusinessProfile {
+                name: business.name,
+                timezone: business.profile.timezone.parse().unwrap_or(chrono_tz::UTC),
+                default_country: business.profile.default_country,
+                currency: business.profile.currency,
+                transfer_to: business.profile.transfer_to.and_then(|to| PhoneNumber::parse(&to, None).ok()),
+                contact_name: business.profile.contact_name,
+            },
+            agent: AgentProfile {
+                id: AgentId(Uuid::nil()),
+                name: agent.name,
+                engine: agent.engine,
+                persona_prompt: agent.persona_prompt,
+                language: agent.language,
+                voice: agent.voice,
+                greeting: agent.greeting,
+                client_greeting: agent.client_greeting,
+                notice: String::new(),
+                greeting_interruptible: agent.greeting_interruptible,
+                turn_taking: agent.turn_taking,
+                providers: agent.providers,
+            },
+            caller: Caller { may_identify: entitled.allows(Feature::ClientRecognition), ..Caller::default() },
+            lead_questions,
+            vocabulary: Arc::default(),
+            recording: false,
+            max_call_minutes: self.settings.max_call_minutes,
+        })
+    }
+}
+
+/// Earlier conversations that are remembered.
+const TALKS: u32 = 3;
+/// Open promises, and open messages, that are remembered.
+const PROMISES: u32 = 5;
+
+/// What is remembered of whoever is recognised.
+pub(crate) async fn memory_of(
+    tx: &mut OrgTx,
+    client: Option<&KnownClient>,
+    but: CallId,
+    business: &Organization,
+) -> Result<ClientMemory, StoreError> {
+    let timezone = business.profile.timezone.parse().unwrap_or(chrono_tz::UTC);
+    match client {
+        Some(client) => remembered(tx, client.id, but, timezone).await,
+        None => Ok(ClientMemory::default()),
+    }
+}
+
+/// What the business remembers of a client: what earlier calls were about, what was promised in them, and what is still
+/// to be passed on.
+async fn remembered(
+    tx: &mut OrgTx,
+    client: ClientId,
+    but: CallId,
+    timezone: chrono_tz::Tz,
+) -> Result<ClientMemory, StoreError> {
+    let calls = store::calls::earlier::calls(tx, client, but, TALKS).await?;
+    let messages = store::calls::earlier::open_messages(tx, client, but, PROMISES).await?;
+    let mut memory = ClientMemory::default();
+    for call in calls {
+        // A summary is written by another part and may be of an older form.
+        let summary = call.summary.unwrap_or_default();
+        let text = summary["text"].as_str().unwrap_or_default().trim();
+        if !text.is_empty() {
+            let on = call.started_at.with_timezone(&timezone).date_naive();
+            memory.talks.push(RememberedTalk { on, summary: text.to_owned() });
+        }
+        let promised = summary["follow_ups"].as_array().into_iter().flatten();
+        memory.promises.extend(promised.filter_map(|promise| promise.as_str().map(str::to_owned)));
+    }
+    memory.promises.extend(messages.into_iter().map(|message| {
+        let on = message.taken_at.with_timezone(&timezone).format("%-d %B");
+        format!("the message of {on}, not dealt with yet: {}", message.text)
+    }));
+    memory.promises.truncate(2 * PROMISES as usize);
+    Ok(memory)
 }
 
 /// The questions that are asked of a lead: as many as the plan allows.

@@ -1,9 +1,10 @@
 //! Who calls, and how pressing it is.
 
 use domain::agent_phrases::Phrase;
-use domain::spoken_forms::{email, phone};
+use domain::client_keys::NUMBER_DIGITS;
+use domain::spoken_forms::{email, numbers, phone};
 use domain::urgency::URGENT;
-use provider_traits::tools::ClientKey;
+use provider_traits::tools::{ClientKey, Verification};
 use serde_json::json;
 
 use super::arguments::Arguments;
@@ -13,7 +14,11 @@ use super::{Answer, ConversationFunctions, Refusal, Run};
 enum Key {
     Phone,
     Email,
+    Number,
 }
+
+/// Digits of a one-time code.
+const CODE_DIGITS: usize = 6;
 
 impl ConversationFunctions {
     pub(super) async fn identify_client(
@@ -22,7 +27,8 @@ impl ConversationFunctions {
         given: &Arguments,
     ) -> Result<Answer, Refusal> {
         given.only(&["by", "value"])?;
-        let by = given.choice("by", &[("phone", Key::Phone), ("email", Key::Email)])?;
+        let by = given
+            .choice("by", &[("phone", Key::Phone), ("email", Key::Email), ("client_number", Key::Number)])?;
         let value = given.text("value", 200)?;
         let key = match by {
             Key::Phone => {
@@ -41,14 +47,60 @@ impl ConversationFunctions {
                 })?;
                 ClientKey::Email(address.into())
             }
+            Key::Number => {
+                let digits = numbers::digits(value);
+                if !NUMBER_DIGITS.contains(&digits.len()) {
+                    return Err(Refusal::Argument(
+                        "value: must be a client number of four to twelve digits; ask for it digit by digit"
+                            .to_owned(),
+                    ));
+                }
+                ClientKey::Code(digits)
+            }
         };
         let arguments = serde_json::to_value(&key).unwrap_or_default();
+        if self.plan.caller.may_identify && !matches!(key, ClientKey::Phone(_)) {
+            run.tool("identify_client", arguments, self.tools.send_code(key)).await?;
+            return Ok(Answer::new(json!({
+                "say": self.phrase(Phrase::CodeSent),
+                "note": "Never tell whether anything is on file. When the caller reads the code: verify_client.",
+            })));
+        }
         let client = run.tool("identify_client", arguments, self.tools.identify_client(key)).await?;
         Ok(Answer::new(match client {
             Some(client) => json!({ "known": true, "client": client.name, "person": client.person }),
             None => json!({
                 "known": false,
                 "note": "Not recognised from this telephone. Treat the caller as new; nothing of a client may be told.",
+            }),
+        }))
+    }
+
+    pub(super) async fn verify_client(
+        &self,
+        run: &mut Run<'_>,
+        given: &Arguments,
+    ) -> Result<Answer, Refusal> {
+        given.only(&["code"])?;
+        let digits = numbers::digits(given.text("code", 100)?);
+        if digits.len() != CODE_DIGITS {
+            return Err(Refusal::Argument(format!(
+                "code: must be {CODE_DIGITS} digits; ask for it digit by digit"
+            )));
+        }
+        // The code itself stays out of the log.
+        let arguments = json!({ "digits": digits.len() });
+        let outcome = run.tool("verify_client", arguments, self.tools.verify_client(&digits)).await?;
+        Ok(Answer::new(match outcome {
+            Verification::Verified(client) => json!({
+                "verified": true, "client": client.name, "person": client.person,
+                "note": "The caller is this client: its projects may be told now.",
+            }),
+            Verification::Wrong { tries_left } => json!({
+                "verified": false, "tries_left": tries_left, "say": self.phrase(Phrase::WrongCode),
+            }),
+            Verification::Over => json!({
+                "verified": false, "tries_left": 0, "say": self.phrase(Phrase::NotIdentified),
             }),
         }))
     }

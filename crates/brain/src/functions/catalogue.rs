@@ -25,7 +25,8 @@ pub(super) const FINISH_REASONS: &[(&str, bool)] = &[("all_questions_done", true
 /// The functions that this conversation may use.
 pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
     let mut specs = Vec::new();
-    if plan.caller.client.is_some() {
+    let may_identify = plan.caller.may_identify && plan.caller.client.is_none();
+    if plan.caller.client.is_some() || may_identify {
         specs.push(spec(
             "get_project_status",
             "Tells how one of the caller's projects stands: status, last update, next step and date. Use it for every \
@@ -48,7 +49,27 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             Phrase::WaitingToNote,
             &json!({ "quote": text("The client's own words that ask for it.") }),
         ));
-    } else {
+    }
+    if may_identify {
+        specs.push(spec(
+            "identify_client",
+            "Begins to prove that the caller is a client: a one-time code goes to the e-mail address on file, if there \
+             is one. Use it when a caller with an unknown number asks about a project or says that they are a client, \
+             once they have told their client number or e-mail address. Nobody learns whether it is on file.",
+            Phrase::WaitingToLook,
+            &json!({
+                "by": one_of("What the caller gave.", &["client_number", "email"]),
+                "value": text("The client number or address in the caller's words."),
+            }),
+        ));
+        specs.push(spec(
+            "verify_client",
+            "Checks the code of six digits that the caller reads from their e-mail. When it is right, the caller's \
+             projects may be told.",
+            Phrase::WaitingToLook,
+            &json!({ "code": text("The code in the caller's words.") }),
+        ));
+    } else if plan.caller.client.is_none() {
         specs.push(spec(
             "identify_client",
             "Looks whether the caller is a client whose number or e-mail address is on file. Use it when a caller says \

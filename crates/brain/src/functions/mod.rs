@@ -12,6 +12,7 @@ mod fitting;
 mod lead;
 mod messages;
 mod projects;
+mod registry;
 mod reports;
 
 use std::panic::AssertUnwindSafe;
@@ -35,6 +36,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::arguments::Arguments;
+pub use self::registry::{Audience, Registered, registry};
 use crate::carrying_out::Order;
 
 /// The functions of one conversation, over the tools that this call has.
@@ -42,6 +44,18 @@ use crate::carrying_out::Order;
 pub fn functions(plan: Arc<CallPlan>, tools: Arc<dyn Tools>, ambient: Ambient) -> Arc<dyn Functions> {
     let specs = catalogue::specs(&plan);
     Arc::new(ConversationFunctions { specs, plan, tools, ambient, notes: Mutex::default() })
+}
+
+/// What is said when a function could not do its work.
+#[must_use]
+pub fn did_not_work() -> &'static str {
+    variant(Phrase::FunctionFailed, 0)
+}
+
+/// What is said when a function is not for this caller.
+#[must_use]
+pub fn not_for_this_caller() -> &'static str {
+    variant(Phrase::FunctionRefused, 0)
 }
 
 struct ConversationFunctions {
@@ -145,9 +159,14 @@ impl ConversationFunctions {
         )
     }
 
-    /// The priority that the highest urgency so far gives.
+    /// The priority that the highest urgency so far gives, of the caller's words and of the lead's answers.
     fn priority(&self) -> domain::leads::Priority {
-        Urgency { score: self.notes().urgency, reasons: Vec::new() }.priority()
+        let (urgency, lead) = {
+            let notes = self.notes();
+            (notes.urgency, notes.lead.clone())
+        };
+        let of_answers = LeadQualifier::new(&self.plan.lead_questions, lead).urgency(self.today());
+        Urgency { score: urgency.max(of_answers), reasons: Vec::new() }.priority()
     }
 
     async fn perform(&self, run: &mut Run<'_>, name: &str, arguments: &Value) -> Result<Answer, Refusal> {
@@ -158,6 +177,7 @@ impl ConversationFunctions {
         let given = Arguments::read(arguments)?;
         match name {
             "identify_client" => self.identify_client(run, &given).await,
+            "verify_client" => self.verify_client(run, &given).await,
             "get_project_status" => self.get_project_status(run, &given).await,
             "list_projects" => self.list_projects(run, &given).await,
             "search_knowledge" => self.search_knowledge(run, &given).await,

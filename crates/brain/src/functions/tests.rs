@@ -404,3 +404,64 @@ async fn two_answers_side_by_side_are_both_kept() {
     assert_eq!(saved["next_question"]["question"], "Phone");
     assert_eq!(model.tools.kept.lock().unwrap().answers.len(), 3);
 }
+
+#[tokio::test]
+async fn a_question_that_is_left_out_is_not_the_next() {
+    let mut plan = plan(Who::Stranger);
+    plan.lead_questions[5].skip_when = Some(domain::leads::SkipCondition {
+        question: plan.lead_questions[4].id,
+        comparison: domain::leads::Comparison::Is,
+        value: "Packaging".to_owned(),
+    });
+    plan.lead_questions[5].required = true;
+    plan.lead_questions[6].urgency_weight = 8;
+    let model = Model::with(plan, Who::Stranger);
+    for (question, answer) in
+        [("Name", "Maria Lopez"), ("Email", "maria@gmail.com"), ("Phone", "the number i'm calling from")]
+    {
+        model.save(question, answer).await;
+    }
+    model.save("Company", "Bright Bakery").await;
+    let saved = model.save("Service", "packaging").await;
+    assert_eq!(saved["next_question"]["question"], "Timeline", "{saved}");
+    assert_eq!(model.save("Timeline", "as soon as possible").await["next_question"], Value::Null);
+    let finished = model.ask("finish_lead", json!({ "reason": "all_questions_done" })).await;
+    assert_eq!(finished["complete"], true, "{finished}");
+    assert_eq!(model.tools.kept.lock().unwrap().finished, [(true, Priority::Urgent)]);
+}
+
+#[tokio::test]
+async fn what_else_stands_in_an_answer_is_saved_as_well() {
+    let model = Model::of(Who::Stranger);
+    let saved = model.save("Service", "a website, and our budget is ten thousand dollars").await;
+    assert_eq!(saved["saved"], "website");
+    assert_eq!(model.tools.lead(LeadField::Budget).as_deref(), Some("USD 10000"));
+    model.save("Name", "Maria Lopez").await;
+    assert_eq!(model.save("Email", "maria@gmail.com").await["next_question"]["question"], "Phone");
+}
+
+#[tokio::test]
+async fn a_client_proves_by_a_code_before_anything_is_told() {
+    let mut plan = plan(Who::Stranger);
+    plan.caller.may_identify = true;
+    let model = Model::with(plan, Who::Stranger);
+    for name in ["identify_client", "verify_client", "get_project_status", "list_projects"] {
+        assert!(model.names().contains(&name), "{name}");
+    }
+    let refused = model.ask("get_project_status", json!({ "project": "website" })).await;
+    assert!(refused["error"].as_str().unwrap().contains("may not have that"), "{refused}");
+    let known =
+        model.ask("identify_client", json!({ "by": "email", "value": "maria at gmail dot com" })).await;
+    let wrong = model.ask("verify_client", json!({ "code": "one two three four five six" })).await;
+    assert_eq!((&wrong["verified"], &wrong["tries_left"]), (&json!(false), &json!(2)));
+    let short = model.ask("verify_client", json!({ "code": "one two three" })).await;
+    assert!(short["error"].as_str().unwrap().starts_with("code: "), "{short}");
+    let right = model.call("verify_client", json!({ "code": "402913" })).await;
+    assert!(right.output.contains("Bright Bakery"), "{}", right.output);
+    assert!(!serde_json::to_string(&right.log).unwrap().contains("402913"), "the code stays out of the log");
+    let status = model.ask("get_project_status", json!({ "project": "website" })).await;
+    assert!(status["say"].as_str().unwrap().contains("homepage"), "{status}");
+    // The answer to a key that nobody has is the same.
+    let unknown = model.ask("identify_client", json!({ "by": "client_number", "value": "9 9 9 9" })).await;
+    assert_eq!(known, unknown);
+}

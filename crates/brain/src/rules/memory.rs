@@ -29,6 +29,8 @@ pub(super) struct Memory {
     pub(super) last_said: Vec<String>,
     /// The caller as a client.
     pub(super) client: Option<KnownClient>,
+    /// Whether the caller tried to prove to be one, in vain.
+    pub(super) not_identified: bool,
     /// The lead flow.
     pub(super) lead: Progress,
     /// Whether the lead flow is under way, perhaps paused.
@@ -79,6 +81,8 @@ pub(super) enum Pending {
     OfferMessage,
     /// "Shall I put you through?"
     OfferTransfer,
+    /// The open question of proving to be a client.
+    Identify(IdentifyStep),
     /// The open question of the lead flow.
     Lead,
     /// The open question of the message.
@@ -87,6 +91,14 @@ pub(super) enum Pending {
     UrgentConnect,
     /// The open question of the urgent capture.
     Urgent(UrgentStep),
+}
+
+/// Where proving to be a client stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum IdentifyStep {
+    Key,
+    Code,
 }
 
 /// Where the taking of a message stands.

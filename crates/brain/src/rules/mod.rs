@@ -5,6 +5,7 @@
 
 mod ask;
 mod dialogue;
+mod identify;
 mod lead;
 mod memory;
 mod message;

@@ -72,7 +72,10 @@ impl Talk<'_> {
                 self.goodbye().await;
                 true
             }
-            Pending::Message(_) | Pending::OfferMessage | Pending::WhichProject { .. }
+            Pending::Message(_)
+            | Pending::Identify(_)
+            | Pending::OfferMessage
+            | Pending::WhichProject { .. }
                 if does(text, Act::Stop) =>
             {
                 self.say_phrase(Phrase::NeverMind).await;

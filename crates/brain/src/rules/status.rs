@@ -19,6 +19,9 @@ impl Talk<'_> {
             // "When would my website be finished?" from a stranger is a question about websites.
             if !self.answered_from_knowledge(text, 0.6).await {
                 self.memory.unanswered = Some(text.to_owned());
+                if self.may_identify() {
+                    return self.begin_identification("").await;
+                }
                 self.ask(Phrase::StatusForClientsOnly, Pending::OfferMessage, ExpectedAnswer::YesNo).await;
             }
             return;

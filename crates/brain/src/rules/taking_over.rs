@@ -22,6 +22,9 @@ impl Memory {
     pub(super) fn take_over(&mut self, history: &History, plan: &CallPlan) {
         self.owed.clone_from(&history.unanswered);
         self.urgent_flagged |= history.flagged_urgent;
+        if self.client.is_none() {
+            self.client.clone_from(&history.client);
+        }
         let unknown = self.unknown_of(&history.lines);
         for line in unknown {
             self.note(line.by == Side::Agent, &line.text);

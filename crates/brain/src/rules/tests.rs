@@ -2,6 +2,8 @@
 
 mod conversations;
 mod fake_tools;
+mod identification;
+mod lead_flow;
 mod mechanics;
 mod robustness;
 mod taking_over;
@@ -44,14 +46,16 @@ pub(crate) fn plan(who: Who) -> CallPlan {
         })
     };
     let caller = match who {
-        Who::Stranger => Caller { number: Some(number("+15135550177")), client: None },
+        Who::Stranger => Caller { number: Some(number("+15135550177")), ..Caller::default() },
         Who::Withheld => Caller::default(),
         Who::Maria => {
-            Caller { number: Some(number("+15135550111")), client: client(1, "Bright Bakery", "Maria Lopez") }
+            let client = client(1, "Bright Bakery", "Maria Lopez");
+            Caller { number: Some(number("+15135550111")), client, ..Caller::default() }
         }
         Who::Tom => Caller {
             number: Some(number("+15135550122")),
             client: client(2, "Northwind Coffee", "Tom Baker"),
+            ..Caller::default()
         },
     };
     use AnswerType as T;
@@ -114,6 +118,7 @@ pub(crate) fn plan(who: Who) -> CallPlan {
                 },
                 retry_text: None,
                 skip_when: None,
+                urgency_weight: 0,
             })
             .collect(),
         vocabulary: Arc::new(Vocabulary::default()),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use domain::call_log::EventKind;
 use domain::leads::{LeadAnswer, Priority};
-use provider_traits::tools::{KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError};
+use provider_traits::tools::{
+    ClientKey, KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError, Verification,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -32,6 +34,18 @@ impl Talk<'_> {
     pub(super) async fn search_knowledge(&mut self, question: &str) -> Result<Vec<KnowledgeHit>, ToolError> {
         let tools = self.tools.clone();
         self.call("search_knowledge", json!({ "question": question }), tools.search_knowledge(question)).await
+    }
+
+    pub(super) async fn send_code(&mut self, key: ClientKey) -> Result<(), ToolError> {
+        let tools = self.tools.clone();
+        let arguments = serde_json::to_value(&key).unwrap_or(Value::Null);
+        self.call("identify_client", arguments, tools.send_code(key)).await
+    }
+
+    /// The code itself stays out of the log.
+    pub(super) async fn verify_client(&mut self, code: &str) -> Result<Verification, ToolError> {
+        let tools = self.tools.clone();
+        self.call("verify_client", json!({ "digits": code.len() }), tools.verify_client(code)).await
     }
 
     pub(super) async fn list_projects(&mut self) -> Result<Vec<SpokenProject>, ToolError> {

@@ -178,6 +178,7 @@ macro_rules! spoken {
 
 spoken! {
     back_channel
+    client_without_the_code
     connection_breaks
     demo
     expected_to_fail_wrong_answer
@@ -189,6 +190,8 @@ spoken! {
     jitter_in_real_time
     keys_instead_of_words
     known_client_status
+    lead_in_one_breath
+    lead_left_in_the_middle
     long_call_between_topics
     message_for_a_person
     new_lead_with_correction

@@ -1,7 +1,9 @@
 //! Calls: from the carrier's first webhook to the finished record.
 
+pub mod earlier;
 pub mod events;
 pub mod finalize;
+pub mod from_outside;
 pub mod life;
 pub mod lines;
 pub mod search;

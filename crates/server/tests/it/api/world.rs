@@ -521,6 +521,15 @@ impl World {
         found.into_iter().next().unwrap()
     }
 
+    /// How many letters went to an address.
+    pub(crate) fn letters_to(&self, email: &str) -> usize {
+        let folder = std::fs::read_dir(self._folder.path().join("outbox")).unwrap();
+        let letters = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        letters
+            .filter(|text| text.lines().any(|line| line.starts_with("To:") && line.contains(email)))
+            .count()
+    }
+
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
         self.send(request("GET", path, token, &[], None)).await
     }
@@ -653,6 +662,7 @@ async fn furnish(tx: &mut OrgTx, agency: &Agency, digit: u8, now: DateTime<Utc>)
         choices: Vec::new(),
         retry_text: None,
         skip_when: None,
+        urgency_weight: 0,
     };
     store::lead_questions::replace(tx, std::slice::from_ref(&question)).await.unwrap();
     let conversation = store::leads::capture::Conversation {
