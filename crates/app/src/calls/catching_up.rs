@@ -160,7 +160,7 @@ fn read<T: serde::de::DeserializeOwned>(arguments: &serde_json::Value) -> Option
 #[cfg(test)]
 mod tests {
     use domain::ids::ToolCallId;
-    use domain::leads::{AnswerType, LeadField};
+    use domain::leads::LeadField;
     use serde_json::{Value, json};
     use uuid::Uuid;
 
