@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::call_plan::{CallPlan, KnownClient};
-use domain::ids::{ClientId, LeadId, MessageId, OrgId, ProjectId, SatisfactionId};
+use domain::ids::{LeadId, MessageId, OrgId, ProjectId, SatisfactionId};
 use domain::knowledge;
 use domain::leads::{LeadAnswer, Priority};
 use domain::phone::PhoneNumber;
@@ -70,9 +70,9 @@ impl CallTools {
     }
 
     /// The recognised client on the line; strangers have no projects.
-    fn client(&self) -> Result<ClientId, ToolError> {
+    fn client(&self) -> Result<KnownClient, ToolError> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
-        client.as_ref().map(|client| client.id).ok_or(ToolError::NotAllowed)
+        client.clone().ok_or(ToolError::NotAllowed)
     }
 
     /// Tells receivers of webhooks about a lead.
@@ -135,7 +135,7 @@ impl Tools for CallTools {
     }
 
     async fn list_projects(&self) -> Result<Vec<SpokenProject>, ToolError> {
-        let client = self.client()?;
+        let client = self.client()?.id;
         let mut tx = self.begin().await?;
         if !self.has(&mut tx, Feature::ProjectStatus).await? {
             return Err(ToolError::NotAllowed);
@@ -145,7 +145,7 @@ impl Tools for CallTools {
     }
 
     async fn get_project_status(&self, project: ProjectId) -> Result<SpokenProject, ToolError> {
-        let client = self.client()?;
+        let client = self.client()?.id;
         let mut tx = self.begin().await?;
         if !self.has(&mut tx, Feature::ProjectStatus).await? {
             return Err(ToolError::NotAllowed);
@@ -210,14 +210,14 @@ impl Tools for CallTools {
     }
 
     async fn report_scope_change(&self, quote: &str) -> Result<ScopeReport, ToolError> {
-        let client = self.plan.caller.client.as_ref().ok_or(ToolError::NotAllowed)?;
+        let client = self.client()?;
         let judged = scope::assess(quote);
         // The words are what somebody took for a request; where the rules see none, they are quoted whole.
         let quote = if judged.quote.is_empty() { quote.trim().to_owned() } else { judged.quote };
         let confidence = if judged.is_change { judged.confidence } else { SOMEBODY_THINKS_SO };
         let change = ScopeChange { is_change: true, confidence, quote };
         let mut tx = self.begin().await?;
-        let reported = change_requests::report(&mut tx, &self.app, self.plan.call_id, client, &change)
+        let reported = change_requests::report(&mut tx, &self.app, self.plan.call_id, &client, &change)
             .await
             .map_err(no_use)?
             .ok_or(ToolError::NotAllowed)?;
@@ -244,7 +244,7 @@ impl Tools for CallTools {
         let now = self.app.ambient.now();
         let verdict = store::satisfaction::Verdict {
             id: SatisfactionId(self.app.ambient.new_id()),
-            client_id: self.plan.caller.client.as_ref().map(|client| client.id),
+            client_id: self.client().ok().map(|client| client.id),
             project_id: None,
             call_id: Some(self.plan.call_id),
             scale: Scale::Csat,
