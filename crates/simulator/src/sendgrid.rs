@@ -116,7 +116,7 @@ impl SendGrid {
         if domain != Some(self.sender_domain.as_str()) {
             return Some((403, "The from address does not match a verified Sender Identity.", "from"));
         }
-        if !body["subject"].as_str().is_some_and(|subject| !subject.is_empty()) {
+        if body["subject"].as_str().is_none_or(str::is_empty) {
             return Some((400, "The subject is required.", "subject"));
         }
         if body.get("reply_to").is_some_and(|to| !is_address(to)) {

@@ -14,7 +14,7 @@ pub mod notifications;
 mod pages;
 mod projects;
 mod satisfaction;
-mod test_email;
+pub mod test_email;
 mod widget;
 
 use serde::Serialize;

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use domain::ids::AgentId;
+use provider_traits::schema::Schema;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,7 +45,7 @@ pub struct ToolView {
     description: String,
     /// JSON Schema of its arguments.
     #[schema(value_type = Object)]
-    parameters: Value,
+    parameters: Schema,
     /// For whom it works: `everybody`, `clients` (recognised, or proved by a code), `strangers`.
     #[schema(value_type = String, example = "everybody")]
     audience: &'static str,
@@ -199,7 +200,7 @@ pub(crate) async fn use_tool(
         .map(|(_, secret)| secret.trim());
     let own = headers.get("x-tools-secret").and_then(|value| value.to_str().ok());
     let secret = own.or(bearer).unwrap_or_default();
-    let Json(body) = body.map_err(unreadable)?;
+    let Json(body) = body.map_err(|rejection| unreadable(&rejection))?;
     let wanted = ToolUse {
         tool,
         call_sid: body.call_sid,
@@ -213,7 +214,7 @@ pub(crate) async fn use_tool(
     }
 }
 
-fn unreadable(rejection: axum::extract::rejection::JsonRejection) -> ApiError {
+fn unreadable(rejection: &axum::extract::rejection::JsonRejection) -> ApiError {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::NotJson,

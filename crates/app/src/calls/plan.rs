@@ -223,6 +223,7 @@ impl App {
             caller: Caller { may_identify: entitled.allows(Feature::ClientRecognition), ..Caller::default() },
             lead_questions,
             vocabulary: Arc::default(),
+            urgency: UrgencyRules::default(),
             recording: false,
             max_call_minutes: self.settings.max_call_minutes,
         })

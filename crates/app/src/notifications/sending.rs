@@ -59,7 +59,7 @@ impl App {
         drop(tx);
         let Some(composed) = composed else {
             let gone = "what it told of is gone";
-            return self.give_up(org_id, id, NotificationState::Dropped, gone).await;
+            return self.give_up_notification(org_id, id, NotificationState::Dropped, gone).await;
         };
         match self.hand_over(org_id, &waiting, composed).await {
             Ok(transport_id) => {
@@ -72,7 +72,7 @@ impl App {
             // Trying again would not make the address a better one.
             Err(AppError::Provider(ProviderError::Invalid { provider, reason })) => {
                 tracing::warn!(org.id = %org_id, notification.id = %id, provider, reason, "a notification can't be sent");
-                self.give_up(org_id, id, NotificationState::Failed, &reason).await
+                self.give_up_notification(org_id, id, NotificationState::Failed, &reason).await
             }
             Err(AppError::Provider(error)) => self.try_later(org_id, id, error).await,
             Err(error) => Err(error),
@@ -123,10 +123,10 @@ impl App {
             return Err(error.into());
         }
         tracing::error!(org.id = %org_id, notification.id = %id, attempts, reason, "a notification was given up");
-        self.give_up(org_id, id, NotificationState::Failed, &reason).await
+        self.give_up_notification(org_id, id, NotificationState::Failed, &reason).await
     }
 
-    async fn give_up(
+    async fn give_up_notification(
         &self,
         org_id: OrgId,
         id: NotificationId,

@@ -286,8 +286,8 @@ fn a_correction_after_the_last_question_is_taken() {
 fn a_question_is_asked_again_in_other_words() {
     let questions = questions();
     let mut flow = LeadQualifier::new(&questions, Progress::default());
-    for at in 0..5 {
-        flow.prefill(questions[at].field, "x");
+    for question in &questions[..5] {
+        flow.prefill(question.field, "x");
     }
     flow.begin();
     let first = flow.hear("green grass", &context(None)).say;

@@ -79,8 +79,8 @@ impl SendGrid {
 
 fn address(mailbox: &Mailbox) -> Value {
     match &mailbox.name {
-        Some(name) => json!({ "email": mailbox.email, "name": name }),
-        None => json!({ "email": mailbox.email }),
+        Some(name) => json!({ "email": mailbox.email.as_ref() as &str, "name": name }),
+        None => json!({ "email": mailbox.email.as_ref() as &str }),
     }
 }
 

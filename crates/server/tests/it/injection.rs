@@ -156,6 +156,7 @@ impl Scene {
             caller: domain::call_plan::Caller {
                 number: number(if is_client { "+15135550199" } else { "+15135550188" }),
                 client: is_client.then_some(known),
+                ..Default::default()
             },
             ..fixture
         })

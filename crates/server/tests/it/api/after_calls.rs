@@ -93,6 +93,7 @@ impl Scene {
             layer: None,
             reason: None,
             intent: Some("status_update".to_owned()).filter(|_| kind == TurnKind::Caller),
+            urgency: Default::default(),
             latency: None,
         };
         let verdict = ToolCall {
@@ -109,6 +110,8 @@ impl Scene {
             end_reason: EndReason::CallerHungUp,
             duration_ms: 12_300,
             intent: Some("status_update".to_owned()),
+            intents: Vec::new(),
+            urgency: Default::default(),
             summary: Value::Null,
             turns: vec![
                 turn(TurnKind::Agent, "Aurora, this is Nova.", 0),
@@ -419,6 +422,8 @@ async fn whoever_hangs_up_at_the_greeting_is_no_news() {
         end_reason: EndReason::CallerHungUp,
         duration_ms: 900,
         intent: None,
+        intents: Vec::new(),
+        urgency: Default::default(),
         summary: Value::Null,
         turns: Vec::new(),
         tool_calls: Vec::new(),

@@ -84,6 +84,7 @@ async fn metered_call(world: &World, agency: &Agency, models: &[&str]) {
         layer: None,
         reason: None,
         intent: None,
+        urgency: Default::default(),
         latency: None,
     };
     let prices = &world.app.settings.prices;
@@ -102,6 +103,8 @@ async fn metered_call(world: &World, agency: &Agency, models: &[&str]) {
         end_reason: EndReason::CallerHungUp,
         duration_ms: 900,
         intent: None,
+        intents: Vec::new(),
+        urgency: Default::default(),
         summary: json!({}),
         turns: vec![answer],
         tool_calls: Vec::new(),
