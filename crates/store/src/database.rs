@@ -2,8 +2,6 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
@@ -175,8 +173,6 @@ pub struct Database {
     pub(crate) system: PgPool,
     /// Transactions that were begun for somebody who did not wait.
     pub(crate) beginnings: TaskTracker,
-    /// Transactions that were begun.
-    pub(crate) begun: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -193,7 +189,7 @@ impl Database {
         };
         let (app, system) =
             tokio::try_join!(open(APP_ROLE, sizes.app), open(SYSTEM_ROLE, sizes.system)).map_err(refused)?;
-        Ok(Self { app, system, beginnings: TaskTracker::new(), begun: Arc::default() })
+        Ok(Self { app, system, beginnings: TaskTracker::new() })
     }
 
     /// Whether the database answers.
@@ -203,12 +199,6 @@ impl Database {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query_scalar!("SELECT 1").fetch_one(&self.app).await?;
         Ok(())
-    }
-
-    /// Transactions begun since the database was opened. What a call's beginning costs is counted in them.
-    #[must_use]
-    pub fn transactions_begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
     }
 
     /// How the connections are used now.

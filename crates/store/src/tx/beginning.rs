@@ -6,7 +6,6 @@
 //! more is waited for here, and taken back.
 
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr as _, Transaction};
@@ -22,7 +21,6 @@ type Begun = Result<Transaction<'static, Postgres>, sqlx::Error>;
 pub(super) async fn begin(db: &Database, pool: &PgPool, statement: String) -> Begun {
     // Whoever stops waiting here has begun nothing.
     let connection = pool.acquire().await?;
-    db.begun.fetch_add(1, Ordering::Relaxed);
     let statement = AssertSqlSafe(statement).into_sql_str();
     Beginning { work: Some(Transaction::begin(connection, Some(statement))), tasks: db.beginnings.clone() }
         .await
