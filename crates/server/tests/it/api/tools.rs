@@ -238,7 +238,7 @@ async fn a_caller_with_a_strange_number_proves_to_be_a_client_by_a_code() {
     assert!(status["say"].as_str().unwrap().contains("home page is drawn"), "{status}");
     let call =
         platform.world.get(&format!("/api/v1/calls/{}", platform.call), Some(&platform.token)).await.json();
-    assert_eq!(call["client_id"], json!(platform.agency.client), "{call}");
+    assert_eq!(call["client"]["id"], json!(platform.agency.client), "{call}");
     assert!(asked["say"].as_str().unwrap().contains("If that is on file"));
 }
 
