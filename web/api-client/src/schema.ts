@@ -86,6 +86,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/test-sendgrid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test e-mail by the configured transport, which need not be SendGrid.
+         * @deprecated
+         */
+        post: operations["test_sendgrid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agent-config": {
         parameters: {
             query?: never;
@@ -572,6 +592,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/tools-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the secret of an agent's tools, for a platform that carries the conversation itself.
+         * @description It is in this answer and nowhere else; a former one works no more.
+         */
+        post: operations["renew_tools_secret"];
+        /** Take the secret of an agent's tools away. */
+        delete: operations["delete_tools_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/versions": {
         parameters: {
             query?: never;
@@ -965,6 +1006,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List calls that are to be made, and what became of them. */
+        get: operations["list_callbacks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/callbacks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Put off a call that is to be made, or take it back. */
+        patch: operations["update_callback"];
+        trace?: never;
+    };
     "/api/v1/calls": {
         parameters: {
             query?: never;
@@ -975,7 +1050,8 @@ export interface paths {
         /** List calls. */
         get: operations["list_calls"];
         put?: never;
-        post?: never;
+        /** Have an agent call somebody. Calls wait for their turn at the carrier's rate; a machine is left a message. */
+        post: operations["place_call"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1057,6 +1133,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/change-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List clients' requests for more than was agreed. */
+        get: operations["list_change_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a client's request for more than was agreed. The `ETag` names this version of it. */
+        get: operations["get_change_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Decide on a client's request for more than was agreed. */
+        patch: operations["update_change_request"];
+        trace?: never;
+    };
     "/api/v1/clients": {
         parameters: {
             query?: never;
@@ -1092,6 +1203,23 @@ export interface paths {
         head?: never;
         /** Change a client. */
         patch: operations["update_client"];
+        trace?: never;
+    };
+    "/api/v1/clients/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what happened with a client. */
+        get: operations["get_client_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/domains": {
@@ -1141,6 +1269,76 @@ export interface paths {
         put?: never;
         /** Look into the DNS now: whether the domain is yours, and leads here. */
         post: operations["check_domain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/escalation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get who is called when something can't wait, and what is urgent. The `ETag` names this version of it. */
+        get: operations["get_escalation"];
+        /** Replace who is called when something can't wait, and what is urgent. */
+        put: operations["put_escalation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a part of who is called when something can't wait, and of what is urgent. */
+        patch: operations["update_escalation"];
+        trace?: never;
+    };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List incidents. */
+        get: operations["list_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an incident with everybody who was called, and every step. */
+        get: operations["get_incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take care of an incident: nobody else is called about it, and everybody is told. Doing it again changes nothing. */
+        post: operations["acknowledge_incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1283,6 +1481,23 @@ export interface paths {
         patch: operations["update_knowledge_entry"];
         trace?: never;
     };
+    "/api/v1/lead-flow/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try the lead flow out as text. It is the flow that calls run: nothing is stored and nobody is told. */
+        post: operations["preview_lead_flow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lead-questions": {
         parameters: {
             query?: never;
@@ -1408,6 +1623,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/leads/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what happened with a lead. */
+        get: operations["get_lead_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/members": {
         parameters: {
             query?: never;
@@ -1498,6 +1730,57 @@ export interface paths {
         /** Replace who is notified of what. */
         put: operations["put_notification_settings"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what people were told, and what could not be sent. */
+        get: operations["list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test e-mail by the configured transport, and tell what came of it. */
+        post: operations["test_notification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a notification that failed once more. */
+        post: operations["retry_notification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1962,6 +2245,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tools that agents have, with their JSON Schemas. They come at once. */
+        get: operations["list_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/voices": {
         parameters: {
             query?: never;
@@ -2203,6 +2503,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/voice/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what an emergency is about. */
+        post: operations["speak_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/alerts/{id}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the key that somebody presses who is called about an emergency. */
+        post: operations["take_alert_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/alerts/{id}/machine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take note of who answered a call about an emergency: a person or a machine. */
+        post: operations["record_alert_answered_by"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/alerts/{id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take note of how a call about an emergency goes. */
+        post: operations["record_alert_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/voice/inbound": {
         parameters: {
             query?: never;
@@ -2254,6 +2622,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/voice/outbound/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what somebody hears whom we called. */
+        post: operations["answer_outbound_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/outbound/{id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take note of how a call goes that we made. */
+        post: operations["record_outbound_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/voice/status": {
         parameters: {
             query?: never;
@@ -2265,6 +2667,43 @@ export interface paths {
         put?: never;
         /** Take note of a call's status. */
         post: operations["record_call_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/tools/{tool}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Use a tool of the agent whose secret is sent, for a call that it carries now.
+         * @description For ElevenLabs server tools. Whatever goes wrong inside the tool is a sentence (`say`) in an answer with 200.
+         */
+        post: operations["use_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfer-answered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take note that somebody answered who was rung for a caller. */
+        post: operations["record_transfer_answered"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2772,6 +3211,7 @@ export interface components {
              *     ]
              */
             events: Record<string, never>[];
+            incident?: components["schemas"]["IncidentDetail"] | null;
             media_quality?: components["schemas"]["MediaQuality"] | null;
             /** @description What sounded like words and was not taken as a turn. */
             rejected_turns: components["schemas"]["RejectedTurn"][];
@@ -2836,6 +3276,8 @@ export interface components {
             id: string;
             /** @description What it was about, such as `status_update`. */
             intent?: string | null;
+            /** @description Everything it was about, in the order it came up. */
+            intents: string[];
             /** @description The lead that came of it. */
             lead_id?: string | null;
             /**
@@ -2853,7 +3295,10 @@ export interface components {
              * @example completed
              */
             status: string;
-            /** @description What is derived from the conversation. */
+            /**
+             * @description What the conversation came to: `text`, `action_items`, `follow_ups`, `intents`, `sentiment` (`positive`, `neutral`,
+             *     `negative` or `null`) and `written_by` (`rules`, or a provider of language models); `null` until it is written.
+             */
             summary?: Record<string, never> | null;
             /**
              * @description The number called.
@@ -2862,6 +3307,8 @@ export interface components {
             to: string;
             /** @description The words that made it urgent. */
             urgency_reason?: string | null;
+            /** @description The phrases in them that did. */
+            urgency_reasons: string[];
             /**
              * Format: int32
              * @description How urgent, 0 to 10.
@@ -2878,8 +3325,125 @@ export interface components {
             /** @description By model, in the order of their names. */
             models: components["schemas"]["ModelUsage"][];
         };
+        /** @description A call that is to be made. */
+        Callback: {
+            /** @description What it is about. */
+            about: string;
+            /** @description Who talks. */
+            agent_id: string;
+            /** @description The call it was asked for in. */
+            asked_in?: string | null;
+            /** @description The call it became, once somebody answered. */
+            call_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Not before this moment.
+             */
+            due_at: string;
+            /** @description The number that is shown to them. */
+            from: string;
+            /**
+             * @description Its id.
+             * @example cb_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description Their name. */
+            name?: string | null;
+            /**
+             * @description `callback` (a caller asked), `request` (the business asked) or `test`.
+             * @example callback
+             */
+            purpose: string;
+            /**
+             * @description `waiting`, `placing`, `ringing`, `talking`, `done`, `machine`, `no_answer`, `busy`, `failed` or `cancelled`.
+             * @example waiting
+             */
+            state: string;
+            /**
+             * @description Who is called.
+             * @example +15135550142
+             */
+            to: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What to change of a call that waits. Fields that are left out stay as they are. */
+        CallbackPatch: {
+            /** @description What it is about. */
+            about?: string;
+            /** @description `true` takes it back. */
+            cancelled?: boolean;
+            /**
+             * Format: date-time
+             * @description Not before this moment; at most 60 days ahead.
+             */
+            due_at?: string;
+        };
+        /** @description A client's request for more than was agreed. */
+        ChangeRequest: {
+            /** @description In which call. */
+            call_id?: string | null;
+            /** @description Whose. */
+            client_id?: string | null;
+            /**
+             * Format: float
+             * @description How sure it is that they ask for more, 0 to 1.
+             */
+            confidence: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * @description The request's id.
+             * @example chg_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /** @description Who was named to the client as the one who will come back to them. */
+            manager: string;
+            /** @description What the business notes about it. */
+            note: string;
+            /** @description On which project; `null` when that was not clear. */
+            project_id?: string | null;
+            /** @description The client's own words. */
+            quote: string;
+            /**
+             * @description `draft`, `confirmed`, `declined` or `done`.
+             * @example draft
+             */
+            state: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description What is decided. Fields that are left out stay as they are. */
+        ChangeRequestPatch: {
+            /** @description What the business notes about it. */
+            note?: string;
+            /**
+             * @description `draft`, `confirmed`, `declined` or `done`.
+             * @example confirmed
+             */
+            state?: string;
+        };
         /** @description A client. */
         Client: {
+            /**
+             * @description The client number: digits that name it on the phone; a code sent to an address on file proves it then.
+             * @example 20417
+             */
+            code?: string | null;
             /** @description Numbers and addresses they are recognised by. */
             contacts: components["schemas"]["Contact"][];
             /**
@@ -2914,6 +3478,8 @@ export interface components {
         };
         /** @description What to change of a client. Fields that are left out stay as they are. */
         ClientPatch: {
+            /** @description The client number: four to twelve digits, each client its own; `null` for none. */
+            code?: string | null;
             /** @description All numbers and addresses, replacing those there are. */
             contacts?: components["schemas"]["Contact"][];
             /** @description The company's name. */
@@ -3536,6 +4102,38 @@ export interface components {
             /** @description Who is signed in. */
             user: components["schemas"]["CompatUser"];
         };
+        /** @description Where a test e-mail goes. */
+        CompatTestEmail: {
+            /**
+             * @description The address.
+             * @example hello@aurora.example
+             */
+            email: string;
+        };
+        /** @description What came of a test e-mail. */
+        CompatTestEmailResult: {
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            durationMs: number;
+            /** @description What went wrong: `unavailable`, `timeout`, `rate_limited`, `refused` or `invalid`. */
+            error?: string | null;
+            /**
+             * @description What happened, in plain words.
+             * @example The test e-mail was handed over by smtp.
+             */
+            message: string;
+            /** @description What the transport calls the message. */
+            messageId?: string | null;
+            /** @description Whether the transport took it. */
+            success: boolean;
+            /**
+             * @description `outbox`, `smtp` or `sendgrid`.
+             * @example smtp
+             */
+            transport: string;
+        };
         /** @description A person. */
         CompatUser: {
             /** @description The business they act for. */
@@ -3832,10 +4430,72 @@ export interface components {
          * @enum {string}
          */
         DomainState: "pending" | "verified" | "failed";
+        /** @description A question of a draft. */
+        DraftQuestion: {
+            /**
+             * @description What is expected: `text`, `name`, `email`, `phone`, `choice`, `number`, `money_range`, `date`, `yes_no`.
+             * @default text
+             * @example money_range
+             */
+            answer_type?: string;
+            /** @description The choices, for `choice`: at least two. */
+            choices?: string[];
+            /**
+             * @description What the answer fills: `name`, `email`, `phone`, `company`, `budget`, `timeline`, `service`, `notes`.
+             * @default notes
+             * @example budget
+             */
+            field?: string;
+            /**
+             * @description The question's id; one of your own making will do, so that conditions can name it.
+             * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id?: string | null;
+            /**
+             * @description The short label on screens.
+             * @example Budget
+             */
+            label: string;
+            /** @description Whether the lead is incomplete without it. */
+            required?: boolean;
+            /** @description What is said when the answer was not understood. */
+            retry_text?: string | null;
+            skip_when?: components["schemas"]["SkipCondition"] | null;
+            /**
+             * @description As the agent says it.
+             * @example What budget do you have in mind?
+             */
+            text: string;
+            /**
+             * Format: int32
+             * @description The urgency, 0 to 10, that a pressing answer gives the lead.
+             */
+            urgency_weight?: number;
+        };
         /** @description The link that proves an address. */
         EmailConfirmation: {
             /** @description What stood in the link. */
             token: string;
+        };
+        /** @description Somebody who is called. */
+        EmergencyPerson: {
+            /**
+             * @description Their name, as everybody else hears who takes care.
+             * @example Dana Reed
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description How long to wait after they did not take it, before the next is called, in seconds.
+             * @default 0
+             * @example 30
+             */
+            pause_seconds?: number;
+            /**
+             * @description Where they are called, with country code. Neither emergency nor premium numbers.
+             * @example +15135550142
+             */
+            phone: string;
         };
         /** @description What an organization may use, and how much of it is used. */
         Entitlements: {
@@ -3883,6 +4543,42 @@ export interface components {
              * @description How long the process has run, in seconds.
              */
             uptimeS: number;
+        };
+        /** @description What to change. Fields that are left out stay as they are. */
+        EscalationPatch: {
+            /** @description Who is called, in order. */
+            people?: components["schemas"]["EmergencyPerson"][];
+            /** @description Phrases of the business's own. */
+            phrases?: components["schemas"]["UrgentPhrase"][];
+            /**
+             * Format: int32
+             * @description How long each telephone rings, in seconds.
+             */
+            ring_seconds?: number;
+            /**
+             * Format: int32
+             * @description -3 (calm) to 3 (nervous).
+             */
+            sensitivity?: number;
+        };
+        /** @description Who is called, one after the other, until somebody takes it; and what is urgent. */
+        EscalationSettings: {
+            /** @description Who is called, in order. Empty: nobody is called, and the e-mail says so. */
+            people: components["schemas"]["EmergencyPerson"][];
+            /** @description Phrases of the business's own, beside the usual ones. */
+            phrases?: components["schemas"]["UrgentPhrase"][];
+            /**
+             * Format: int32
+             * @description How long each telephone rings, in seconds.
+             * @default 25
+             */
+            ring_seconds?: number;
+            /**
+             * Format: int32
+             * @description Added to every score that is not 0: -3 (calm) to 3 (nervous).
+             * @default 0
+             */
+            sensitivity?: number;
         };
         /** @description Whether there is a feature. */
         FeatureEntitlement: {
@@ -4012,6 +4708,97 @@ export interface components {
              * @description When it closes by itself.
              */
             until: string;
+        };
+        /** @description Something that could not wait. */
+        Incident: {
+            /**
+             * Format: date-time
+             * @description When somebody took it.
+             */
+            acknowledged_at?: string | null;
+            /** @description Who. */
+            acknowledged_by?: string | null;
+            /** @description Who called. */
+            caller_name?: string | null;
+            /**
+             * @description Where they can be called back.
+             * @example +15135550142
+             */
+            caller_number?: string | null;
+            /** @description The client, when recognised. */
+            client_id?: string | null;
+            /** @description What the quick questions brought to light. */
+            details?: string | null;
+            /**
+             * @description The incident's id.
+             * @example inc_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it came up.
+             */
+            raised_at: string;
+            /** @description The caller's own words. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description How urgent, 0 to 10.
+             */
+            score: number;
+            /**
+             * @description `alerting`, `acknowledged` or `unanswered`.
+             * @example acknowledged
+             */
+            state: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description The call to one person. */
+        IncidentAlert: {
+            /** @description The alert's id. */
+            id: string;
+            /** @description Who was called. */
+            name: string;
+            /** @description Where. */
+            number: string;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /**
+             * @description `placing`, `ringing`, `answered`, `acknowledged`, `declined`, `no_answer`, `busy`, `machine` or `failed`.
+             * @example acknowledged
+             */
+            state: string;
+        };
+        /** @description An incident with everything that was done about it. */
+        IncidentDetail: components["schemas"]["Incident"] & {
+            /** @description Who was called. */
+            alerts: components["schemas"]["IncidentAlert"][];
+            /** @description The calls in which it came up. */
+            call_ids: string[];
+            /** @description What happened, in order. */
+            steps: components["schemas"]["IncidentStep"][];
+        };
+        /** @description Something that happened. */
+        IncidentStep: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * @description What, such as `raised`, `calling`, `no_answer`, `acknowledged`, `unanswered`.
+             * @example calling
+             */
+            kind: string;
+            /** @description In plain words. */
+            text: string;
         };
         /** @description Open from one time to another. */
         Interval: {
@@ -4294,6 +5081,35 @@ export interface components {
             /** @description What was understood, normalised. */
             value: string;
         };
+        /** @description A flow that was tried out. */
+        LeadFlowPreview: {
+            /** @description The lead that would come of it. */
+            lead: components["schemas"]["PreviewLead"];
+            /**
+             * @description The agent's first words, sentence by sentence.
+             * @example [
+             *       "Great, I'd love to help with that.",
+             *       "May I have your name, please?"
+             *     ]
+             */
+            opening: string[];
+            /** @description What followed, one for each thing that was said. */
+            turns: components["schemas"]["PreviewTurn"][];
+        };
+        /** @description A flow to be tried out. */
+        LeadFlowTrial: {
+            /** @description A draft, in the order it is asked; the stored questions when it is left out. */
+            questions?: components["schemas"]["DraftQuestion"][] | null;
+            /**
+             * @description What a caller says, turn by turn.
+             * @example [
+             *       "my name is maria lopez",
+             *       "maria at gmail dot com",
+             *       "yes"
+             *     ]
+             */
+            said: string[];
+        };
         /** @description A lead of the same person. */
         LeadMerge: {
             /**
@@ -4388,6 +5204,11 @@ export interface components {
              * @description When it was last changed.
              */
             updated_at: string;
+            /**
+             * Format: int32
+             * @description The urgency, 0 to 10, that a pressing answer gives the lead: a yes, a deadline within a week, words in haste.
+             */
+            urgency_weight: number;
         };
         /** @description The order in which the questions are asked. */
         LeadQuestionOrder: {
@@ -4411,6 +5232,11 @@ export interface components {
             skip_when?: components["schemas"]["SkipCondition"] | null;
             /** @description As the agent says it. */
             text?: string;
+            /**
+             * Format: int32
+             * @description The urgency, 0 to 10, that a pressing answer gives the lead.
+             */
+            urgency_weight?: number;
         };
         /** @description How much there is of something. */
         LimitEntitlement: {
@@ -4763,6 +5589,11 @@ export interface components {
         };
         /** @description A client to be entered. */
         NewClient: {
+            /**
+             * @description The client number: four to twelve digits, each client its own.
+             * @example 20417
+             */
+            code?: string | null;
             /** @description Numbers and addresses they are recognised by. */
             contacts?: components["schemas"]["Contact"][];
             /**
@@ -4930,6 +5761,11 @@ export interface components {
              * @example What budget do you have in mind?
              */
             text: string;
+            /**
+             * Format: int32
+             * @description The urgency, 0 to 10, that a pressing answer gives the lead.
+             */
+            urgency_weight?: number;
         };
         /** @description A number to be connected. */
         NewNumber: {
@@ -5008,6 +5844,33 @@ export interface components {
              * @description When its trial ends; without it the organization is active at once.
              */
             trial_ends_at?: string | null;
+        };
+        /** @description A call to be made. */
+        NewOutboundCall: {
+            /** @description What it is about. */
+            about?: string;
+            /** @description Who talks; the agent of the business's first number when left out. */
+            agent_id?: string | null;
+            /**
+             * Format: date-time
+             * @description Not before this moment, at most 60 days ahead; now when left out.
+             */
+            at?: string | null;
+            /**
+             * @description Their name.
+             * @example Maria Lopez
+             */
+            name?: string | null;
+            /**
+             * @description Whether it is only to try whether calls work: then the hour does not matter.
+             * @default false
+             */
+            test?: boolean;
+            /**
+             * @description Who is called, with country code. Neither emergency nor premium numbers.
+             * @example +15135550142
+             */
+            to: string;
         };
         /** @description A project to be entered. */
         NewProject: {
@@ -5119,8 +5982,68 @@ export interface components {
              */
             url: string;
         };
-        /** @description Who is notified of what. Kept and checked; sending follows. */
+        /** @description Something that somebody was told, or is to be told. */
+        Notification: {
+            /**
+             * @description To where.
+             * @example dana@aurora.example
+             */
+            address: string;
+            /**
+             * Format: int32
+             * @description Attempts that failed.
+             */
+            attempts: number;
+            /**
+             * @description `email` or `sms`.
+             * @example email
+             */
+            channel: string;
+            /**
+             * Format: date-time
+             * @description When it was written down.
+             */
+            created_at: string;
+            /**
+             * @description What happened: `lead.created`, `lead.urgent`, `call.ended`, `scope.alert`, `message.taken`, `digest`.
+             * @example call.ended
+             */
+            event: string;
+            /**
+             * Format: date-time
+             * @description When it was sent or given up.
+             */
+            finished_at?: string | null;
+            /**
+             * @description The notification's id.
+             * @example ntf_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description To whom.
+             * @example Dana Reed
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Not before this moment: the quiet hours.
+             */
+            not_before?: string | null;
+            /** @description Why the last attempt failed, or why it was dropped. */
+            reason?: string | null;
+            /**
+             * @description `waiting` (to be sent, perhaps again), `sent`, `failed` (given up) or `dropped` (what it told of is gone).
+             * @example sent
+             */
+            state: string;
+        };
+        /** @description Who is notified of what. */
         NotificationSettings: {
+            /**
+             * @description Whether callers who became a lead and gave an e-mail address are told what was noted.
+             * @default false
+             */
+            confirm_to_callers?: boolean;
             quiet_hours?: components["schemas"]["QuietHours"] | null;
             /** @description Who, beside the business's own addresses. */
             recipients: components["schemas"]["Recipient"][];
@@ -5675,6 +6598,8 @@ export interface components {
                 id: string;
                 /** @description What it was about, such as `status_update`. */
                 intent?: string | null;
+                /** @description Everything it was about, in the order it came up. */
+                intents: string[];
                 /** @description The lead that came of it. */
                 lead_id?: string | null;
                 /**
@@ -5692,7 +6617,10 @@ export interface components {
                  * @example completed
                  */
                 status: string;
-                /** @description What is derived from the conversation. */
+                /**
+                 * @description What the conversation came to: `text`, `action_items`, `follow_ups`, `intents`, `sentiment` (`positive`, `neutral`,
+                 *     `negative` or `null`) and `written_by` (`rules`, or a provider of language models); `null` until it is written.
+                 */
                 summary?: Record<string, never> | null;
                 /**
                  * @description The number called.
@@ -5701,6 +6629,8 @@ export interface components {
                 to: string;
                 /** @description The words that made it urgent. */
                 urgency_reason?: string | null;
+                /** @description The phrases in them that did. */
+                urgency_reasons: string[];
                 /**
                  * Format: int32
                  * @description How urgent, 0 to 10.
@@ -5718,9 +6648,128 @@ export interface components {
             total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
+        Page_Callback: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description What it is about. */
+                about: string;
+                /** @description Who talks. */
+                agent_id: string;
+                /** @description The call it was asked for in. */
+                asked_in?: string | null;
+                /** @description The call it became, once somebody answered. */
+                call_id?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was asked for.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description Not before this moment.
+                 */
+                due_at: string;
+                /** @description The number that is shown to them. */
+                from: string;
+                /**
+                 * @description Its id.
+                 * @example cb_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description Their name. */
+                name?: string | null;
+                /**
+                 * @description `callback` (a caller asked), `request` (the business asked) or `test`.
+                 * @example callback
+                 */
+                purpose: string;
+                /**
+                 * @description `waiting`, `placing`, `ringing`, `talking`, `done`, `machine`, `no_answer`, `busy`, `failed` or `cancelled`.
+                 * @example waiting
+                 */
+                state: string;
+                /**
+                 * @description Who is called.
+                 * @example +15135550142
+                 */
+                to: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_ChangeRequest: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /** @description In which call. */
+                call_id?: string | null;
+                /** @description Whose. */
+                client_id?: string | null;
+                /**
+                 * Format: float
+                 * @description How sure it is that they ask for more, 0 to 1.
+                 */
+                confidence: number;
+                /**
+                 * Format: date-time
+                 * @description When it was made.
+                 */
+                created_at: string;
+                /**
+                 * @description The request's id.
+                 * @example chg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /** @description Who was named to the client as the one who will come back to them. */
+                manager: string;
+                /** @description What the business notes about it. */
+                note: string;
+                /** @description On which project; `null` when that was not clear. */
+                project_id?: string | null;
+                /** @description The client's own words. */
+                quote: string;
+                /**
+                 * @description `draft`, `confirmed`, `declined` or `done`.
+                 * @example draft
+                 */
+                state: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
         Page_Client: {
             /** @description The items, in the order of the list. */
             items: {
+                /**
+                 * @description The client number: digits that name it on the phone; a code sent to an address on file proves it then.
+                 * @example 20417
+                 */
+                code?: string | null;
                 /** @description Numbers and addresses they are recognised by. */
                 contacts: components["schemas"]["Contact"][];
                 /**
@@ -5810,6 +6859,66 @@ export interface components {
                  * @description When it was proven first.
                  */
                 verified_at?: string | null;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Incident: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When somebody took it.
+                 */
+                acknowledged_at?: string | null;
+                /** @description Who. */
+                acknowledged_by?: string | null;
+                /** @description Who called. */
+                caller_name?: string | null;
+                /**
+                 * @description Where they can be called back.
+                 * @example +15135550142
+                 */
+                caller_number?: string | null;
+                /** @description The client, when recognised. */
+                client_id?: string | null;
+                /** @description What the quick questions brought to light. */
+                details?: string | null;
+                /**
+                 * @description The incident's id.
+                 * @example inc_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it came up.
+                 */
+                raised_at: string;
+                /** @description The caller's own words. */
+                reason: string;
+                /**
+                 * Format: int32
+                 * @description How urgent, 0 to 10.
+                 */
+                score: number;
+                /**
+                 * @description `alerting`, `acknowledged` or `unanswered`.
+                 * @example acknowledged
+                 */
+                state: string;
+                /**
+                 * Format: date-time
+                 * @description When it was last changed.
+                 */
+                updated_at: string;
             }[];
             /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
@@ -6073,6 +7182,11 @@ export interface components {
                  * @description When it was last changed.
                  */
                 updated_at: string;
+                /**
+                 * Format: int32
+                 * @description The urgency, 0 to 10, that a pressing answer gives the lead: a yes, a deadline within a week, words in haste.
+                 */
+                urgency_weight: number;
             }[];
             /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
@@ -6227,6 +7341,73 @@ export interface components {
                  * @description When its handling was last changed.
                  */
                 updated_at: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
+        Page_Notification: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * @description To where.
+                 * @example dana@aurora.example
+                 */
+                address: string;
+                /**
+                 * Format: int32
+                 * @description Attempts that failed.
+                 */
+                attempts: number;
+                /**
+                 * @description `email` or `sms`.
+                 * @example email
+                 */
+                channel: string;
+                /**
+                 * Format: date-time
+                 * @description When it was written down.
+                 */
+                created_at: string;
+                /**
+                 * @description What happened: `lead.created`, `lead.urgent`, `call.ended`, `scope.alert`, `message.taken`, `digest`.
+                 * @example call.ended
+                 */
+                event: string;
+                /**
+                 * Format: date-time
+                 * @description When it was sent or given up.
+                 */
+                finished_at?: string | null;
+                /**
+                 * @description The notification's id.
+                 * @example ntf_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description To whom.
+                 * @example Dana Reed
+                 */
+                name: string;
+                /**
+                 * Format: date-time
+                 * @description Not before this moment: the quiet hours.
+                 */
+                not_before?: string | null;
+                /** @description Why the last attempt failed, or why it was dropped. */
+                reason?: string | null;
+                /**
+                 * @description `waiting` (to be sent, perhaps again), `sent`, `failed` (given up) or `dropped` (what it told of is gone).
+                 * @example sent
+                 */
+                state: string;
             }[];
             /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
             next_cursor?: string | null;
@@ -6676,6 +7857,46 @@ export interface components {
             total_capped?: boolean;
         };
         /** @description Items of a list that is read page by page. */
+        Page_Tool: {
+            /** @description The items, in the order of the list. */
+            items: {
+                /**
+                 * @description For whom it works: `everybody`, `clients` (recognised, or proved by a code), `strangers`.
+                 * @example everybody
+                 */
+                audience: string;
+                /** @description When a model is to use it, and what comes back. */
+                description: string;
+                /**
+                 * Format: int64
+                 * @description The longest it takes, in milliseconds.
+                 * @example 4000
+                 */
+                limit_ms: number;
+                /**
+                 * @description Its name, also in `POST /api/voice/tools/{tool}`.
+                 * @example search_knowledge
+                 */
+                name: string;
+                /** @description JSON Schema of its arguments. */
+                parameters: Record<string, never>;
+                /**
+                 * @description What the agent says while it runs.
+                 * @example One moment, let me look that up.
+                 */
+                waiting_line: string;
+            }[];
+            /** @description Send it as `cursor`, with the same order and filters, for the items that follow; `null` at the end. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many items there are in all, when `total=true` was asked for. Counted up to 10,000.
+             */
+            total?: number;
+            /** @description Whether there are more than were counted, beside `total`. */
+            total_capped?: boolean;
+        };
+        /** @description Items of a list that is read page by page. */
         Page_Webhook: {
             /** @description The items, in the order of the list. */
             items: {
@@ -6891,6 +8112,75 @@ export interface components {
              * @description Connections that are open.
              */
             open: number;
+        };
+        /** @description An answer as it was understood. */
+        PreviewAnswer: {
+            /**
+             * @description What it fills.
+             * @example budget
+             */
+            field: string;
+            /**
+             * @description Its label.
+             * @example Budget
+             */
+            label: string;
+            /**
+             * @description The question.
+             * @example ques_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            question_id: string;
+            /**
+             * @description In its normal form.
+             * @example USD 10000-15000
+             */
+            value: string;
+        };
+        /** @description The lead that would come of a conversation. */
+        PreviewLead: {
+            /** @description Its answers, in the order of the questions. */
+            answers: components["schemas"]["PreviewAnswer"][];
+            /** @description Whether every required question that is not left out has its answer. */
+            complete: boolean;
+            /** @description Whether every question was dealt with, or the caller stopped. */
+            over: boolean;
+            /**
+             * @description Its priority.
+             * @example NORMAL
+             */
+            priority: string;
+            /**
+             * Format: int32
+             * @description The urgency, 0 to 10, that its answers give it.
+             */
+            urgency: number;
+        };
+        /** @description One exchange. */
+        PreviewTurn: {
+            /** @description What the agent says then, sentence by sentence. */
+            agent: string[];
+            /** @description The question that is open then; `null` when the flow is over. */
+            asking?: string | null;
+            /** @description Questions that were left open for good: asked twice again in vain, or refused. */
+            given_up: string[];
+            /**
+             * @description What it was taken for: `answer`, `confirmed` (a yes to what was read back, or a late correction),
+             *     `not_understood`, `aside` (a question of the caller's: the flow pauses and resumes), `stopped`,
+             *     `after_the_end`.
+             * @example answer
+             */
+            heard: string;
+            /** @description Questions that are left out from here on, by their conditions. */
+            left_out: string[];
+            /**
+             * Format: int32
+             * @description How often the open question was not understood.
+             */
+            retries: number;
+            /** @description What the caller said. */
+            said: string;
+            /** @description Answers that were taken, new and corrected. */
+            saved: components["schemas"]["PreviewAnswer"][];
         };
         /** @description What went wrong, as an RFC 9457 document. */
         Problem: {
@@ -7643,6 +8933,77 @@ export interface components {
              */
             token_type: string;
         };
+        /** @description Where a test e-mail goes. */
+        TestNotification: {
+            /**
+             * @description The address.
+             * @example dana@aurora.example
+             */
+            email: string;
+        };
+        /** @description What came of a test e-mail. */
+        TestNotificationResult: {
+            /**
+             * @description The same in plain words.
+             * @example null
+             */
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            duration_ms: number;
+            /**
+             * @description What went wrong: `unavailable`, `timeout`, `rate_limited`, `refused` (the account), `invalid` (the message).
+             * @example null
+             */
+            error?: string | null;
+            /**
+             * @description What the transport calls the message.
+             * @example <test-0192f0c1@aurora.example>
+             */
+            message_id?: string | null;
+            /** @description Whether the transport took it. That it arrives is another matter: look into the mailbox. */
+            sent: boolean;
+            /**
+             * @description The transport: `outbox` (a folder: nobody gets it), `smtp`, `sendgrid`.
+             * @example smtp
+             */
+            transport: string;
+        };
+        /** @description A history. */
+        Timeline: {
+            /** @description The newest 200 entries, newest first. */
+            items: components["schemas"]["TimelineEntry"][];
+        };
+        /** @description An entry of a history. */
+        TimelineEntry: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /**
+             * @description The conversation it comes from; it may have been deleted since.
+             * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            call_id?: string | null;
+            /**
+             * @description The entry's id.
+             * @example tle_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            id: string;
+            /**
+             * @description What it is, such as `call`.
+             * @example call
+             */
+            kind: string;
+            /**
+             * @description In plain words.
+             * @example Maria called about the status of a project.
+             */
+            text: string;
+        };
         /** @description A tool the agent used. */
         ToolCall: {
             /** @description What was asked. */
@@ -7665,6 +9026,28 @@ export interface components {
             ok: boolean;
             /** @description What came back. */
             result: Record<string, never>;
+        };
+        /** @description What a platform sends. */
+        ToolCallBody: Record<string, never> & {
+            /**
+             * @description The carrier's id of the call (`system__call_sid`).
+             * @example CA0123456789abcdef0123456789abcdef
+             */
+            call_sid?: string | null;
+            /**
+             * @description The platform's id of the conversation (`system__conversation_id`). Bound to the call when it first comes with
+             *     `call_sid`; from then on it will do alone.
+             * @example conv_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            conversation_id?: string | null;
+        };
+        /** @description A secret that is shown this once. */
+        ToolsSecret: {
+            /**
+             * @description What the platform sends as `Authorization: Bearer …`, or as `x-tools-secret`.
+             * @example sc_tools_…
+             */
+            secret: string;
         };
         /** @description How a provider does. */
         TrafficFigures: {
@@ -7794,6 +9177,13 @@ export interface components {
             started_ms: number;
             /** @description The words; of the agent those that the caller can have heard. */
             text: string;
+            /** @description The phrases that made it so (caller). */
+            urgency_reasons: string[];
+            /**
+             * Format: int32
+             * @description How urgent, 0 to 10 (caller).
+             */
+            urgency_score: number;
         };
         /** @description How an agent shares the floor with a caller. Times in milliseconds. */
         TurnTaking: {
@@ -7881,6 +9271,20 @@ export interface components {
              * @example 0.5
              */
             vad_threshold: number;
+        };
+        /** @description A phrase and how urgent it is. */
+        UrgentPhrase: {
+            /**
+             * @description The words, as callers say them.
+             * @example press proof
+             */
+            phrase: string;
+            /**
+             * Format: int32
+             * @description 0 to 10; from 8 on people are called.
+             * @example 9
+             */
+            score: number;
         };
         /** @description A person. */
         User: {
@@ -8880,6 +10284,96 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    test_sendgrid: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "hello@aurora.example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompatTestEmail"];
+            };
+        };
+        responses: {
+            /** @description What came of it, also when it could not be sent */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompatTestEmailResult"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description The address is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many tests; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -12123,6 +13617,157 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    renew_tools_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolsSecret"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_tools_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The agent
+                 * @example agent_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is none any more */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_agent_versions: {
         parameters: {
             query?: {
@@ -14115,6 +15760,222 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_callbacks: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example cb_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only those that stand like this. */
+                state?: string;
+                /**
+                 * @description Only those asked for in this call.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                asked_in?: string;
+                /** @description Only those asked for at this moment or later. */
+                created_after?: string;
+                /** @description Only those asked for before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of calls to be made */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Callback"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_callback: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The call to be made
+                 * @example cb_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "about": "the logo drafts"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CallbackPatch"];
+            };
+        };
+        responses: {
+            /** @description The call as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Callback"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such call */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description It is being made, or over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_calls: {
         parameters: {
             query?: {
@@ -14227,6 +16088,107 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             414: components["responses"]["UriTooLong"];
             /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    place_call: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "about": "your logo",
+                 *       "test": true,
+                 *       "to": "+15135550142"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewOutboundCall"];
+            };
+        };
+        responses: {
+            /** @description It will be made */
+            202: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Callback"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such agent */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description There is nothing to call with, or it is night */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14645,6 +16607,297 @@ export interface operations {
             414: components["responses"]["UriTooLong"];
             /** @description A parameter is invalid */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_change_requests: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example chg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /**
+                 * @description Only this client's.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                client_id?: string;
+                /**
+                 * @description Only those on this project.
+                 * @example proj_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                project_id?: string;
+                /**
+                 * @description Only those made in this call.
+                 * @example call_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                call_id?: string;
+                /** @description Only those that stand like this. */
+                state?: string;
+                /** @description Only those made at this moment or later. */
+                created_after?: string;
+                /** @description Only those made before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of requests */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ChangeRequest"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The request
+                 * @example chg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequest"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_change_request: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The request
+                 * @example chg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "Offer sent.",
+                 *       "state": "confirmed"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeRequestPatch"];
+            };
+        };
+        responses: {
+            /** @description The request as it is now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRequest"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description It was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15136,6 +17389,76 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_client_timeline: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The client
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The history */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_domains: {
         parameters: {
             query?: {
@@ -15510,6 +17833,528 @@ export interface operations {
                 };
             };
             /** @description There is no such domain */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_escalation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationSettings"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_escalation: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "people": [
+                 *         {
+                 *           "name": "Dana Reed",
+                 *           "pause_seconds": 30,
+                 *           "phone": "+15135550142"
+                 *         },
+                 *         {
+                 *           "name": "Sam Okafor",
+                 *           "phone": "+15135550143"
+                 *         }
+                 *       ],
+                 *       "phrases": [
+                 *         {
+                 *           "phrase": "press proof",
+                 *           "score": 9
+                 *         }
+                 *       ],
+                 *       "ring_seconds": 25,
+                 *       "sensitivity": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["EscalationSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationSettings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description They were changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_escalation: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "sensitivity": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["EscalationPatch"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationSettings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan does not have it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description They were changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_incidents: {
+        parameters: {
+            query?: {
+                /** @description The order; `-raised_at` when left out. */
+                sort?: "raised_at" | "-raised_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example inc_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only those that stand like this. */
+                state?: string;
+                /**
+                 * @description Only this client's.
+                 * @example client_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                client_id?: string;
+                /** @description Only those that came up at this moment or later. */
+                raised_after?: string;
+                /** @description Only those that came up before this moment. */
+                raised_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of incidents */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Incident"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_incident: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The incident
+                 * @example inc_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incident */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such incident */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acknowledge_incident: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The incident
+                 * @example inc_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incident as it is now */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the organization is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such incident */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -16520,6 +19365,100 @@ export interface operations {
                 };
             };
             429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_lead_flow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "said": [
+                 *         "my name is maria lopez",
+                 *         "where are you located"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeadFlowTrial"];
+            };
+        };
+        responses: {
+            /** @description The conversation and its lead */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadFlowPreview"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing, or the plan has no more questions */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid, such as `questions[2].choices` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sixty previews within a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -17729,6 +20668,76 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_lead_timeline: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The lead
+                 * @example lead_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The history */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such lead */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_members: {
         parameters: {
             query?: {
@@ -18624,6 +21633,270 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_notifications: {
+        parameters: {
+            query?: {
+                /** @description The order; `-created_at` when left out. */
+                sort?: "created_at" | "-created_at";
+                /**
+                 * @description Only these, separated by commas; at most 100.
+                 * @example ntf_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                ids?: string;
+                /** @description Only those that stand there. */
+                state?: string;
+                /** @description Only those of this event. */
+                event?: string;
+                /** @description Only those by this way. */
+                channel?: string;
+                /** @description Only those written down at this moment or later. */
+                created_after?: string;
+                /** @description Only those written down before this moment. */
+                created_before?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, under the same order and filters; leave it out for the first page. */
+                cursor?: string;
+                /** @description Whether to count all items that meet the filters, up to 10,000. */
+                total?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of notifications */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Notification"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description A parameter is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    test_notification: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "dana@aurora.example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TestNotification"];
+            };
+        };
+        responses: {
+            /** @description What came of it, also when it could not be sent */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestNotificationResult"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description The address is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many tests; `Retry-After` says how long to wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retry_notification: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description The notification
+                 * @example ntf_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It waits to be sent */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such notification */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            /** @description It did not fail */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -22147,6 +25420,62 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_tools: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tools */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Tool"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_voices: {
         parameters: {
             query?: {
@@ -23530,6 +26859,274 @@ export interface operations {
             };
         };
     };
+    speak_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The alert
+                 * @example alert_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's voice webhook of a call that we placed */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML that says it twice and waits for a key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_alert_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The alert
+                 * @example alert_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's action callback of `<Gather>` */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123&Digits=1 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML with some last words, or the same again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_alert_answered_by: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The alert
+                 * @example alert_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's verdict on who answered */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123&AnsweredBy=machine_start */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description Noted; repeating it changes nothing */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Could not be stored; send it again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_alert_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The alert
+                 * @example alert_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's status callback */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123&CallStatus=no-answer&SequenceNumber=2 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description Noted; repeating it changes nothing */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Could not be stored; send it again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     answer_call: {
         parameters: {
             query?: never;
@@ -23687,6 +27284,140 @@ export interface operations {
             };
         };
     };
+    answer_outbound_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The call that was to be made
+                 * @example cb_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's voice webhook of a call that we placed */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123&AnsweredBy=human */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML that connects the media stream, or leaves a machine a message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_outbound_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The call that was to be made
+                 * @example cb_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's status callback */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123&CallStatus=completed&SequenceNumber=3 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description Noted; repeating it changes nothing */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Could not be stored; send it again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     record_call_status: {
         parameters: {
             query?: never;
@@ -23747,6 +27478,171 @@ export interface operations {
             };
             /** @description Could not be stored; send it again */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    use_tool: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `Bearer` and the agent's tools secret */
+                authorization?: string | null;
+                /** @description The same, where that header can't be set */
+                "x-tools-secret"?: string | null;
+            };
+            path: {
+                /**
+                 * @description The tool's name
+                 * @example search_knowledge
+                 */
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "call_sid": "CA0123456789abcdef0123456789abcdef",
+                 *       "question": "When are you open?"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ToolCallBody"];
+            };
+        };
+        responses: {
+            /** @description What comes of it, for the model: an object */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The body is no JSON object */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The secret is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            /** @description There is no such tool */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The agent carries no such call now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is over 32 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            /** @description The body is no JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Neither call nor conversation is named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    record_transfer_answered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Twilio's status callback of `<Number>` */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0456&ParentCallSid=CA0123 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description Noted; repeating it changes nothing */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
