@@ -1,4 +1,4 @@
-//! Texts as vectors, by vendors. A model in a local folder is not among them: no library for it was chosen.
+//! Texts as vectors, by vendors. A model in a folder of this machine is in the crate `speech`.
 
 mod none;
 mod vectors;

@@ -20,7 +20,7 @@ impl Embeddings for NoEmbeddings {
     fn readiness(&self) -> Readiness {
         Readiness::Missing {
             what: "a provider of embeddings".to_owned(),
-            remedy: "set embeddings.provider to openai or compatible".to_owned(),
+            remedy: "set embeddings.provider to openai, compatible or local".to_owned(),
         }
     }
 

@@ -328,11 +328,13 @@ fn the_providers_that_can_be_configured_are_those_that_a_business_can_choose() {
 }
 
 #[test]
-fn half_an_access_key_is_refused() {
+fn what_is_only_half_set_is_refused() {
     let said = refusal(&with_environment(&[("AWS_ACCESS_KEY_ID", "AKIA1")]));
     assert!(said.contains("aws.secret_access_key") && !said.contains("AKIA1"), "{said}");
     let said = refusal(&with_environment(&[("STUDIOCONNECT_EMBEDDINGS_PROVIDER", "compatible")]));
     assert!(said.contains("embeddings.url"), "{said}");
+    let said = refusal(&with_environment(&[("STUDIOCONNECT_EMBEDDINGS_PROVIDER", "local")]));
+    assert!(said.contains("embeddings.folder"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The settings of providers: in which order each capability asks them, and each vendor's key, address and models.
 
+use std::path::PathBuf;
+
 use reqwest::Url;
 use secrecy::SecretString;
 
@@ -36,13 +38,15 @@ settings! {
     /// Embeddings: texts as vectors, for searching by meaning. Vectors of different models can't be compared, so there
     /// is one provider and no falling over.
     Embeddings in "embeddings", prefix "embeddings." {
-        /// Who makes them. `compatible` needs `embeddings.url`.
+        /// Who makes them. `compatible` needs `embeddings.url`, `local` needs `embeddings.folder`.
         provider: EmbeddingsProvider = "none";
         /// The address of `compatible`, with the version, such as `http://127.0.0.1:8080/v1`.
         url: Option<SiteUrl> = "";
-        /// The model.
+        /// The folder of `local`: a static model (Model2Vec) with `model.safetensors` and `tokenizer.json`.
+        folder: Option<PathBuf> = "";
+        /// The model of `openai` and `compatible`.
         model: String = "text-embedding-3-small";
-        /// Length of its vectors.
+        /// Length of its vectors; a local model has its own.
         dimensions: usize = "1536", within "64" "2000";
     }
 
@@ -256,6 +260,10 @@ impl Vendors {
         }
         if self.embeddings.provider == EmbeddingsProvider::Compatible && self.embeddings.url.is_none() {
             let text = "embeddings.provider is compatible but embeddings.url is not set";
+            found.push(Problem(text.to_owned()));
+        }
+        if self.embeddings.provider == EmbeddingsProvider::Local && self.embeddings.folder.is_none() {
+            let text = "embeddings.provider is local but embeddings.folder is not set";
             found.push(Problem(text.to_owned()));
         }
         found

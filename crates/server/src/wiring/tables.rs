@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use provider_traits::ambient::Ambient;
 use provider_traits::embeddings::Embeddings;
 use provider_traits::stt::SpeechToText;
 use provider_traits::tts::TextToSpeech;
@@ -18,11 +19,14 @@ use providers::tts::elevenlabs::{ElevenLabsTts, ElevenLabsTtsSettings, Transport
 use providers::tts::openai::{OpenAiTts, OpenAiTtsSettings};
 use providers::tts::polly::{Polly, PollySettings};
 use secrecy::SecretString;
+use speech::embeddings::LocalEmbeddings;
 use speech::espeak::Espeak;
 use speech::flite::{Flite, FliteSettings};
 use speech::pocketsphinx::{PocketSphinx, PocketSphinxSettings};
+use tokio_util::task::TaskTracker;
 
 use super::providers::{Make, Materials};
+use crate::config::Config;
 use crate::config::types::SiteUrl;
 
 /// Transcribers.
@@ -109,25 +113,7 @@ pub const VOICES: &[(&str, Make<dyn TextToSpeech>)] = &[
             tasks: with.tasks.clone(),
         })))
     }),
-    ("polly", |with| {
-        let (aws, polly) = (&with.config.vendors.aws, &with.config.vendors.polly);
-        let key = aws.access_key_id.clone().zip(aws.secret_access_key.clone());
-        let credentials = key.map(|(access_key_id, secret_access_key)| Credentials {
-            access_key_id,
-            secret_access_key,
-            session_token: aws.session_token.clone(),
-        });
-        Ok(Arc::new(Polly::new(PollySettings {
-            region: aws.region.clone(),
-            base_url: polly.base_url.as_ref().map(SiteUrl::url),
-            credentials,
-            engine: polly.engine.clone(),
-            voice: polly.voice.clone(),
-            http: with.http.clone(),
-            clock: Arc::clone(&with.ambient.clock),
-            tasks: with.tasks.clone(),
-        })?))
-    }),
+    ("polly", |with| Ok(Arc::new(Polly::new(polly(with.config, &with.http, with.ambient, with.tasks))?))),
     ("compatible", |with| {
         let compatible = &with.config.vendors.compatible;
         Ok(Arc::new(CompatibleTts::new(CompatibleTtsSettings {
@@ -160,7 +146,37 @@ pub const EMBEDDINGS: &[(&str, Make<dyn Embeddings>)] = &[
         let key = with.config.vendors.compatible.api_key.as_ref();
         Ok(Arc::new(OpenAiEmbeddings::compatible(vectors(with, url, key, false))))
     }),
+    ("local", |with| {
+        let folder = with.config.vendors.embeddings.folder.clone().unwrap_or_default();
+        Ok(Arc::new(LocalEmbeddings::open(&folder)))
+    }),
 ];
+
+/// Amazon's, as the configuration has it.
+pub(super) fn polly(
+    config: &Config,
+    http: &reqwest::Client,
+    ambient: &Ambient,
+    tasks: &TaskTracker,
+) -> PollySettings {
+    let (aws, polly) = (&config.vendors.aws, &config.vendors.polly);
+    let key = aws.access_key_id.clone().zip(aws.secret_access_key.clone());
+    let credentials = key.map(|(access_key_id, secret_access_key)| Credentials {
+        access_key_id,
+        secret_access_key,
+        session_token: aws.session_token.clone(),
+    });
+    PollySettings {
+        region: aws.region.clone(),
+        base_url: polly.base_url.as_ref().map(SiteUrl::url),
+        credentials,
+        engine: polly.engine.clone(),
+        voice: polly.voice.clone(),
+        http: http.clone(),
+        clock: Arc::clone(&ambient.clock),
+        tasks: tasks.clone(),
+    }
+}
 
 fn vectors(
     with: &Materials<'_>,
