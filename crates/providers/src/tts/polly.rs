@@ -1,11 +1,13 @@
 //! Amazon Polly: mu-law at 8 kHz straight from the vendor, requests signed by [`crate::sigv4`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use provider_traits::ambient::Clock;
 use provider_traits::descriptor::{Descriptor, Locality, Readiness};
 use provider_traits::error::ProviderError;
+use provider_traits::model_list::{ListedModel, ModelList};
 use provider_traits::tts::{TextToSpeech, TtsAudio, TtsRequest, Voice, VoiceQuery};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -213,6 +215,8 @@ struct Listed {
     language_name: Option<String>,
     #[serde(default)]
     additional_language_codes: Vec<String>,
+    #[serde(default)]
+    supported_engines: Vec<String>,
 }
 
 impl Polly {
@@ -251,6 +255,55 @@ impl Polly {
         }
         Ok(if body.is_empty() { request } else { request.body(body) })
     }
+
+    /// The vendor's voices, those that an engine has or all.
+    async fn described(&self, engine: Option<&str>) -> Result<Vec<Listed>, ProviderError> {
+        let (mut found, mut token) = (Vec::new(), None::<String>);
+        for _ in 0..MOST_PAGES {
+            let mut url = below(&self.base_url, "v1/voices");
+            url.query_pairs_mut()
+                .extend_pairs(engine.map(|engine| ("Engine", engine)))
+                .append_pair("IncludeAdditionalLanguageCodes", "true");
+            if let Some(token) = &token {
+                url.query_pairs_mut().append_pair("NextToken", token);
+            }
+            let page: Page = VENDOR.document(self.signed(reqwest::Method::GET, &url, Vec::new())?).await?;
+            found.extend(page.voices);
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// How a list of models names a voice that is spoken by an engine: not every voice is made for every engine.
+    #[must_use]
+    pub fn voice_of_engine(voice: &str, engine: &str) -> String {
+        format!("{voice}/{engine}")
+    }
+}
+
+/// The vendor has engines in the place of models, and retires voices: both are told by its list of voices.
+#[async_trait]
+impl ModelList for Polly {
+    fn vendor(&self) -> &'static str {
+        DESCRIPTOR.id
+    }
+
+    /// Each engine that a voice is made for, and each voice with each of its engines ([`Polly::voice_of_engine`]).
+    async fn models(&self) -> Result<Vec<ListedModel>, ProviderError> {
+        let voices = self.described(None).await?;
+        if voices.is_empty() {
+            return Err(VENDOR.unavailable("its list of voices is empty"));
+        }
+        let engines: BTreeSet<&String> = voices.iter().flat_map(|voice| &voice.supported_engines).collect();
+        let of_voices = voices.iter().flat_map(|voice| {
+            voice.supported_engines.iter().map(|engine| Self::voice_of_engine(&voice.id, engine))
+        });
+        let all = engines.iter().map(|engine| (*engine).clone()).chain(of_voices);
+        Ok(all.map(|id| ListedModel { id, ..ListedModel::default() }).collect())
+    }
 }
 
 #[async_trait]
@@ -286,23 +339,8 @@ impl TextToSpeech for Polly {
 
     /// Those that the configured engine has.
     async fn find_voices(&self, query: &VoiceQuery) -> Result<Vec<Voice>, ProviderError> {
-        let (mut found, mut token) = (Vec::new(), None::<String>);
-        for _ in 0..MOST_PAGES {
-            let mut url = below(&self.base_url, "v1/voices");
-            url.query_pairs_mut()
-                .append_pair("Engine", &self.settings.engine)
-                .append_pair("IncludeAdditionalLanguageCodes", "true");
-            if let Some(token) = &token {
-                url.query_pairs_mut().append_pair("NextToken", token);
-            }
-            let page: Page = VENDOR.document(self.signed(reqwest::Method::GET, &url, Vec::new())?).await?;
-            found.extend(page.voices.into_iter().filter_map(|listed| listed.fitting(query)));
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
-            }
-        }
-        Ok(found)
+        let voices = self.described(Some(&self.settings.engine)).await?;
+        Ok(voices.into_iter().filter_map(|listed| listed.fitting(query)).collect())
     }
 
     async fn speak(&self, request: &TtsRequest) -> Result<TtsAudio, ProviderError> {

@@ -3,6 +3,7 @@
 use provider_traits::error::ProviderError;
 use provider_traits::model_list::ModelList;
 use providers::model_lists::{Dialect, ModelListSettings, VendorModels};
+use providers::tts::polly::Polly;
 use simulator::deepgram::DeepgramStandIn;
 use simulator::elevenlabs::ElevenLabs;
 use simulator::llm::{LlmVendor, Protocol, Settings};
@@ -11,8 +12,9 @@ use simulator::openai_platform::OpenAiPlatform;
 use simulator::vendor::Vendor;
 use simulator::vendor::fault::{Failure, Fault};
 use simulator::vendor::stand_in::{Place, StandIn};
+use tokio_util::task::TaskTracker;
 
-use crate::vendors::http;
+use crate::vendors::{Played, http, polly_settings};
 
 const KEY: &str = "a-key";
 const ENDS: &str = "2027-01-06T00:00:00Z";
@@ -93,6 +95,42 @@ async fn every_vendors_list_is_read_and_a_failure_is_no_word_about_a_model() {
     behaves(vendor, Dialect::ElevenLabs, "", "eleven_flash_v2_5").await;
     let vendor = DeepgramStandIn { key: key(), ..DeepgramStandIn::default() };
     behaves(vendor, Dialect::Deepgram, "", "nova-3").await;
+}
+
+#[tokio::test]
+async fn pollys_list_of_voices_tells_of_engines_and_of_voices_made_for_them() {
+    let played = Played::polly().await;
+    let polly = Polly::new(polly_settings(&played, &TaskTracker::new())).unwrap();
+    for (name, is_there) in [
+        ("neural", true),
+        ("standard", true),
+        ("generative", false),
+        ("Joanna/neural", true),
+        // On the second page and the third.
+        ("Vicki/standard", true),
+        ("Raveena/standard", true),
+        ("Raveena/neural", false),
+        ("Nobody/neural", false),
+    ] {
+        assert_eq!(polly.model(name).await.unwrap().is_some(), is_there, "{name}");
+    }
+    assert_eq!(Polly::voice_of_engine("Joanna", "neural"), "Joanna/neural");
+    for fault in [Fault::Fail(Failure::Server(503)), Fault::Refuse, Fault::Garbage, Fault::Cut(0)] {
+        played.set_fault(Some(fault));
+        let error = polly.model("Joanna/neural").await.unwrap_err();
+        assert!(matches!(error, ProviderError::Unavailable { .. }), "{}: {error}", fault.name());
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_ones_own_without_a_list_says_nothing_of_its_model() {
+    let vendor = OpenAiAudio { key: None, ..OpenAiAudio::default() };
+    let stand_in = StandIn::start(vendor, Place::default()).await.unwrap();
+    // Nothing is there.
+    let models = list(Dialect::OpenAi, &format!("{}/v1/audio", stand_in.url()), KEY);
+    assert!(models.models().await.is_err());
+    assert_eq!(stand_in.seen().requests[0].status, 404);
+    stand_in.stop().await;
 }
 
 #[tokio::test]

@@ -4,10 +4,14 @@
 use std::sync::Arc;
 
 use app::models::WatchedVendor;
+use provider_traits::ambient::Ambient;
 use providers::model_lists::{Dialect, ModelListSettings, VendorModels};
+use providers::tts::polly::Polly;
 use reqwest::Url;
 use secrecy::SecretString;
+use tokio_util::task::TaskTracker;
 
+use super::tables;
 use crate::config::Config;
 use crate::config::settings::OpenAi;
 use crate::config::types::{BrainChoice, EmbeddingsProvider, SiteUrl};
@@ -75,11 +79,33 @@ pub fn vendors(config: &Config, http: &reqwest::Client) -> Vec<WatchedVendor> {
         }
     }
     let own = &vendors.compatible;
-    if let Some(url) = own.llm_url.as_ref().filter(|_| thinks("compatible")) {
-        let models = vec![("compatible.llm_model", own.llm_model.clone())];
-        watch("compatible", Dialect::OpenAi, url.url(), own.api_key.as_ref(), models);
+    let hears = vendors.stt.order.ids().contains(&"compatible");
+    let speaks = vendors.tts.order.ids().contains(&"compatible");
+    // Each at an address of its own, and each may be a program without a list: then nothing is known.
+    for (url, is_asked, setting, model) in [
+        (&own.stt_url, hears, "compatible.stt_model", &own.stt_model),
+        (&own.tts_url, speaks, "compatible.tts_model", &own.tts_model),
+        (&own.llm_url, thinks("compatible"), "compatible.llm_model", &own.llm_model),
+    ] {
+        if let Some(url) = url.as_ref().filter(|_| is_asked) {
+            let models = vec![(setting, model.clone())];
+            watch("compatible", Dialect::OpenAi, url.url(), own.api_key.as_ref(), models);
+        }
     }
+    all.extend(polly(config, http));
     all
+}
+
+/// Amazon's engine and voice, which its list of voices tells of. A region that is none is told by the provider.
+fn polly(config: &Config, http: &reqwest::Client) -> Option<WatchedVendor> {
+    let vendors = &config.vendors;
+    let is_asked = vendors.aws.access_key_id.is_some() && vendors.tts.order.ids().contains(&"polly");
+    let settings = is_asked.then(|| tables::polly(config, http, &Ambient::system(), &TaskTracker::new()))?;
+    let models = vec![
+        ("polly.engine", settings.engine.clone()),
+        ("polly.voice", Polly::voice_of_engine(&settings.voice, &settings.engine)),
+    ];
+    Some(WatchedVendor { list: Arc::new(Polly::new(settings).ok()?), models })
 }
 
 /// What calls and searches ask of OpenAI by the key of everything.
@@ -169,13 +195,28 @@ mod tests {
             &[("llm.order", "compatible"), ("compatible.llm_url", "http://127.0.0.1:1/v1")],
             &["compatible: compatible.llm_model"],
         );
+        check(
+            &[
+                ("stt.order", "compatible,pocketsphinx"),
+                ("compatible.stt_url", "http://127.0.0.1:1/v1"),
+                ("tts.order", "compatible,flite"),
+                ("compatible.tts_url", "http://127.0.0.1:2/v1"),
+                ("compatible.llm_url", "http://127.0.0.1:3/v1"),
+            ],
+            &["compatible: compatible.stt_model", "compatible: compatible.tts_model"],
+        );
+        let aws =
+            [("aws.access_key_id", "k"), ("aws.secret_access_key", "s"), ("aws.region", "eu-central-1")];
+        check(&aws, &["polly: polly.engine polly.voice"]);
+        check(&[aws.as_slice(), &[("tts.order", "flite")]].concat(), &[]);
     }
 
     #[test]
     fn every_vendor_of_an_order_is_thought_of() {
-        // Polly has engines instead of models, the rest runs on this machine or is a server of one's own.
-        let without_models = ["polly", "pocketsphinx", "flite", "espeak-ng", "compatible"];
-        let keys = ["openai", "elevenlabs", "deepgram", "anthropic", "gemini", "mistral"];
+        // The rest runs on this machine.
+        let without_models = ["pocketsphinx", "flite", "espeak-ng"];
+        let keys =
+            ["openai", "elevenlabs", "deepgram", "anthropic", "gemini", "mistral", "polly", "compatible"];
         let names = [
             provider_order::TRANSCRIBERS.as_slice(),
             provider_order::VOICES.as_slice(),
