@@ -23,6 +23,11 @@ pub(super) type Foreseen = JoinSet<Result<LlmAnswer, ProviderError>>;
 
 /// Functions that one answer may call; more are a model that has lost its way.
 const MOST_CALLS: usize = 8;
+/// How often a model that breaks off before it is heard is asked again: two in a row may fail alike.
+const MOST_ASKED_AGAIN: u32 = 2;
+/// With less than this left of the time for the first words, a model that broke off is not asked again: the rules are
+/// quicker.
+const LEAST_FOR_ANOTHER: Duration = Duration::from_millis(500);
 /// A function that takes longer is covered with its waiting line.
 const WAITING_LINE_AFTER: Duration = Duration::from_millis(600);
 
@@ -44,7 +49,13 @@ enum Answer {
     /// It is complete; functions it wants are to be run.
     Complete(Vec<LlmCall>),
     Cancelled,
-    Broken(String),
+    /// It is none.
+    Broken {
+        /// Why.
+        error: String,
+        /// Something of it had come.
+        began: bool,
+    },
 }
 
 impl LlmMind {
@@ -53,9 +64,11 @@ impl LlmMind {
         let said_before = out.said.len();
         let mut withheld = false;
         let mut broken_before = false;
+        let (mut asked_again, mut words_by) = (0, None);
         for _round in 0..self.settings.most_rounds {
             let said_this_turn = out.said.len() > said_before;
-            match self.listen(foreseen.take(), out, &mut withheld).await {
+            let (asked_at, within) = (Instant::now(), words_by.take());
+            match self.listen(foreseen.take(), within, out, &mut withheld).await {
                 Answer::Cancelled => return Ended::Cancelled,
                 Answer::Complete(calls) if calls.is_empty() => {
                     if out.said.len() == said_before {
@@ -72,8 +85,21 @@ impl LlmMind {
                         return Ended::Cancelled;
                     }
                 }
-                Answer::Broken(error) if out.said.len() == said_before => return Ended::Failed { error },
-                Answer::Broken(error) => {
+                Answer::Broken { error, began } if out.said.len() == said_before => {
+                    // Nobody has heard a word of it, so another may begin anew: behind a chain it is the next model.
+                    let by = within.unwrap_or_else(|| asked_at + self.patience());
+                    let is_early = by.saturating_duration_since(Instant::now()) >= LEAST_FOR_ANOTHER;
+                    if !began || !is_early || asked_again == MOST_ASKED_AGAIN {
+                        return Ended::Failed { error };
+                    }
+                    asked_again += 1;
+                    let text = format!(
+                        "the language model broke off before it was heard ({error}); it was asked again"
+                    );
+                    out.log(self.notice("brain_asked_again", text, Fault::Provider)).await;
+                    words_by = Some(by);
+                }
+                Answer::Broken { error, .. } => {
                     let text = format!("the language model broke off in the middle of its answer ({error})");
                     out.log(self.notice("brain_broke_off", text, Fault::Provider)).await;
                     let asked = out.said.last().is_some_and(|last| last.ends_with('?'));
@@ -105,20 +131,23 @@ impl LlmMind {
         Ended::Answered
     }
 
-    /// One answer of the model, spoken as it comes.
+    /// From a prompt to the first words or function.
+    fn patience(&self) -> Duration {
+        if self.failures == 0 { self.settings.first_words } else { self.settings.first_words_after_failure }
+    }
+
+    /// One answer of the model, spoken as it comes. A sentence of it must be there by `words_by`, if set.
     async fn listen(
         &mut self,
         foreseen: Option<Foreseen>,
+        words_by: Option<Instant>,
         out: &mut Reply<'_>,
         withheld: &mut bool,
     ) -> Answer {
         let cancel = out.cancel();
-        let patience = if self.failures == 0 {
-            self.settings.first_words
-        } else {
-            self.settings.first_words_after_failure
-        };
-        let mut deadline = Instant::now() + patience;
+        let said_before = out.said.len();
+        let patience = self.patience();
+        let mut deadline = words_by.unwrap_or_else(|| Instant::now() + patience);
         let (model, request) = (Arc::clone(&self.model), self.request());
         let asking = async move {
             let foreseen: OptionFuture<_> =
@@ -135,13 +164,13 @@ impl LlmMind {
             begun = timeout_at(deadline, asking) => begun,
         };
         let mut pieces = match begun {
-            Err(_late) => return Answer::Broken(late(patience)),
-            Ok(Err(error)) => return Answer::Broken(error.to_string()),
+            Err(_late) => return Answer::Broken { error: late(patience), began: false },
+            Ok(Err(error)) => return Answer::Broken { error: error.to_string(), began: false },
             Ok(Ok(pieces)) => pieces,
         };
         let mut sentences = Sentences::default();
         let mut calls = Vec::new();
-        let mut patience = patience;
+        let (mut patience, mut began) = (patience, false);
         loop {
             let piece = tokio::select! {
                 biased;
@@ -149,9 +178,9 @@ impl LlmMind {
                 piece = timeout_at(deadline, pieces.recv()) => piece,
             };
             match piece {
-                Err(_late) => return Answer::Broken(late(patience)),
-                Ok(None) => return Answer::Broken("it broke off".to_owned()),
-                Ok(Some(Err(error))) => return Answer::Broken(error.to_string()),
+                Err(_late) => return Answer::Broken { error: late(patience), began },
+                Ok(None) => return Answer::Broken { error: "it broke off".to_owned(), began },
+                Ok(Some(Err(error))) => return Answer::Broken { error: error.to_string(), began },
                 Ok(Some(Ok(LlmPiece::Text(text)))) => {
                     for sentence in sentences.push(&text) {
                         self.say_if_founded(sentence, out, withheld).await;
@@ -172,8 +201,12 @@ impl LlmMind {
                     return Answer::Complete(calls);
                 }
             }
+            began = true;
             patience = self.settings.stall;
             deadline = Instant::now() + patience;
+            if let Some(by) = words_by.filter(|_| out.said.len() == said_before) {
+                deadline = deadline.min(by);
+            }
         }
     }
 

@@ -40,6 +40,19 @@ async fn a_model_that_says_nothing_is_replaced_by_the_rules_in_the_same_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_breaks_off_before_it_is_heard_is_asked_again_in_the_same_turn() {
+    let sound = || say("Nine to six. Anything else?");
+    for broken in [vec![say("We are op"), Step::Fail], vec![say("We are op"), Step::Wait(60_000)]] {
+        let (mut call, _) = Call::of(Who::Stranger, Scripted::answers(vec![broken, vec![sound()]]));
+        let heard = call.say("when are you open").await;
+        assert_eq!(heard.text(), "Nine to six. Anything else?");
+        assert!(heard.noted("brain_asked_again") && !heard.noted("brain_failed_over"), "{heard:?}");
+        assert_eq!(call.model.asked(), 2);
+        assert!(call.model.last_messages().last().unwrap().ends_with("when are you open"), "it begins anew");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_model_that_breaks_off_in_mid_answer_is_asked_to_go_on() {
     let (mut call, _) = Call::of(
         Who::Stranger,
