@@ -1,7 +1,7 @@
 //! Incidents: whose they are, who works on them, and what is written down once.
 
 use domain::escalation::{AlertState, EscalationSettings};
-use domain::ids::{AlertId, CallId, IncidentId};
+use domain::ids::{AlertId, IncidentId};
 use store::incidents::alerts::{self, StoredAlert};
 use store::incidents::{self, Incident, IncidentState};
 use store::{OrgTx, SystemTx};
@@ -44,7 +44,7 @@ async fn with(incidents: &[Incident]) -> Agency {
 async fn a_conversation_belongs_to_one_incident_and_a_subject_has_one_for_an_hour() {
     let agency = with(&[incident(1, "client", 0), incident(2, "client", 90)]).await;
     let mut tx = OrgTx::begin(&agency.db, agency.aurora).await.expect("the store works");
-    let call = CallId(id(7));
+    let call = agency.call(7, minute(0)).await;
     assert!(incidents::join(&mut tx, IncidentId(id(1)), call).await.expect("the store works"));
     assert!(!incidents::join(&mut tx, IncidentId(id(2)), call).await.expect("the store works"));
     assert_eq!(incidents::of_call(&mut tx, call).await.expect("the store works"), Some(IncidentId(id(1))));

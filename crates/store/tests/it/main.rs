@@ -5,6 +5,7 @@ mod agency;
 mod beginnings;
 mod bulk;
 mod calls;
+mod calls_named;
 mod clients;
 mod embedded;
 mod incidents;

@@ -63,7 +63,7 @@ async fn tables(owner: &mut PgConnection) -> Vec<Table> {
 }
 
 /// A value of a type. Rules about values are taken away before: they are not what is tested.
-fn value(kind: &str) -> &'static str {
+pub(crate) fn value(kind: &str) -> &'static str {
     match kind {
         "uuid" => "gen_random_uuid()",
         "text" | "character varying" => "md5(random()::text)",
