@@ -3,6 +3,8 @@
 //! [`summarize`] extracts it from the words alone, for when no language model writes it. It invents nothing: what it
 //! says is quoted, or was recorded during the conversation.
 
+pub mod grounding;
+
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};

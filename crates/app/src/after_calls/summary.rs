@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::call_log::EndReason;
+use domain::call_summary::grounding::Ground;
 use domain::call_summary::{Recorded, Sentiment, Summary, Utterance, summarize};
 use domain::ids::{CallId, OrgId};
 use provider_traits::llm::{LanguageModel, LlmMessage, LlmPiece, LlmRequest};
@@ -36,7 +37,8 @@ Answer with one JSON object and nothing else:
  \"action_items\": [\"what the agency has to do\"],
  \"follow_ups\": [\"what the assistant promised that somebody will do\"],
  \"sentiment\": \"positive\" | \"neutral\" | \"negative\"}
-Say only what was said. Give names, numbers and dates as they were said. Leave a list empty when there is nothing for it.";
+Say only what was said. Give names, numbers and dates as they were said; leave out what you are not sure of. Leave a \
+list empty when there is nothing for it.";
 
 /// Writes the summary, unless its step is done already.
 pub(super) async fn write(
@@ -73,12 +75,16 @@ pub(super) async fn write(
     };
     let said: Vec<Utterance<'_>> = turns.iter().filter_map(utterance).collect();
     let by_rules = summarize(&said, &recorded);
+    let known: Vec<&str> =
+        [recorded.who.as_deref(), call.from_number.as_deref()].into_iter().flatten().collect();
     let Some(model) = app.summarizer.as_deref().filter(|_| said.iter().any(|one| !one.by_agent)) else {
         return Ok(Some(by_rules));
     };
-    match tokio::time::timeout(WRITTEN_WITHIN, by_model(model, &said)).await {
-        Ok(Some(written)) => Ok(Some(Summary { intents: by_rules.intents, ..written })),
-        Ok(None) | Err(_) => {
+    match tokio::time::timeout(WRITTEN_WITHIN, by_model(model, &said, &known)).await {
+        Ok(Some(written)) if !written.text.is_empty() => {
+            Ok(Some(Summary { intents: by_rules.intents, ..written }))
+        }
+        Ok(_) | Err(_) => {
             tracing::warn!(org.id = %org_id, call.id = %call_id, "no language model wrote the summary; the rules did");
             Ok(Some(by_rules))
         }
@@ -107,7 +113,8 @@ struct Written {
     sentiment: Option<Sentiment>,
 }
 
-async fn by_model(model: &dyn LanguageModel, said: &[Utterance<'_>]) -> Option<Summary> {
+/// `known` is what is known without having been said, such as the caller's number.
+async fn by_model(model: &dyn LanguageModel, said: &[Utterance<'_>], known: &[&str]) -> Option<Summary> {
     let request = LlmRequest {
         system: SYSTEM.into(),
         messages: vec![LlmMessage::Caller { text: conversation(said) }],
@@ -127,7 +134,28 @@ async fn by_model(model: &dyn LanguageModel, said: &[Utterance<'_>]) -> Option<S
             Err(_) => return None,
         }
     }
-    read(&text, &provider)
+    let written = read(&text, &provider)?;
+    Some(grounded(written, &Ground::of(said.iter().map(|one| one.text).chain(known.iter().copied()))))
+}
+
+/// Without the sentences and points that claim what nobody said.
+fn grounded(written: Summary, ground: &Ground) -> Summary {
+    let keep = |items: Vec<String>| -> Vec<String> {
+        items.into_iter().filter(|item| ground.invention_in(item).is_none()).collect()
+    };
+    let text = ground.keep(&written.text);
+    if text.len() < written.text.trim().len() {
+        tracing::info!(
+            provider = written.written_by,
+            "sentences of a summary that nobody's words bear out were left out"
+        );
+    }
+    Summary {
+        text,
+        action_items: keep(written.action_items),
+        follow_ups: keep(written.follow_ups),
+        ..written
+    }
 }
 
 /// The conversation as a JSON list: what somebody says can't pass for anything else.
@@ -198,6 +226,23 @@ mod tests {
             (LONGEST_TEXT, 1, LONGEST_ITEM)
         );
         assert_eq!(read.written_by, "a-model");
+    }
+
+    #[test]
+    fn what_a_model_invents_is_left_out() {
+        let ground = Ground::of(["this is maria call me back about the invoice", "Dana will call you."]);
+        let written = Summary {
+            text: "Maria asks about her invoice. She owes $4,000.".to_owned(),
+            action_items: vec!["Call Maria back".to_owned(), "Refund 300 dollars to Maria".to_owned()],
+            follow_ups: vec!["Dana calls Maria".to_owned(), "Then Robert calls".to_owned()],
+            ..Summary::default()
+        };
+        let kept = grounded(written, &ground);
+        assert_eq!(kept.text, "Maria asks about her invoice.");
+        assert_eq!(
+            (kept.action_items, kept.follow_ups),
+            (vec!["Call Maria back".to_owned()], vec!["Dana calls Maria".to_owned()])
+        );
     }
 
     #[test]
