@@ -40,6 +40,8 @@ impl Badge {
     pub const URGENT: Self = Self { text: "URGENT", background: "#b3261e", color: "#ffffff" };
     /// More than was agreed.
     pub const SCOPE: Self = Self { text: "SCOPE", background: "#8a4b00", color: "#ffffff" };
+    /// Somebody takes care of it.
+    pub const TAKEN: Self = Self { text: "TAKEN CARE OF", background: "#1b6b3a", color: "#ffffff" };
     /// A test.
     pub const TEST: Self = Self { text: "TEST", background: "#3d4652", color: "#ffffff" };
 }
@@ -71,6 +73,11 @@ pub enum Block {
     /// Somebody's own words.
     Quote {
         /// The words.
+        text: String,
+    },
+    /// A code to be read out or typed.
+    Code {
+        /// Its characters.
         text: String,
     },
     /// A conversation.

@@ -1,6 +1,12 @@
 //! The letters there are, one function each: what is told, in which order, in which words.
 
+mod accounts;
+mod urgent;
+
 use crate::draft::{Badge, Block, Draft, Line};
+
+pub use accounts::{InvitationFacts, account, caller_code, invitation, webhook_disabled};
+pub use urgent::{UrgentFacts, urgent, urgent_taken, urgent_unanswered};
 
 /// What all letters of a business to its own people have in common.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +140,7 @@ pub fn call_summary(house: &House, call: &CallFacts) -> Draft {
         )
     };
     draft = draft
+        .text(call.summary.clone())
         .facts([
             ("When", Some(call.at.clone())),
             ("Length", Some(call.length.clone())),
@@ -143,7 +150,6 @@ pub fn call_summary(house: &House, call: &CallFacts) -> Draft {
             ("Sounded", call.sentiment.clone()),
             ("Verdict", call.satisfaction.map(|score| format!("{score} of 5"))),
         ])
-        .text(call.summary.clone())
         .list("To do", &call.actions)
         .list("Get back to them", &call.follow_ups);
     if let Some(lead) = &call.lead {
@@ -189,50 +195,6 @@ pub fn new_lead(house: &House, lead: &LeadFacts, url: Option<&str>) -> Draft {
     .button("Open the lead", url)
 }
 
-/// Somebody who can't wait.
-#[derive(Debug, Clone, Default)]
-pub struct UrgentFacts {
-    /// Who.
-    pub who: String,
-    /// Their number.
-    pub phone: Option<String>,
-    /// Their words.
-    pub quote: String,
-    /// Why it counts as urgent.
-    pub reasons: Vec<String>,
-    /// 0 to 10.
-    pub score: u8,
-    /// What was done about it so far.
-    pub standing: String,
-    /// When, in the business's time.
-    pub at: String,
-    /// Where to go on.
-    pub url: Option<String>,
-}
-
-/// Somebody can't wait.
-#[must_use]
-pub fn urgent(house: &House, facts: &UrgentFacts) -> Draft {
-    Draft {
-        preheader: facts.quote.clone(),
-        badge: Some(Badge::URGENT),
-        ..house.draft(
-            format!("URGENT: {}", facts.who),
-            format!("{} can't wait", facts.who),
-            "You get this because you are told of what is urgent at",
-        )
-    }
-    .quote(&facts.quote)
-    .facts([
-        ("Call back", facts.phone.clone()),
-        ("When", Some(facts.at.clone())),
-        ("Urgency", Some(format!("{} of 10", facts.score))),
-        ("Because of", Some(facts.reasons.join(", "))),
-    ])
-    .text(facts.standing.clone())
-    .button("Open the call", facts.url.as_deref())
-}
-
 /// A client who wants more than was agreed.
 #[derive(Debug, Clone, Default)]
 pub struct ScopeFacts {
@@ -242,6 +204,8 @@ pub struct ScopeFacts {
     pub project: Option<String>,
     /// Their words.
     pub quote: String,
+    /// Who comes back to them about it.
+    pub manager: Option<String>,
     /// When, in the business's time.
     pub at: String,
     /// Where to go on.
@@ -263,9 +227,11 @@ pub fn scope_alert(house: &House, facts: &ScopeFacts) -> Draft {
     }
     .quote(&facts.quote)
     .facts([("Project", facts.project.clone()), ("When", Some(facts.at.clone()))])
-    .text(
-        "Nothing was promised: the client was told that you will confirm what it means for budget and timing.",
-    )
+    .text(format!(
+        "Nothing was promised: the client was told that {} will confirm what it means for budget and timing. The \
+         request waits for your decision.",
+        facts.manager.as_deref().unwrap_or("somebody")
+    ))
     .button("Open the call", facts.url.as_deref())
 }
 
@@ -346,21 +312,6 @@ pub fn test(house: &House, transport: &str, at: &str) -> Draft {
         "This is a test. If you can read it, letters about calls, leads and what is urgent reach this address.",
     )
     .facts([("Sent by", Some(transport.to_owned())), ("When", Some(at.to_owned()))])
-}
-
-/// A notice to one person about their own account, with a link perhaps.
-#[must_use]
-pub fn account(subject: &str, name: &str, text: &str, link: Option<(&str, &str)>) -> Draft {
-    let draft = Draft {
-        subject: subject.to_owned(),
-        preheader: text.to_owned(),
-        heading: subject.to_owned(),
-        reason: "You get this because it is about your account.".to_owned(),
-        ..Draft::default()
-    };
-    draft
-        .text(format!("Hello {name},\n\n{text}"))
-        .button(link.map(|(label, _)| label).unwrap_or_default(), link.map(|(_, url)| url))
 }
 
 /// Something in plain words for the people of a business.

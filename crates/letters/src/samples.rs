@@ -5,7 +5,8 @@ use domain::branding::{Branding, Color, effective};
 use crate::brand::Brand;
 use crate::draft::{Draft, Line};
 use crate::kinds::{
-    self, CallFacts, ConfirmationFacts, House, LeadFacts, MessageFacts, ScopeFacts, UrgentFacts,
+    self, CallFacts, ConfirmationFacts, House, InvitationFacts, LeadFacts, MessageFacts, ScopeFacts,
+    UrgentFacts,
 };
 
 /// The product's own look.
@@ -26,6 +27,74 @@ pub fn own_brand() -> Brand {
         ..Branding::default()
     };
     Brand::of(&effective(&[words], false), None)
+}
+
+/// A look that is hard to read if nobody takes care: yellow on white, which the API refuses but older records may have.
+#[must_use]
+pub fn loud_brand() -> Brand {
+    let words = Branding {
+        name: Some("Gelbfieber Kommunikationsdesign und Markenberatungsgesellschaft mbH & Co. KG".to_owned()),
+        accent_color: Color::parse("#ffd60a").ok(),
+        ..Branding::default()
+    };
+    Brand::of(&effective(&[words], true), None)
+}
+
+/// Yellow on black.
+#[must_use]
+pub fn dark_brand() -> Brand {
+    let words = Branding {
+        name: Some("Noir".to_owned()),
+        accent_color: Color::parse("#ffd60a").ok(),
+        background_color: Some(Color::BLACK),
+        ..Branding::default()
+    };
+    Brand::of(&effective(&[words], true), None)
+}
+
+/// Letters with what real life brings: words of other scripts, names without end, addresses without a place to break.
+#[must_use]
+pub fn hard_cases() -> Vec<(&'static str, Draft)> {
+    let house = House {
+        business: "אורורה מיתוג".to_owned(),
+        agent: "Ava".to_owned(),
+        settings_url: Some("https://studio.example/admin/notifications".to_owned()),
+    };
+    let endless = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafe";
+    let lead = LeadFacts {
+        name: Some(format!("Hubert Blaine {endless} Sr.")),
+        company: Some("شركة الأفق للتصميم والإعلان".to_owned()),
+        email: Some(format!("{}@{}.example", "a".repeat(50), "b".repeat(50))),
+        phone: Some("+972 50 555 0199".to_owned()),
+        service: Some("אתר חדש עם חנות, by Easter (לפני פסח)".to_owned()),
+        budget: Some("₪60,000".to_owned()),
+        timeline: Some("לפני פסח".to_owned()),
+        notes: Some("Line one\nשורה שנייה\nLine three".to_owned()),
+        complete: false,
+    };
+    let urgent = UrgentFacts {
+        who: "מריה לופז, Northwind Coffee".to_owned(),
+        phone: Some("+972 50 555 0199".to_owned()),
+        quote: "האתר שלנו נפל ואנחנו מפסידים הזמנות כל דקה! Our shop is down.".to_owned(),
+        details: Some("Shop: northwind.example. Since ten. Customers see error 502.".to_owned()),
+        reasons: vec!["shop is down".to_owned()],
+        score: 9,
+        standing: "2 people are called about it now, one after the other, until somebody takes it."
+            .to_owned(),
+        at: "Friday 20 November 2026, 12:04".to_owned(),
+        url: Some("https://studio.example/admin".to_owned()),
+    };
+    let message = MessageFacts {
+        from: lead.name.clone(),
+        reply_to: lead.email.clone(),
+        text: "x".repeat(300),
+        priority: Some("LOW".to_owned()),
+    };
+    vec![
+        ("hard-call", kinds::call_summary(&house, &call(&lead, &message, urgent.url.clone()))),
+        ("hard-lead", kinds::new_lead(&house, &lead, urgent.url.as_deref())),
+        ("hard-urgent", kinds::urgent(&house, &urgent)),
+    ]
 }
 
 /// Every letter with a name for its file.
@@ -59,6 +128,7 @@ pub fn all() -> Vec<(&'static str, Draft)> {
         who: "Maria Lopez, Northwind Coffee".to_owned(),
         phone: Some("+1 513 555 0199".to_owned()),
         quote: "Our whole shop is down and we lose orders every minute.".to_owned(),
+        details: None,
         reasons: vec!["shop is down".to_owned(), "every minute".to_owned()],
         score: 9,
         standing: "Dana Reed is being called now.".to_owned(),
@@ -69,6 +139,7 @@ pub fn all() -> Vec<(&'static str, Draft)> {
         client: "Northwind Coffee".to_owned(),
         project: Some("Website relaunch".to_owned()),
         quote: "While you are at it, could you also add a members' area with its own login?".to_owned(),
+        manager: Some("Dana".to_owned()),
         at: "Friday 20 November 2026, 12:04".to_owned(),
         url: url.clone(),
     };
@@ -83,10 +154,20 @@ pub fn all() -> Vec<(&'static str, Draft)> {
         contact: Some("Dana".to_owned()),
         phone: Some("+1 513 555 0100".to_owned()),
     };
+    let invitation = InvitationFacts {
+        inviter: "Dana Reed".to_owned(),
+        business: house.business.clone(),
+        product: "StudioConnect".to_owned(),
+        role: "account manager".to_owned(),
+        link: "https://studio.example/#accept-invitation=sci_abcdef".to_owned(),
+        until: "27 November 2026, 12:04 UTC".to_owned(),
+    };
     vec![
         ("call-summary", kinds::call_summary(&house, &call(&lead, &message, url.clone()))),
         ("new-lead", kinds::new_lead(&house, &lead, url.as_deref())),
         ("urgent", kinds::urgent(&house, &urgent)),
+        ("urgent-taken", kinds::urgent_taken(&house, &urgent, "Dana Reed")),
+        ("urgent-unanswered", kinds::urgent_unanswered(&house, &urgent, "Nobody on the list took it.")),
         ("scope-alert", kinds::scope_alert(&house, &scope)),
         ("message-taken", kinds::message_taken(&house, &message, &urgent.at, url.as_deref())),
         ("confirmation", kinds::confirmation(&house.business, &confirmation)),
@@ -99,6 +180,21 @@ pub fn all() -> Vec<(&'static str, Draft)> {
                 "Somebody, hopefully you, asked for a new password. The link works once, for an hour. If it was not \
                  you, do nothing: your password stays as it is.",
                 Some(("Choose a new password", "https://studio.example/#reset-password=abcdef")),
+            ),
+        ),
+        ("invitation", kinds::invitation(&invitation)),
+        ("caller-code", kinds::caller_code(&house.business, "204 173")),
+        (
+            "webhook-disabled",
+            kinds::webhook_disabled(
+                &house,
+                "hooks.studio.example",
+                "it answered 500 for three days",
+                &[
+                    ("Webhook", "whk_01jd5z6q2mf3vr4c9s8e7t6k5h".to_owned()),
+                    ("Since", urgent.at.clone()),
+                    ("Kept for", "30 days".to_owned()),
+                ],
             ),
         ),
         (

@@ -19,6 +19,23 @@ pub fn urgent(house: &House, facts: &UrgentFacts) -> String {
     whole(&format!("URGENT at {}: {who} called{because}. See your e-mail or the dashboard.", business(house)))
 }
 
+/// Somebody takes care of it.
+#[must_use]
+pub fn urgent_taken(house: &House, facts: &UrgentFacts, by: &str) -> String {
+    let (who, by) = (one_line(&facts.who, MAX_NAME), one_line(by, MAX_NAME));
+    whole(&format!("{}: {by} takes care of {who}. Nobody else is called.", business(house)))
+}
+
+/// Nobody takes care of it.
+#[must_use]
+pub fn urgent_unanswered(house: &House, facts: &UrgentFacts) -> String {
+    let who = one_line(&facts.who, MAX_NAME);
+    whole(&format!(
+        "URGENT at {}: nobody takes care of {who} yet. See your e-mail or the dashboard.",
+        business(house)
+    ))
+}
+
 /// A lead was captured.
 #[must_use]
 pub fn new_lead(house: &House, lead: &LeadFacts) -> String {
@@ -88,6 +105,8 @@ mod tests {
             ScopeFacts { client: facts.who.clone(), quote: facts.quote.clone(), ..ScopeFacts::default() };
         for text in [
             urgent(&house, &facts),
+            urgent_taken(&house, &facts, &facts.who),
+            urgent_unanswered(&house, &facts),
             new_lead(&house, &lead),
             scope_alert(&house, &scope),
             message_taken(&house, &message),

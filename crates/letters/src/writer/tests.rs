@@ -22,7 +22,10 @@ fn every_letter_says_the_same_in_both_parts() {
         assert!(letter.html.contains("color-scheme"), "{name}");
         for block in &draft.blocks {
             let said = match block {
-                Block::Text { text } | Block::Heading { text } | Block::Quote { text } => vec![text.clone()],
+                Block::Text { text }
+                | Block::Heading { text }
+                | Block::Quote { text }
+                | Block::Code { text } => vec![text.clone()],
                 Block::Facts { facts } => facts.iter().map(|fact| fact.value.clone()).collect(),
                 Block::List { items } => items.clone(),
                 Block::Transcript { lines } => lines.iter().map(|line| line.text.clone()).collect(),
