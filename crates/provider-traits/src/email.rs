@@ -10,6 +10,8 @@ use crate::error::ProviderError;
 pub struct EmailMessage {
     /// Name and address of the sender, `Aurora <hello@aurora.example>`; `None` means the transport's own.
     pub from: Option<String>,
+    /// The name shown with the transport's own address, when `from` is none.
+    pub sender_name: Option<String>,
     /// The address.
     pub to: String,
     /// Where answers go, when not to the sender.

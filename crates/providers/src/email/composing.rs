@@ -14,7 +14,7 @@ pub(super) fn compose(
     sender: &str,
 ) -> Result<Message, ProviderError> {
     let invalid = |reason: String| ProviderError::Invalid { provider, reason };
-    let from = mailbox(provider, "sender's", message.from.as_deref().unwrap_or(sender))?;
+    let from = self::sender(provider, message, sender)?;
     let domain = from.email.domain().to_owned();
     let mut builder = Message::builder()
         .message_id(Some(message_id(&message.key, &domain)))
@@ -39,6 +39,20 @@ pub(super) fn compose(
     Ok(built)
 }
 
+/// Who a message is from; `own` is the transport's sender.
+pub(super) fn sender(
+    provider: &'static str,
+    message: &EmailMessage,
+    own: &str,
+) -> Result<Mailbox, ProviderError> {
+    let mut from = mailbox(provider, "sender's", message.from.as_deref().unwrap_or(own))?;
+    if let (None, Some(name)) = (&message.from, &message.sender_name) {
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        from.name = Some(name).filter(|name| !name.trim().is_empty()).or(from.name);
+    }
+    Ok(from)
+}
+
 /// An address, with a name perhaps.
 pub(super) fn mailbox(provider: &'static str, whose: &str, text: &str) -> Result<Mailbox, ProviderError> {
     // The address itself is left out: it must not get into logs.
@@ -60,6 +74,7 @@ mod tests {
     fn message() -> EmailMessage {
         EmailMessage {
             from: Some("\"Aurora, Inc.\" <hello@aurora.example>".to_owned()),
+            sender_name: None,
             to: "dana@agency.example".to_owned(),
             reply_to: None,
             subject: "Künftige Anrufe".to_owned(),
@@ -81,6 +96,13 @@ mod tests {
             assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
         }
         let ours = text(&EmailMessage { from: None, ..message() });
+        let named = EmailMessage {
+            from: None,
+            sender_name: Some("North, Inc.\r\nBcc: x@y.example".to_owned()),
+            ..message()
+        };
+        let named = text(&named);
+        assert!(named.contains("From: \"North, Inc.Bcc: x@y.example\" <us@here.example>\r\n"), "{named}");
         assert!(ours.contains("From: us@here.example") && ours.contains("<ntf_1-2@here.example>"), "{ours}");
     }
 

@@ -80,6 +80,7 @@ mod tests {
     fn message(to: &str) -> EmailMessage {
         EmailMessage {
             from: None,
+            sender_name: None,
             to: to.to_owned(),
             reply_to: None,
             subject: "An invitation".to_owned(),

@@ -9,7 +9,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::composing::{mailbox, message_id};
+use super::composing::{mailbox, message_id, sender};
 use crate::set_up::{SetUpError, secret_header};
 use crate::vendor_http::Vendor;
 
@@ -53,7 +53,7 @@ impl SendGrid {
 
     /// The request's document.
     fn document(&self, message: &EmailMessage) -> Result<Value, ProviderError> {
-        let from = mailbox(ID, "sender's", message.from.as_deref().unwrap_or(&self.sender))?;
+        let from = sender(ID, message, &self.sender)?;
         let to = mailbox(ID, "receiver's", &message.to)?;
         let id = message_id(&message.key, from.email.domain());
         let mut content = vec![json!({ "type": "text/plain", "value": message.text })];

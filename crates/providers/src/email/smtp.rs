@@ -22,6 +22,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 const SENT_WITHIN: Duration = Duration::from_secs(90);
 /// Connections kept; jobs send as many at once.
 const CONNECTIONS: u32 = 4;
+/// "Bad sequence of commands" (RFC 5321).
+const OUT_OF_ORDER: u16 = 503;
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,11 +147,25 @@ impl Email for Smtp {
         let composed = compose(ID, message, &self.sender)?;
         let id = composed.headers().get_raw("Message-ID").unwrap_or_default().to_owned();
         let waited_ms = u64::try_from(SENT_WITHIN.as_millis()).unwrap_or(u64::MAX);
-        tokio::time::timeout(SENT_WITHIN, self.transport.send(composed))
+        tokio::time::timeout(SENT_WITHIN, self.hand_over(&composed))
             .await
             .map_err(|_elapsed| ProviderError::Timeout { provider: ID, waited_ms })?
             .map_err(|error| meaning(&error))?;
         Ok(id)
+    }
+}
+
+impl Smtp {
+    /// Whoever gives up in the middle of a message leaves a connection in the pool that stands in the middle of it. The
+    /// next message on it is out of order (503), is not taken, and ends that connection: it goes by another.
+    async fn hand_over(&self, message: &lettre::Message) -> Result<(), lettre::transport::smtp::Error> {
+        let mut left = CONNECTIONS;
+        loop {
+            match self.transport.send(message.clone()).await {
+                Err(error) if left > 0 && error.status().map(u16::from) == Some(OUT_OF_ORDER) => left -= 1,
+                sent => return sent.map(drop),
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use provider_traits::email::EmailMessage;
 fn message(key: &str) -> EmailMessage {
     EmailMessage {
         from: Some("\"Aurora, Branding\" <hello@aurora.example>".to_owned()),
+        sender_name: None,
         to: "Dana Reed <dana@agency.example>".to_owned(),
         reply_to: Some("desk@aurora.example".to_owned()),
         subject: "Anruf von Jürgen: „Website“ 🚀".to_owned(),

@@ -97,6 +97,37 @@ async fn a_message_that_was_taken_without_an_answer_comes_again_under_the_same_i
 }
 
 #[tokio::test]
+async fn a_message_that_was_given_up_anywhere_spoils_no_later_one() {
+    let server = MailServer::start(None).await.expect("a server");
+    let client = client(&server, None);
+    let mut sent = 0;
+    for polls in 1..200 {
+        let message = message(&format!("ntf_{polls}"));
+        let mut sending = client.send(&message);
+        let mut left = polls;
+        let came_through = std::future::poll_fn(|context| {
+            if left == 0 {
+                return std::task::Poll::Ready(false);
+            }
+            left -= 1;
+            sending.as_mut().poll(context).map(|sent| sent.is_ok())
+        })
+        .await;
+        drop(sending);
+        client.send(&message).await.expect("sent");
+        sent += 1;
+        if came_through {
+            break;
+        }
+    }
+    assert!(sent > 5, "given up at {sent} places only");
+    let mut ids: Vec<String> = server.received().iter().map(|mail| mail.header("Message-ID")).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), sent);
+}
+
+#[tokio::test]
 async fn nobody_smuggles_a_second_message_or_receiver() {
     let server = MailServer::start(None).await.expect("a server");
     let client = client(&server, None);

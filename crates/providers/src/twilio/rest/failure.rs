@@ -27,13 +27,20 @@ pub(super) struct Failure {
 struct Document {
     code: Option<u32>,
 }
+/// Somebody answered STOP to a text message: the network delivers them none until they answer START.
+const STOPPED: u32 = 21610;
 
 impl Failure {
     /// Of an answer that is no success.
     pub(super) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let code = serde_json::from_slice::<Document>(body).ok().and_then(|document| document.code);
-        let said =
-            code.map_or_else(|| format!("HTTP {status}"), |code| format!("HTTP {status}, error {code}"));
+        let said = match code {
+            Some(STOPPED) => {
+                format!("whoever has this number wants no text messages (STOP; error {STOPPED})")
+            }
+            Some(code) => format!("HTTP {status}, error {code}"),
+            None => format!("HTTP {status}"),
+        };
         let is_too_fast = status == 429 || code.is_some_and(|code| TOO_FAST.contains(&code));
         let meaning = match (status, code) {
             _ if is_too_fast => ProviderError::RateLimited { provider: PROVIDER, retry_after },
@@ -98,6 +105,11 @@ mod tests {
                 400,
                 r#"{"code":21211,"message":"'To' +1555 is not valid"}"#,
                 "twilio can't do this: HTTP 400, error 21211",
+            ),
+            (
+                400,
+                r#"{"code":21610,"message":"Attempt to send to unsubscribed recipient"}"#,
+                "twilio can't do this: whoever has this number wants no text messages (STOP; error 21610)",
             ),
             (400, r#"{"code":21215}"#, "twilio can't do this: HTTP 400, error 21215"),
             (400, r#"{"code":21210}"#, "twilio refused the request: HTTP 400, error 21210"),

@@ -186,6 +186,9 @@ pub(super) fn message(shared: &Shared, request: &Request) -> Result<Answer, Answ
             &format!("The From phone number {from} is not a message-capable number"),
         ));
     }
+    if shared.people.has_stopped(to) {
+        return Err(error(400, 21610, "Attempt to send to unsubscribed recipient"));
+    }
     let Some(text) = fields.get("Body") else { return Err(error(400, 21602, "Message body is required.")) };
     if text.chars().count() > LONGEST_MESSAGE {
         return Err(error(400, 21617, "The concatenated message body exceeds the 1600 character limit."));

@@ -85,6 +85,11 @@ impl TwilioApi {
         self.shared.people.set(number, persons.into_iter().collect());
     }
 
+    /// Somebody answers STOP to a text message: they get none any more.
+    pub fn stops_texts(&self, number: &str) {
+        self.shared.people.stop(number);
+    }
+
     /// Everything that happened so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {

@@ -1,6 +1,6 @@
 //! Who is at the other end of a call that is placed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// What happens when a number is called.
@@ -29,13 +29,22 @@ impl Person {
     }
 }
 
-/// Everybody who can be called.
+/// Everybody who can be called, and who wants no text messages.
 #[derive(Debug, Default)]
-pub(super) struct People(Mutex<HashMap<String, VecDeque<Person>>>);
+pub(super) struct People(Mutex<HashMap<String, VecDeque<Person>>>, Mutex<HashSet<String>>);
 
 impl People {
     pub(super) fn set(&self, number: &str, persons: VecDeque<Person>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(number.to_owned(), persons);
+    }
+
+    /// Somebody answered STOP to a text message.
+    pub(super) fn stop(&self, number: &str) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(number.to_owned());
+    }
+
+    pub(super) fn has_stopped(&self, number: &str) -> bool {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).contains(number)
     }
 
     /// Who is there this time. A number that nobody spoke of can't be called.
