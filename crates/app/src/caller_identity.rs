@@ -10,7 +10,7 @@ use aws_lc_rs::constant_time;
 use chrono::TimeDelta;
 use domain::call_plan::CallPlan;
 use domain::plans::Feature;
-use provider_traits::email::EmailMessage;
+use letters::kinds;
 use provider_traits::tools::{ClientKey, ToolError, Verification};
 use store::client_verifications::{self, NewVerification};
 use store::clients::{self, Reachable};
@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use crate::auth::tokens;
 use crate::conversation_tools::failed;
+use crate::error::AppError;
+use crate::notifications::house;
 use crate::runtime::App;
 
 /// How long a code is good.
@@ -82,24 +84,15 @@ pub(crate) async fn send_code(app: &Arc<App>, plan: &CallPlan, key: &ClientKey) 
 /// In the background: how long it takes would tell that there is an address. A code that can't be sent now is of no use
 /// later; the caller asks for another, or leaves a message.
 fn send(app: &Arc<App>, plan: &CallPlan, id: Uuid, code: &str, found: Reachable) {
-    let business = plan.business.name.clone();
-    let text = format!(
-        "Somebody who says that they are calling for you is on the phone with {business}. If that is you, tell the \
-         agent this code:\n\n    {code}\n\nIt is good for ten minutes. If you are not on the phone with {business}, do \
-         nothing: without the code nobody hears anything about you.\n"
-    );
-    let message = EmailMessage {
-        from: None,
-        to: found.email,
-        reply_to: None,
-        subject: format!("Your code for {business}").chars().filter(|c| !c.is_control()).collect(),
-        text,
-        html: None,
-        key: format!("caller-code/{}", id.simple()),
-    };
-    let (email, call_id) = (Arc::clone(&app.email), plan.call_id);
-    app.tasks.spawn(async move {
-        if let Err(error) = email.send(&message).await {
+    let draft = kinds::caller_code(&plan.business.name, code);
+    let (app, call_id, org_id) = (Arc::clone(app), plan.call_id, plan.org_id);
+    let key = format!("caller-code/{}", id.simple());
+    app.tasks.clone().spawn(async move {
+        let sent = async {
+            let message = house::write(&app, org_id, &draft, found.email, None, key).await?;
+            Ok::<_, AppError>(app.email.send(&message).await?)
+        };
+        if let Err(error) = sent.await {
             tracing::warn!(call.id = %call_id, %error, "a caller's code could not be sent");
         }
     });
@@ -133,7 +126,7 @@ pub(crate) async fn verify(app: &App, plan: &CallPlan, code: &str) -> Result<Ver
     Ok(outcome)
 }
 
-fn draw() -> Result<String, crate::error::AppError> {
+fn draw() -> Result<String, AppError> {
     // Eight bytes: no code is likelier than another by more than one in 10¹³.
     let number = u64::from_be_bytes(tokens::random::<8>()?) % 10u64.pow(DIGITS as u32);
     Ok(format!("{number:06}"))

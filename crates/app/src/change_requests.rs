@@ -14,9 +14,9 @@ use store::OrgTx;
 use store::change_requests::{self, ChangeRequest, ChangeState};
 use store::projects::Project;
 
-use crate::alarms::{Alarm, tell};
 use crate::audit::{self, Actor};
 use crate::error::AppError;
+use crate::notifications::{self, Facts, ScopeNews};
 use crate::runtime::App;
 use crate::version;
 
@@ -69,16 +69,19 @@ pub(crate) async fn report(
     };
     let is_new = change_requests::insert_once(tx, &request, now - ONE_REQUEST_FOR).await?;
     if is_new {
-        let on = project.map(|project| format!(" on {}", project.facts.name)).unwrap_or_default();
-        let text = format!(
-            "{} asked for more than was agreed{on}:\n\n\u{201c}{}\u{201d}\n\nThe agent said that {manager} will confirm \
-             what it means for budget and timing. The request waits for a decision.\n\n{}\n",
-            client.name, request.quote, app.settings.public_url,
-        );
-        let subject: String =
-            format!("{} asks for more{on}: {}", client.name, request.quote).chars().take(120).collect();
+        let facts = Facts::Scope(ScopeNews {
+            call_id: Some(call_id),
+            client: client.name.clone(),
+            project: project.map(|project| project.facts.name.clone()),
+            quote: request.quote.clone(),
+            manager: Some(manager.clone()),
+            at: now,
+        });
         let key = format!("scope/{}", request.id);
-        tell(tx, Alarm { event: Event::ScopeAlert, key, subject, text }).await?;
+        // Whoever looks after the project is told first: nobody is told twice by the same way.
+        let looks_after = notifications::person(tx, &manager).await?;
+        notifications::notify_these(tx, app, Event::ScopeAlert, &key, &facts, &looks_after).await?;
+        notifications::notify(tx, app, Event::ScopeAlert, &key, &facts).await?;
         tracing::info!(org.id = %tx.org_id(), call.id = %call_id, "a client asks for more than was agreed");
     }
     Ok(Some(Reported { manager, is_new }))

@@ -8,7 +8,6 @@ use graphile_worker::{Cron, CronBuilder, IntoTaskHandlerResult, TaskHandler, Wor
 use serde::{Deserialize, Serialize};
 
 use crate::after_calls::FollowUpCall;
-use crate::alarms::SendAlarm;
 use crate::audit_log::ForgetOldEntries;
 use crate::auth::letters::SendLetter;
 use crate::auth::password_reset::SendReset;
@@ -140,7 +139,6 @@ impl App {
             .with_cron(check_domains)
             .define_job::<SendLetter>()
             .define_job::<SendReset>()
-            .define_job::<SendAlarm>()
             .define_job::<SendNotification>()
             .define_job::<FollowUpCall>()
             .add_extension(UseCases(Arc::clone(&self)))

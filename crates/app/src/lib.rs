@@ -6,7 +6,6 @@ pub mod access;
 mod after_calls;
 pub mod agent_versions;
 pub mod agents;
-mod alarms;
 mod allowance;
 pub mod api_keys;
 pub mod audit;

@@ -1,5 +1,6 @@
 //! `studioconnect demo`: the agency "Aurora Branding", a server with everything local, and a spoken call.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,10 @@ use crate::wiring::{database, server, simulation};
 
 /// The call of the demonstration, carried in the program.
 const SCENARIO: &str = include_str!("../../../scenarios/demo.toml");
+/// How often, and how many times, it is looked for letters after the call.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOKS: u32 = 40;
+
 /// Seeds the demo agency, serves, places a spoken call.
 ///
 /// # Errors
@@ -35,6 +40,7 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
         None => Scenario::parse(SCENARIO, "demo", std::path::Path::new("."))?,
     };
     let outbox = config.mail.email.folder.clone().unwrap_or_else(|| config.general.data_dir.join("outbox"));
+    let before = letters_in(&outbox);
     let listener = match server::listen(&config).await {
         Ok(listener) => listener,
         Err(taken) if options.port.is_none() => {
@@ -59,7 +65,7 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
             Exit::Failed
         }
     };
-    tell_of_letters(&outbox).await;
+    tell_of_letters(&outbox, &before).await;
     let end = if options.once {
         Ok(())
     } else {
@@ -76,26 +82,47 @@ pub async fn run(mut config: Config, options: Demo) -> anyhow::Result<Exit> {
     end.map(|()| verdict)
 }
 
-/// Names the letters that the call brought about. They follow within a moment of its end.
-async fn tell_of_letters(outbox: &Path) {
-    let letters = || -> Vec<PathBuf> {
-        let Ok(folder) = std::fs::read_dir(outbox) else { return Vec::new() };
-        let files = folder.filter_map(|entry| Some(entry.ok()?.path()));
-        files.filter(|file| file.extension().is_some_and(|kind| kind == "eml")).collect()
-    };
-    for _ in 0..20 {
-        if !letters().is_empty() {
+/// The letters in a folder.
+fn letters_in(outbox: &Path) -> BTreeSet<PathBuf> {
+    let Ok(folder) = std::fs::read_dir(outbox) else { return BTreeSet::new() };
+    let files = folder.filter_map(|entry| Some(entry.ok()?.path()));
+    files.filter(|file| file.extension().is_some_and(|kind| kind == "eml")).collect()
+}
+
+/// Names the letters that the call brought about. They follow within a moment of its end; when no further one comes for
+/// a second, they are all there.
+async fn tell_of_letters(outbox: &Path, before: &BTreeSet<PathBuf>) {
+    let mut sent = Vec::new();
+    let mut quiet = 0;
+    for _ in 0..LOOKS {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now: Vec<PathBuf> = letters_in(outbox).difference(before).cloned().collect();
+        quiet = if now.len() == sent.len() { quiet + 1 } else { 0 };
+        sent = now;
+        if !sent.is_empty() && quiet >= 4 {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    say(&format!("\nE-mail goes into a folder here; what was sent ({}):", outbox.display()));
-    for file in letters() {
+    if sent.is_empty() {
+        say(&format!("\nNo e-mail followed the call. It would be in {}.", outbox.display()));
+        return;
+    }
+    say(&format!(
+        "\nE-mail that followed the call, as files that any mail program opens ({}):",
+        outbox.display()
+    ));
+    for file in sent {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
-        let header =
-            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
-        say(&format!("  {}: {}  ({})", header("To:"), header("Subject:"), file.display()));
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        say(&format!("  to {}: {}\n    {name}", header(&text, "To"), header(&text, "Subject")));
     }
+}
+
+/// A header of a message, its lines put together.
+fn header(message: &str, name: &str) -> String {
+    let head = message.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
+    let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_default().trim().to_owned()
 }
 
 async fn demonstrate(studio: &Studio, scenario: &Scenario, options: &Demo) -> anyhow::Result<Report> {

@@ -1,9 +1,9 @@
 //! What an account's owner is told by e-mail. The job makes the links, so that no link lies in the queue.
 
 use chrono::TimeDelta;
-use domain::ids::UserId;
+use domain::ids::{OrgId, UserId};
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
-use provider_traits::email::EmailMessage;
+use letters::kinds;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use store::account_links::{self, Purpose};
@@ -14,6 +14,7 @@ use store::{StoreError, SystemTx};
 use super::tokens;
 use crate::error::AppError;
 use crate::jobs::UseCases;
+use crate::notifications::house;
 use crate::runtime::App;
 
 /// How long a link for a new password works.
@@ -90,50 +91,63 @@ async fn send(app: &App, job: SendLetter) -> Result<(), AppError> {
         Err(StoreError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let message = match &job.letter {
-        Letter::SessionEnded => notice(
-            &user,
+    let (subject, text) = words(&job.letter);
+    let (to, link) = match &job.letter {
+        Letter::ProveEmail { email } => {
+            let purpose = Purpose::EmailChange { email: email.clone() };
+            let link = link(app, &mut tx, &user, &purpose, EMAIL_CHANGE_LIFE, "confirm-email").await?;
+            (email.clone(), Some(link))
+        }
+        Letter::EmailChanged { former } => (former.clone(), None),
+        _ => (user.email.clone(), None),
+    };
+    let home = home(&mut tx, &user).await?;
+    tx.commit().await?;
+    let button = link.as_deref().map(|link| ("Confirm this address", link));
+    let draft = kinds::account(subject, &user.name, text, button);
+    let message = house::write(app, home, &draft, to, None, job.key).await?;
+    app.email.send(&message).await?;
+    Ok(())
+}
+
+/// Subject and text.
+fn words(letter: &Letter) -> (&'static str, &'static str) {
+    match letter {
+        Letter::SessionEnded => (
             "You were signed out of one device",
             "Somebody used an old sign-in of yours a second time. To be safe we ended that session. \
              If it was you, just sign in again. If not, change your password and look through your sessions.",
         ),
-        Letter::PasswordChanged => notice(
-            &user,
+        Letter::PasswordChanged => (
             "Your password was changed",
             "Your password was changed and your other sessions were ended. If that was not you, ask for a new \
              password at once and tell whoever administers your account.",
         ),
-        Letter::SecondFactorOn => notice(
-            &user,
+        Letter::SecondFactorOn => (
             "A second factor protects your account",
             "From now on signing in asks for a code of your authenticator app. Keep your recovery codes in a \
              safe place.",
         ),
-        Letter::SecondFactorOff => notice(
-            &user,
+        Letter::SecondFactorOff => (
             "Your second factor was removed",
             "Signing in asks for your password only. If that was not you, change your password at once.",
         ),
-        Letter::EmailChanged { former } => EmailMessage {
-            to: former.clone(),
-            ..notice(
-                &user,
-                "You sign in with another address now",
-                "The e-mail address of your account was changed. If that was not you, tell whoever administers \
-                 your account.",
-            )
-        },
-        Letter::ProveEmail { email } => {
-            let purpose = Purpose::EmailChange { email: email.clone() };
-            let link = link(app, &mut tx, &user, &purpose, EMAIL_CHANGE_LIFE, "confirm-email").await?;
-            let text = "Open this link to sign in with this address from now on. It works once, for a day. \
-                        If you did not ask for it, do nothing.";
-            EmailMessage { to: email.clone(), ..with_link(&user, "Confirm your address", text, &link) }
-        }
-    };
-    tx.commit().await?;
-    app.email.send(&EmailMessage { key: job.key, ..message }).await?;
-    Ok(())
+        Letter::EmailChanged { .. } => (
+            "You sign in with another address now",
+            "The e-mail address of your account was changed. If that was not you, tell whoever administers \
+             your account.",
+        ),
+        Letter::ProveEmail { .. } => (
+            "Confirm your address",
+            "Open this link to sign in with this address from now on. It works once, for a day. \
+             If you did not ask for it, do nothing.",
+        ),
+    }
+}
+
+/// The organization in whose look a person is written to: the first that they are a member of.
+pub(super) async fn home(tx: &mut SystemTx, user: &User) -> Result<Option<OrgId>, AppError> {
+    Ok(users::memberships(tx, user.id).await?.first().map(|place| place.org_id))
 }
 
 /// Makes a link that works once.
@@ -150,22 +164,4 @@ pub(super) async fn link(
     account_links::insert(tx, user.id, &hash, purpose, app.ambient.now() + life).await?;
     // Behind the `#`: no server's log sees it.
     Ok(format!("{}/#{page}={}", app.settings.public_url, secret.expose_secret()))
-}
-
-pub(super) fn with_link(user: &User, subject: &str, text: &str, link: &str) -> EmailMessage {
-    let mut message = notice(user, subject, text);
-    message.text = format!("{}\n{link}\n", message.text);
-    message
-}
-
-fn notice(user: &User, subject: &str, text: &str) -> EmailMessage {
-    EmailMessage {
-        from: None,
-        to: user.email.clone(),
-        reply_to: None,
-        subject: subject.to_owned(),
-        text: format!("Hello {},\n\n{text}\n", user.name),
-        html: None,
-        key: String::new(),
-    }
 }

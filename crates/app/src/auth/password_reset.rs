@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
+use ::letters::kinds;
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
-use provider_traits::email::EmailMessage;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,6 +22,7 @@ use super::{passwords, tokens};
 use crate::audit::{self, Actor, Who};
 use crate::error::AppError;
 use crate::jobs::UseCases;
+use crate::notifications::house;
 use crate::runtime::App;
 
 /// After so many attempts the link would come too late.
@@ -75,11 +76,14 @@ async fn send(app: &App, job: SendReset) -> Result<(), AppError> {
         audit::record_in(&mut tx, app, &actor, actor.org_id, "account:ask_reset", &user.id, json!({}))
             .await?;
     }
+    let home = letters::home(&mut tx, &user).await?;
     tx.commit().await?;
     let text = "Somebody, hopefully you, asked for a new password. Open this link to choose one. It works once, \
                 for an hour. If it was not you, do nothing: your password stays as it is.";
-    let message = letters::with_link(&user, "Choose a new password", text, &link);
-    app.email.send(&EmailMessage { key: job.key, ..message }).await?;
+    let subject = "Choose a new password";
+    let draft = kinds::account(subject, &user.name, text, Some((subject, &link)));
+    let message = house::write(app, home, &draft, user.email, None, job.key).await?;
+    app.email.send(&message).await?;
     Ok(())
 }
 

@@ -217,7 +217,7 @@ impl App {
         note(tx, self, incident.id, "unanswered", why).await?;
         // Where nobody is to be called, the first news said so.
         if !incident.settings.people.is_empty() {
-            telling::unanswered(tx, &incident, why).await?;
+            telling::unanswered(tx, self, &incident, why).await?;
         }
         tracing::warn!(org.id = %tx.org_id(), incident.id = %incident.id, why, "nobody took an incident");
         Ok(Decision::Wait)

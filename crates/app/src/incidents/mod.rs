@@ -178,7 +178,7 @@ async fn take(tx: &mut OrgTx, app: &App, incident: Incident, by: &str) -> Result
     };
     incidents::update(tx, &taken, now).await?;
     note(tx, app, taken.id, "acknowledged", &format!("{by} takes care of it.")).await?;
-    telling::taken(tx, &taken, by).await?;
+    telling::taken(tx, app, &taken, by).await?;
     let alerts = incidents::alerts::list(tx, taken.id).await?;
     let in_progress = alerts.into_iter().filter(|alert| !alert.state.is_final());
     Ok(in_progress.filter_map(|alert| alert.call_sid).collect())

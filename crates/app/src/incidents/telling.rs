@@ -1,11 +1,12 @@
 //! Telling those who are to know. Who that is, and by which way, is the business's own choice.
 
 use domain::notification_settings::Event;
+use domain::urgency::assess;
 use store::OrgTx;
 use store::incidents::Incident;
 
-use crate::alarms::{Alarm, tell};
 use crate::error::AppError;
+use crate::notifications::{Facts, UrgentNews, notify};
 use crate::runtime::App;
 
 /// Something can't wait.
@@ -20,53 +21,50 @@ pub(super) async fn raised(tx: &mut OrgTx, app: &App, incident: &Incident) -> Re
             all.len()
         ),
     };
-    let details = incident.details.as_ref().map(|details| format!("\n\n{details}")).unwrap_or_default();
-    let text = format!(
-        "{who} called and can't wait (urgency {score} of 10):\n\n\u{201c}{reason}\u{201d}{details}\n\nCall back: \
-         {number}\n\n{standing}\n\n{url}\n",
-        who = who(incident),
-        score = incident.score,
-        reason = incident.reason,
-        number = number(incident),
-        url = app.settings.public_url,
-    );
-    let subject = format!("URGENT: {}: {}", who(incident), incident.reason);
-    send(tx, format!("raised/{}", incident.id), subject, text).await
+    let facts = Facts::Urgent(UrgentNews { standing, ..news(tx, incident).await? });
+    tell(tx, app, "raised", incident, &facts).await
 }
 
 /// Somebody takes care of it.
-pub(super) async fn taken(tx: &mut OrgTx, incident: &Incident, by: &str) -> Result<(), AppError> {
-    let text = format!(
-        "{by} takes care of the emergency of {}: \u{201c}{}\u{201d}. Nobody else is called about it.\n",
-        who(incident),
-        incident.reason
-    );
-    send(tx, format!("taken/{}", incident.id), format!("{by} takes care of {}", who(incident)), text).await
+pub(super) async fn taken(tx: &mut OrgTx, app: &App, incident: &Incident, by: &str) -> Result<(), AppError> {
+    let facts = Facts::Taken { by: by.to_owned(), news: news(tx, incident).await? };
+    tell(tx, app, "taken", incident, &facts).await
 }
 
 /// Nobody takes care of it.
-pub(super) async fn unanswered(tx: &mut OrgTx, incident: &Incident, why: &str) -> Result<(), AppError> {
-    let text = format!(
-        "{} called from {}: \u{201c}{}\u{201d}.\n\n{why} Please take care of it.\n",
-        who(incident),
-        number(incident),
-        incident.reason
-    );
-    let subject = format!("URGENT: nobody takes care of {} yet", who(incident));
-    send(tx, format!("unanswered/{}", incident.id), subject, text).await
+pub(super) async fn unanswered(
+    tx: &mut OrgTx,
+    app: &App,
+    incident: &Incident,
+    why: &str,
+) -> Result<(), AppError> {
+    let facts = Facts::Unanswered { why: why.to_owned(), news: news(tx, incident).await? };
+    tell(tx, app, "unanswered", incident, &facts).await
 }
 
-async fn send(tx: &mut OrgTx, key: String, subject: String, text: String) -> Result<(), AppError> {
-    let subject = subject.chars().take(120).collect();
-    tell(tx, Alarm { event: Event::LeadUrgent, key, subject, text }).await?;
+async fn tell(
+    tx: &mut OrgTx,
+    app: &App,
+    what: &str,
+    incident: &Incident,
+    facts: &Facts,
+) -> Result<(), AppError> {
+    let key = format!("{what}/{}", incident.id);
+    notify(tx, app, Event::LeadUrgent, &key, facts).await?;
     Ok(())
 }
 
-fn number(incident: &Incident) -> &str {
-    incident.caller_number.as_deref().unwrap_or("(number withheld)")
-}
-
-fn who(incident: &Incident) -> &str {
-    let name = incident.caller_name.as_deref().or(incident.caller_number.as_deref());
-    name.unwrap_or("an unknown caller")
+async fn news(tx: &mut OrgTx, incident: &Incident) -> Result<UrgentNews, AppError> {
+    let name = incident.caller_name.as_ref().or(incident.caller_number.as_ref());
+    Ok(UrgentNews {
+        call_id: store::incidents::calls_of(tx, incident.id).await?.first().copied(),
+        who: name.cloned().unwrap_or_else(|| "An unknown caller".to_owned()),
+        phone: incident.caller_number.clone(),
+        quote: incident.reason.clone(),
+        details: incident.details.clone(),
+        reasons: assess(&incident.reason, &incident.settings.urgency).reasons,
+        score: incident.score,
+        standing: String::new(),
+        at: incident.raised_at,
+    })
 }

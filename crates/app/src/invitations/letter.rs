@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::ids::{InvitationId, OrgId};
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
-use provider_traits::email::EmailMessage;
+use letters::kinds::{self, InvitationFacts};
 use provider_traits::error::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use store::{OrgTx, StoreError, SystemTx, invitations};
 use super::link;
 use crate::error::AppError;
 use crate::jobs::UseCases;
+use crate::notifications::house;
 use crate::runtime::App;
 use crate::tokens;
 
@@ -75,24 +76,17 @@ pub(crate) async fn send(app: &App, job: &SendInvitation) -> Result<(), AppError
     };
     let inviter = shown.invited_by.as_deref().unwrap_or("Somebody");
     let link = link(app, &token);
-    let text = format!(
-        "{inviter} invites you to join {org} on StudioConnect as {role}.\n\n\
-         Accept the invitation here:\n{link}\n\n\
-         The link works once, until {until} UTC. If you did not expect this, ignore it: nothing happens.\n",
-        org = shown.org_name,
-        role = shown.role.name.replace('_', " "),
-        link = link.expose_secret(),
-        until = shown.expires_at.format("%-d %B %Y, %H:%M"),
-    );
-    let message = EmailMessage {
-        from: None,
-        to: shown.email,
-        reply_to: None,
-        subject: one_line(&format!("Invitation to {}", shown.org_name)),
-        text,
-        html: None,
-        key: format!("{}:{}", job.invitation_id, job.sent_at.timestamp_micros()),
-    };
+    let look = house::look(app, Some(job.org_id)).await?;
+    let draft = kinds::invitation(&InvitationFacts {
+        inviter: inviter.to_owned(),
+        business: shown.org_name,
+        product: look.product().to_owned(),
+        role: shown.role.name.replace('_', " "),
+        link: link.expose_secret().to_owned(),
+        until: shown.expires_at.format("%-d %B %Y, %H:%M UTC").to_string(),
+    });
+    let key = format!("{}:{}", job.invitation_id, job.sent_at.timestamp_micros());
+    let message = house::write_in(app, look, &draft, shown.email, key)?;
     match app.email.send(&message).await {
         Ok(_id) => Ok(()),
         // Trying again would not make the address a better one; the inviter has the link.
@@ -102,8 +96,4 @@ pub(crate) async fn send(app: &App, job: &SendInvitation) -> Result<(), AppError
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,5 +1,6 @@
 //! From what happened to what is written: looks up what the facts name and fills the letter and the text message.
 
+use chrono_tz::Tz;
 use domain::call_summary::Summary;
 use domain::ids::{CallId, LeadId};
 use domain::intents::Intent;
@@ -19,7 +20,7 @@ use store::organizations::Organization;
 use store::page::Wanted;
 use store::{OrgTx, StoreError};
 
-use super::facts::Facts;
+use super::facts::{Facts, UrgentNews};
 use super::house::{self, moment, timezone};
 use crate::error::AppError;
 use crate::runtime::App;
@@ -98,18 +99,16 @@ async fn composed(tx: &mut OrgTx, app: &App, facts: Facts) -> Result<Composed, A
             both(kinds::message_taken(&house, &told, &at, page(app, "").as_deref()), text)
         }
         Facts::Urgent(news) => {
-            let house = house::house(app, &business, "");
-            let told = UrgentFacts {
-                who: news.who,
-                phone: news.phone,
-                quote: news.quote,
-                reasons: news.reasons,
-                score: news.score,
-                standing: news.standing,
-                at: moment(news.at, tz),
-                url: page(app, ""),
-            };
+            let (house, told) = (house::house(app, &business, ""), urgent_facts(app, news, tz));
             both(kinds::urgent(&house, &told), spoken::urgent(&house, &told))
+        }
+        Facts::Taken { by, news } => {
+            let (house, told) = (house::house(app, &business, ""), urgent_facts(app, news, tz));
+            both(kinds::urgent_taken(&house, &told, &by), spoken::urgent_taken(&house, &told, &by))
+        }
+        Facts::Unanswered { why, news } => {
+            let (house, told) = (house::house(app, &business, ""), urgent_facts(app, news, tz));
+            both(kinds::urgent_unanswered(&house, &told, &why), spoken::urgent_unanswered(&house, &told))
         }
         Facts::Scope(news) => {
             let house = house::house(app, &business, "");
@@ -117,6 +116,7 @@ async fn composed(tx: &mut OrgTx, app: &App, facts: Facts) -> Result<Composed, A
                 client: news.client,
                 project: news.project,
                 quote: news.quote,
+                manager: news.manager,
                 at: moment(news.at, tz),
                 url: page(app, ""),
             };
@@ -127,6 +127,20 @@ async fn composed(tx: &mut OrgTx, app: &App, facts: Facts) -> Result<Composed, A
             both(kinds::plain(&house, &subject, &text), spoken::plain(&house, &subject))
         }
     })
+}
+
+fn urgent_facts(app: &App, news: UrgentNews, tz: Tz) -> UrgentFacts {
+    UrgentFacts {
+        who: news.who,
+        phone: news.phone,
+        quote: news.quote,
+        details: news.details,
+        reasons: news.reasons,
+        score: news.score,
+        standing: news.standing,
+        at: moment(news.at, tz),
+        url: page(app, ""),
+    }
 }
 
 fn page(app: &App, name: &str) -> Option<String> {

@@ -30,6 +30,20 @@ pub enum Facts {
     },
     /// Somebody can't wait.
     Urgent(UrgentNews),
+    /// Somebody takes care of it.
+    Taken {
+        /// Who.
+        by: String,
+        /// Of what.
+        news: UrgentNews,
+    },
+    /// Nobody takes care of it.
+    Unanswered {
+        /// How that came, as a sentence.
+        why: String,
+        /// Of what.
+        news: UrgentNews,
+    },
     /// A client asked for more than was agreed.
     Scope(ScopeNews),
     /// Something in plain words.
@@ -52,6 +66,9 @@ pub struct UrgentNews {
     pub phone: Option<String>,
     /// Their words.
     pub quote: String,
+    /// What they told when they were asked.
+    #[serde(default)]
+    pub details: Option<String>,
     /// The phrases that made it urgent.
     pub reasons: Vec<String>,
     /// 0 to 10.
@@ -73,6 +90,9 @@ pub struct ScopeNews {
     pub project: Option<String>,
     /// Their words.
     pub quote: String,
+    /// Who comes back to them about it.
+    #[serde(default)]
+    pub manager: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use domain::branding::effective;
 use domain::ids::OrgId;
 use letters::brand::Brand;
 use letters::kinds::House;
@@ -31,17 +32,37 @@ pub(crate) fn house(app: &App, business: &Organization, agent: &str) -> House {
     }
 }
 
-/// The look of a business's letters, and who they are from. `None` is the transport's own sender.
-pub(crate) async fn look(app: &App, org_id: OrgId) -> Result<(Brand, Option<String>), AppError> {
-    let appearance = branding::appearance(app, Some(org_id)).await?;
+/// What a letter of somebody's looks like, and who it is from.
+pub(crate) struct Look {
+    brand: Brand,
+    /// An address of their own, with the name.
+    from: Option<String>,
+    /// The name that goes with the transport's own address.
+    sender_name: Option<String>,
+}
+
+impl Look {
+    /// The name that the product goes by.
+    pub(crate) fn product(&self) -> &str {
+        &self.brand.name
+    }
+}
+
+/// The look of a business's letters; without one, of the platform's.
+pub(crate) async fn look(app: &App, org_id: Option<OrgId>) -> Result<Look, AppError> {
+    let appearance = branding::appearance(app, org_id).await?;
+    let whose = org_id.map(|id| format!("?organization_id={id}")).unwrap_or_default();
     // Mail programs show no SVG.
     let logo = appearance
         .logo
         .filter(|logo| logo.media_type == "image/png")
-        .map(|_| format!("{}/api/v1/branding/logo?organization_id={org_id}", app.settings.public_url));
+        .map(|_| format!("{}/api/v1/branding/logo{whose}", app.settings.public_url));
     let words = &appearance.branding;
     let from = words.sender_email.as_ref().map(|email| format!("{} <{email}>", quoted(&words.sender_name)));
-    Ok((Brand::of(words, logo), from))
+    // Where nobody gave the sender a name, the one that is configured with the address stays.
+    let is_ours = words.sender_name == effective(&[], false).sender_name;
+    let sender_name = (!is_ours).then(|| words.sender_name.clone());
+    Ok(Look { brand: Brand::of(words, logo), from, sender_name })
 }
 
 /// A sender's name as headers want it: whatever it has in it stays a name.
@@ -50,24 +71,36 @@ fn quoted(name: &str) -> String {
     format!("\"{plain}\"")
 }
 
-/// Writes a letter and addresses it. `key` is the same for every attempt.
+/// Writes a letter of a business and addresses it. `key` is the same for every attempt.
 pub(crate) async fn write(
     app: &App,
-    org_id: OrgId,
+    org_id: impl Into<Option<OrgId>>,
     draft: &letters::draft::Draft,
     to: String,
     reply_to: Option<String>,
     key: String,
 ) -> Result<EmailMessage, AppError> {
-    let (brand, from) = look(app, org_id).await?;
+    let look = look(app, org_id.into()).await?;
+    Ok(EmailMessage { reply_to, ..write_in(app, look, draft, to, key)? })
+}
+
+/// Writes a letter in a look that was fetched before.
+pub(crate) fn write_in(
+    app: &App,
+    look: Look,
+    draft: &letters::draft::Draft,
+    to: String,
+    key: String,
+) -> Result<EmailMessage, AppError> {
     let letter = app
         .letters
-        .write(&brand, draft)
+        .write(&look.brand, draft)
         .map_err(|error| AppError::Bug(format!("a letter can't be written: {error}")))?;
     Ok(EmailMessage {
-        from,
+        from: look.from,
+        sender_name: look.sender_name,
         to,
-        reply_to,
+        reply_to: None,
         subject: letter.subject,
         text: letter.text,
         html: Some(letter.html),

@@ -7,6 +7,7 @@
 mod composing;
 mod facts;
 pub(crate) mod house;
+mod people;
 pub(crate) mod sending;
 pub mod testing;
 
@@ -18,6 +19,7 @@ use store::jobs::NewJob;
 use store::notifications::{self, NewNotification};
 
 pub use facts::{Facts, ScopeNews, UrgentNews};
+pub(crate) use people::person;
 
 use crate::error::AppError;
 use crate::runtime::App;

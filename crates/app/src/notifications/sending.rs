@@ -6,7 +6,9 @@
 use domain::ids::{NotificationId, OrgId};
 use domain::notification_settings::Channel;
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use provider_traits::descriptor::Readiness;
 use provider_traits::error::ProviderError;
+use provider_traits::telephony::NewMessage;
 use serde::{Deserialize, Serialize};
 use store::notifications::{self, Notification, NotificationState};
 use store::{OrgTx, StoreError};
@@ -93,15 +95,29 @@ impl App {
                         .await?;
                 Ok(self.email.send(&message).await?)
             }
-            (Channel::Sms, _, Some(_text)) => Err(AppError::Provider(ProviderError::Invalid {
-                provider: "sms",
-                reason: "this installation has no way to send text messages".to_owned(),
-            })),
+            (Channel::Sms, _, Some(text)) => self.text(org_id, &waiting.address, text).await,
             (channel, ..) => Err(AppError::Provider(ProviderError::Invalid {
                 provider: "notifications",
                 reason: format!("this is not told by {channel:?}"),
             })),
         }
+    }
+
+    /// Sends a text message from a number of the business. The network has no word for "this is the same again": a
+    /// process that dies between its answer and our record of it texts a second time.
+    async fn text(&self, org_id: OrgId, to: &str, text: String) -> Result<String, AppError> {
+        let invalid = |reason: String| AppError::Provider(ProviderError::Invalid { provider: "sms", reason });
+        if let Readiness::Missing { remedy, .. } = self.telephony.readiness() {
+            return Err(invalid(format!("this installation has no way to send text messages: {remedy}")));
+        }
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let numbers = store::numbers::list(&mut tx).await?;
+        drop(tx);
+        let from = numbers.into_iter().next().map(|stored| stored.number.e164).ok_or_else(|| {
+            invalid("the business has no number that a text message could come from".to_owned())
+        })?;
+        let message = NewMessage { to: to.to_owned(), from, text };
+        Ok(self.telephony.send_message(&message).await?)
     }
 
     async fn try_later(

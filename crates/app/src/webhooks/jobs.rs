@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{OrgId, WebhookId};
 use domain::webhooks::LOG_DAYS;
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
-use provider_traits::email::EmailMessage;
+use letters::kinds;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::jobs::NewJob;
@@ -15,6 +15,7 @@ use super::host;
 use crate::audit::{self, Actor};
 use crate::error::AppError;
 use crate::jobs::UseCases;
+use crate::notifications::house;
 use crate::runtime::App;
 
 /// Events forgotten in one transaction.
@@ -120,29 +121,19 @@ impl App {
         };
         let organization = store::organizations::get(&mut tx).await?;
         drop(tx);
-        let (Some(reason), Some(to)) = (webhook.disabled_reason, organization.profile.notification_email)
-        else {
+        let to = organization.profile.notification_email.clone();
+        let (Some(reason), Some(to)) = (webhook.disabled_reason, to) else {
             return Ok(());
         };
         let host = host(&webhook.url);
-        let text = format!(
-            "StudioConnect stopped sending webhooks of {name} to {host}.\n\n\
-             Reason: {reason}.\n\n\
-             Nothing is lost: events are kept for {LOG_DAYS} days. When the receiver works again, enable the webhook \
-             {webhook_id} and replay the time since {since}.\n\n{url}\n",
-            name = organization.name,
-            since = at.format("%Y-%m-%d %H:%M UTC"),
-            url = self.settings.public_url,
-        );
-        let message = EmailMessage {
-            from: None,
-            to,
-            reply_to: None,
-            subject: format!("Webhook to {host} was disabled"),
-            text,
-            html: None,
-            key: format!("webhook-disabled-{webhook_id}-{}", at.timestamp_micros()),
-        };
+        let facts = [
+            ("Webhook", webhook_id.to_string()),
+            ("Since", at.format("%Y-%m-%d %H:%M UTC").to_string()),
+            ("Kept for", format!("{LOG_DAYS} days")),
+        ];
+        let draft = kinds::webhook_disabled(&house::house(self, &organization, ""), &host, &reason, &facts);
+        let key = format!("webhook-disabled-{webhook_id}-{}", at.timestamp_micros());
+        let message = house::write(self, org_id, &draft, to, None, key).await?;
         self.email.send(&message).await?;
         Ok(())
     }

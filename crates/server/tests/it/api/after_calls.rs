@@ -9,7 +9,8 @@ use std::task::Poll;
 use chrono::TimeDelta;
 use domain::call_log::EndReason;
 use domain::ids::{CallId, NotificationId, ToolCallId, TurnId};
-use provider_traits::ambient::{Clock as _, SystemClock};
+use provider_traits::ambient::{Ambient, Clock as _, SystemClock};
+use provider_traits::llm::LanguageModel;
 use providers::email::smtp::{Smtp, SmtpSecurity, SmtpSettings};
 use serde_json::{Value, json};
 use simulator::receiver::Receiver;
@@ -23,6 +24,10 @@ use store::usage::UsageKind;
 use store::{OrgTx, StoreError};
 
 use super::world::{Agency, World, request};
+use simulator::llm::mind::{Made, Mind};
+use simulator::llm::{self, LlmVendor, Protocol};
+use simulator::vendor::fault::{Failure, Fault};
+use simulator::vendor::stand_in::{Place, StandIn};
 
 /// Nobody's chain takes so many steps of its task; one that does hangs.
 const MOST_POLLS: usize = 5_000;
@@ -37,6 +42,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// One whose summaries are written by a model.
+    async fn with(model: Option<Arc<dyn LanguageModel>>) -> Self {
         let mail = MailServer::start(None).await.unwrap();
         let settings = SmtpSettings {
             host: mail.address.ip().to_string(),
@@ -47,7 +57,8 @@ impl Scene {
             authority: None,
             sender: "Studio <studio@here.example>".to_owned(),
         };
-        let world = World::with_email(Arc::new(Smtp::new(&settings).unwrap())).await;
+        let email = Arc::new(Smtp::new(&settings).unwrap());
+        let world = World::with_email_and_summarizer(email, model).await;
         world.clock.advance(SystemClock.now() - world.app.ambient.now());
         let agency = world.agency("Aurora", 1).await;
         let token = world.sign_in_as(&agency, "owner").await;
@@ -194,6 +205,80 @@ async fn dies_after<T>(polls: usize, work: impl Future<Output = T>) -> Option<T>
         work.as_mut().poll(context).map(Some)
     })
     .await
+}
+
+/// The chain of language models of a server, with one vendor that is played.
+async fn model_that(mind: Mind) -> (StandIn<LlmVendor>, Arc<dyn LanguageModel>) {
+    let settings = llm::Settings { mind, ..llm::Settings::default() };
+    let vendor =
+        StandIn::start(LlmVendor::new(Protocol::Compatible, settings), Place::default()).await.unwrap();
+    let folder = testkit::folders::fresh("summaries");
+    let url = format!("{}{}", vendor.url(), Protocol::Compatible.base_path());
+    let config = crate::spoken::config_with(
+        folder.path(),
+        vec![
+            ("llm.order", "compatible".to_owned()),
+            ("compatible.llm_url", url),
+            ("compatible.llm_model", "a-model".to_owned()),
+        ],
+    );
+    let tasks = tokio_util::task::TaskTracker::new();
+    let model = server::wiring::speech::Speech::of(&config, &Ambient::system(), &tasks).unwrap().llm.unwrap();
+    (vendor, model)
+}
+
+#[tokio::test]
+async fn a_model_writes_the_summary_without_what_nobody_said() {
+    let written = json!({
+        "summary": "Northwind Coffee asks about the website and wants the invoice by Friday. They owe $4,000.",
+        "action_items": ["Send the invoice by Friday", "Call Robert back"],
+        "follow_ups": ["Dana gets back to them"],
+        "sentiment": "neutral",
+    });
+    let (vendor, model) = model_that(Mind::always(Made::says(&written.to_string()))).await;
+    let scene = Scene::with(Some(model)).await;
+    let call = scene.call().await;
+    scene.follow_up(call).await;
+    let shown = scene.shown(call).await;
+    let summary = &shown["summary"];
+    assert_eq!(
+        (&summary["text"], &summary["written_by"]),
+        (
+            &json!("Northwind Coffee asks about the website and wants the invoice by Friday."),
+            &json!("compatible")
+        ),
+        "{summary}"
+    );
+    assert_eq!(summary["action_items"], json!(["Send the invoice by Friday"]));
+    assert_eq!(summary["follow_ups"], json!(["Dana gets back to them"]));
+    // The intents stay those that were recorded turn by turn.
+    assert_eq!(summary["intents"], json!(["status_update"]));
+    // Once for the call, however often its chain is begun.
+    scene.follow_up(call).await;
+    assert_eq!(vendor.seen().count(), 1);
+}
+
+#[tokio::test]
+async fn the_rules_write_the_summary_that_a_model_does_not() {
+    for (what, mind, fault) in [
+        ("no words", Mind::always(Made::says("")), None),
+        ("no document", Mind::always(Made::says("I am sorry, I can't do that.")), None),
+        ("only inventions", Mind::always(Made::says(r#"{"summary": "Robert Smith paid $900."}"#)), None),
+        ("it fails", Mind::sensible(), Some(Fault::Fail(Failure::Server(500)))),
+    ] {
+        let (vendor, model) = model_that(mind).await;
+        if let Some(fault) = fault {
+            vendor.set_fault(Some(fault));
+        }
+        let scene = Scene::with(Some(model)).await;
+        let call = scene.call().await;
+        scene.follow_up(call).await;
+        let shown = scene.shown(call).await;
+        assert_eq!(shown["summary"]["written_by"], "rules", "{what}: {shown}");
+        let text = shown["summary"]["text"].as_str().unwrap();
+        assert!(text.starts_with("Northwind Coffee called about the status"), "{what}: {text}");
+        assert!(vendor.seen().count() > 0, "{what}: nobody asked the model");
+    }
 }
 
 #[tokio::test]

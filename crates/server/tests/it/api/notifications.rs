@@ -1,14 +1,17 @@
 //! Who is told, by whom it is seen, and the test e-mail.
 
+use domain::branding::{Branding, Color};
 use domain::ids::CallId;
-use domain::notification_settings::Event;
+use domain::notification_settings::{Channel, Event};
 use serde_json::{Value, json};
 use store::OrgTx;
 use store::notifications::{Notification, NotificationFilter, NotificationSort};
+use store::organizations::OrgStatus;
 use store::page::Wanted;
 
 use app::notifications::{Facts, UrgentNews, notify};
 
+use super::incidents::Desk;
 use super::world::{Agency, World, request};
 
 async fn told(world: &World, agency: &Agency) -> Vec<Notification> {
@@ -23,6 +26,7 @@ fn news(world: &World) -> Facts {
         who: "Maria\r\nBcc: x@y.example".to_owned(),
         phone: Some("+15135550199".to_owned()),
         quote: "The shop is <b>down</b>.".to_owned(),
+        details: None,
         reasons: vec!["shop is down".to_owned()],
         score: 9,
         standing: String::new(),
@@ -98,6 +102,71 @@ async fn what_happened_to_a_text_message_is_shown_where_there_is_no_way_to_send_
         world.get("/api/v1/notifications?state=sent", Some(&token)).await.json()["items"][0]["channel"],
         "email"
     );
+}
+
+#[tokio::test]
+async fn a_text_message_comes_from_the_businesss_own_number_once_and_stop_is_the_end_of_it() {
+    let desk = Desk::on("enterprise").await;
+    let (world, agency) = (&desk.world, &desk.agency);
+    let dana = "+15135550142";
+    let body = json!({ "notificationPhoneNumber": dana });
+    let path = "/api/admin/business/notifications";
+    world.send(request("PUT", path, Some(&desk.token), &[], Some(&body))).await;
+    let text = async |key: &str| -> Notification {
+        tell(world, agency, Event::LeadUrgent, key, &news(world)).await;
+        let all = told(world, agency).await;
+        let one = all.into_iter().find(|one| one.key == key && one.channel == Channel::Sms).unwrap();
+        // A job that is done twice, as after the death of a worker.
+        for _ in 0..2 {
+            world.app.send_notification(agency.id, one.id).await.unwrap();
+        }
+        told(world, agency).await.into_iter().find(|again| again.id == one.id).unwrap()
+    };
+    let sent = text("incident 1").await;
+    let messages = || desk.twilio.vendor().ledger().messages;
+    let [message] = messages().try_into().unwrap();
+    assert_eq!((message.to.as_str(), message.from.as_str()), (dana, "+15135550101"));
+    assert_eq!(sent.transport_id.as_ref(), Some(&message.sid));
+    assert!(message.text.starts_with("URGENT at Aurora: Maria") && message.text.contains("(shop is down)"));
+    assert!(message.text.chars().count() <= 320 && !message.text.contains("5550199"), "{}", message.text);
+
+    desk.twilio.vendor().stops_texts(dana);
+    let refused = text("incident 2").await;
+    assert_eq!((format!("{:?}", refused.state).as_str(), refused.attempts), ("Failed", 0));
+    assert!(refused.reason.unwrap().contains("wants no text messages (STOP"));
+    assert_eq!(messages().len(), 1);
+}
+
+#[tokio::test]
+async fn the_letters_of_accounts_and_invitations_wear_the_partners_look_and_name() {
+    let world = World::new().await;
+    let (agency, partner) = world.agency_of_a_partner("Aurora", 1, OrgStatus::Active).await;
+    let look = Branding {
+        name: Some("North Studio".to_owned()),
+        accent_color: Color::parse("#7a1f4d").ok(),
+        sender_name: Some("North Studio Team".to_owned()),
+        ..Branding::default()
+    };
+    let mut tx = OrgTx::begin(&world.app.db, partner).await.unwrap();
+    store::branding::put(&mut tx, &look, world.app.ambient.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let token = world.sign_in_as(&agency, "owner").await;
+    let email = world.get("/api/v1/account", Some(&token)).await.json()["email"].as_str().unwrap().to_owned();
+    let invited = json!({ "email": "kim@aurora.example", "role": "viewer" });
+    assert_eq!(world.post("/api/v1/invitations", Some(&token), &invited).await.status, 201);
+    let asked = world.post("/api/v1/auth/password-reset", None, &json!({ "email": email })).await;
+    assert!(asked.status.is_success(), "{asked:?}");
+    world.app.clone().work_off_jobs().await.unwrap();
+    for (to, words) in [
+        ("kim@aurora.example", "invites you to join Aurora on North Studio as viewer"),
+        (email.as_str(), "Somebody, hopefully you, asked for a new password."),
+    ] {
+        let letters = world.whole_letters_to(to);
+        let [letter] = letters.as_slice() else { panic!("{to}: {letters:?}") };
+        assert!(letter.contains("From: \"North Studio Team\" <studio@here.example>"), "{letter}");
+        assert!(letter.contains(words) && letter.contains("#7a1f4d"), "{letter}");
+        assert!(letter.contains("text/plain") && letter.contains("text/html"), "{letter}");
+    }
 }
 
 #[tokio::test]

@@ -243,6 +243,47 @@ async fn a_caller_with_a_strange_number_proves_to_be_a_client_by_a_code() {
 }
 
 #[tokio::test]
+async fn whoever_looks_after_a_project_is_told_without_delay_that_its_client_asks_for_more() {
+    let platform = Platform::new().await;
+    let world = &platform.world;
+    let dana = json!({ "recipients": [
+        { "name": "Dana Reed", "email": "dana@aurora.example", "phone": "+15135550142", "notify": [
+            { "event": "scope.alert", "channels": ["email"] } ] },
+        { "name": "Sam", "email": "sam@aurora.example", "phone": null, "notify": [
+            { "event": "scope.alert", "channels": ["email"] } ] },
+        { "name": "Robin", "email": "robin@aurora.example", "phone": null, "notify": [] } ],
+        "quiet_hours": { "from": "00:00", "to": "23:59", "urgent_anyway": false } });
+    let path = "/api/v1/notification-settings";
+    let put = request("PUT", path, Some(&platform.token), &[("if-match", "*")], Some(&dana));
+    assert_eq!(world.send(put).await.status, StatusCode::OK);
+    let path = format!("/api/v1/projects/{}", platform.agency.project);
+    let looked_after = world.patch(&path, &platform.token, &json!({ "people": ["Dana Reed"] })).await;
+    assert_eq!(looked_after.status, StatusCode::OK, "{looked_after:?}");
+    platform.put_on_file("maria@northwind.example").await;
+    platform.used("identify_client", json!({ "by": "client_number", "value": "20417" })).await;
+    let code = platform.code_sent_to("maria@northwind.example").await;
+    assert_eq!(platform.used("verify_client", json!({ "code": code })).await["verified"], true);
+
+    let quote = "could you also add a members area with its own login to the site";
+    for _ in 0..2 {
+        let reported = platform.used("report_scope_change", json!({ "quote": quote })).await;
+        assert!(reported["say"].as_str().unwrap().contains("Dana Reed"), "{reported}");
+    }
+    // Time stands still: whatever waits for a moment that is to come is not sent.
+    world.app.clone().work_off_jobs().await.unwrap();
+    for (to, count) in
+        [("dana@", 1), ("sam@aurora.example", 1), ("notices@agency.example", 1), ("robin@aurora.example", 0)]
+    {
+        assert_eq!(world.letters_to(to), count, "{to}");
+    }
+    world.letter_to("dana@aurora.example", "members area with its own login");
+    let shown = world.get("/api/v1/notifications?event=scope.alert", Some(&platform.token)).await.json();
+    let items = shown["items"].as_array().unwrap();
+    assert_eq!(items.len(), 3, "one for each request, however often it is made: {shown}");
+    assert!(items.iter().all(|one| one["state"] == "sent" && one["attempts"] == 0), "{shown}");
+}
+
+#[tokio::test]
 async fn a_code_is_good_once_for_ten_minutes_and_three_tries() {
     let platform = Platform::new().await;
     let email = "maria@northwind.example";

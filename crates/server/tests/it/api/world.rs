@@ -30,6 +30,7 @@ use provider_traits::brain::{Brain, Mind};
 use provider_traits::descriptor::{Descriptor, Locality};
 use provider_traits::email::Email;
 use provider_traits::error::ProviderError;
+use provider_traits::llm::LanguageModel;
 use provider_traits::stt::{SpeechToText, SttConfig, SttStream};
 use provider_traits::tools::Tools;
 use provider_traits::vad::{VoiceScorer, VoiceScorerFactory};
@@ -208,11 +209,19 @@ impl World {
 
     /// One whose e-mail goes that way.
     pub(crate) async fn with_email(email: Arc<dyn Email>) -> Self {
-        Self::build(ApiSettings::default(), 10, None, Some(email)).await
+        Self::build(ApiSettings::default(), 10, None, Some(email), None).await
+    }
+
+    /// The same, with summaries written by a model.
+    pub(crate) async fn with_email_and_summarizer(
+        email: Arc<dyn Email>,
+        model: Option<Arc<dyn LanguageModel>>,
+    ) -> Self {
+        Self::build(ApiSettings::default(), 10, None, Some(email), model).await
     }
 
     async fn made(settings: ApiSettings, lines: usize, network: Option<&str>) -> Self {
-        Self::build(settings, lines, network, None).await
+        Self::build(settings, lines, network, None, None).await
     }
 
     async fn build(
@@ -220,6 +229,7 @@ impl World {
         lines: usize,
         network: Option<&str>,
         email: Option<Arc<dyn Email>>,
+        summarizer: Option<Arc<dyn LanguageModel>>,
     ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let webhook_url = match network {
@@ -255,7 +265,7 @@ impl World {
             tts: Arc::new(HummingTts::new(TtsFault::None)),
             vad: Arc::new(Mute),
             brain: Arc::new(Mute),
-            summarizer: None,
+            summarizer,
             realtime: None,
             watched_models: Vec::new(),
             settings: AppSettings {
@@ -523,11 +533,17 @@ impl World {
 
     /// How many letters went to an address.
     pub(crate) fn letters_to(&self, email: &str) -> usize {
+        self.whole_letters_to(email).len()
+    }
+
+    /// The letters to an address, whole.
+    pub(crate) fn whole_letters_to(&self, email: &str) -> Vec<String> {
         let folder = std::fs::read_dir(self._folder.path().join("outbox")).unwrap();
         let letters = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
         letters
             .filter(|text| text.lines().any(|line| line.starts_with("To:") && line.contains(email)))
-            .count()
+            .map(|text| text.replace("=\r\n", "").replace("=3D", "="))
+            .collect()
     }
 
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
