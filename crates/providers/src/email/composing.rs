@@ -96,13 +96,20 @@ mod tests {
             assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
         }
         let ours = text(&EmailMessage { from: None, ..message() });
-        let named = EmailMessage {
-            from: None,
-            sender_name: Some("North, Inc.\r\nBcc: x@y.example".to_owned()),
-            ..message()
-        };
-        let named = text(&named);
-        assert!(named.contains("From: \"North, Inc.Bcc: x@y.example\" <us@here.example>\r\n"), "{named}");
+        for (name, expect) in [
+            ("North Studio", "North Studio"),
+            ("North\r\nBcc: x@y.example", "NorthBcc: x@y.example"),
+            ("\r\n", ""),
+        ] {
+            let named = EmailMessage { from: None, sender_name: Some(name.to_owned()), ..message() };
+            let from = sender("test", &named, "us@here.example").expect("an address");
+            assert_eq!(
+                (from.name.unwrap_or_default().as_str(), from.email.to_string().as_str()),
+                (expect, "us@here.example")
+            );
+            let head = text(&named).split("\r\n\r\n").next().unwrap_or_default().to_owned();
+            assert!(!head.to_lowercase().contains("\nbcc:"), "{head}");
+        }
         assert!(ours.contains("From: us@here.example") && ours.contains("<ntf_1-2@here.example>"), "{ours}");
     }
 
