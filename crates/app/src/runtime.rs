@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::call_plan::Vocabulary;
 use domain::ids::{CallId, OrgId};
 use domain::prices::Prices;
 use letters::Letters;
@@ -49,6 +48,7 @@ use crate::models::WatchedVendor;
 use crate::rate_limits::{ApiUsage, DatabaseCounts};
 use crate::response_times::ResponseTimes;
 use crate::secrets::Envelope;
+use crate::vocabulary;
 use crate::webhooks::Outgoing;
 
 /// Settings of the use cases.
@@ -208,7 +208,7 @@ pub struct App {
     pub(crate) voice_previews: Mutex<crate::voices::Previews>,
     /// The voices that providers told of late.
     pub(crate) told_voices: crate::voices::ToldVoices,
-    pub(crate) vocabularies: Mutex<HashMap<OrgId, (tokio::time::Instant, Arc<Vocabulary>)>>,
+    pub(crate) vocabularies: Mutex<HashMap<OrgId, vocabulary::Known>>,
     /// Who makes a vocabulary now.
     pub(crate) vocabulary_makers: Mutex<HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
 }

@@ -24,7 +24,17 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 /// Names of clients and projects that are taken in; more would blur the model.
 const MAX_NAMES: u32 = 200;
 
+/// A business's vocabulary, and what it was made of.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// When the data was looked at.
+    seen_at: Instant,
+    words: BusinessWords,
+    vocabulary: Arc<Vocabulary>,
+}
+
 /// The business's own words, read from its data.
+#[derive(Debug, PartialEq)]
 struct BusinessWords {
     business: String,
     /// The contact first, then the agents.
@@ -52,7 +62,7 @@ impl BusinessWords {
 }
 
 impl App {
-    /// The vocabulary of a business, made again when the last one is a minute old.
+    /// The vocabulary of a business, made again when its words have changed and the last look was a minute ago.
     pub(crate) async fn vocabulary(&self, org_id: OrgId) -> Result<Arc<Vocabulary>, AppError> {
         self.vocabulary_of(org_id, FRESH_FOR).await
     }
@@ -83,21 +93,35 @@ impl App {
 
     fn known_vocabulary(&self, org_id: OrgId, fresh_for: Duration) -> Option<Arc<Vocabulary>> {
         let known = self.vocabularies.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made_at, vocabulary) = known.get(&org_id)?;
-        (made_at.elapsed() < fresh_for).then(|| Arc::clone(vocabulary))
+        let known = known.get(&org_id)?;
+        (known.seen_at.elapsed() < fresh_for).then(|| Arc::clone(&known.vocabulary))
     }
 
     async fn make_vocabulary(&self, org_id: OrgId) -> Result<Arc<Vocabulary>, AppError> {
         let now = Instant::now();
         let words = self.business_words(org_id).await?;
-        let vocabulary = tokio::task::spawn_blocking(move || vocabulary::build(&words.sources()))
-            .await
-            .map_err(|error| AppError::Bug(format!("the vocabulary: {error}")))?;
-        let vocabulary = Arc::new(vocabulary);
+        // Making it takes a processor for a while and megabytes that come back in pieces: only for words that are new.
+        if let Some(vocabulary) = self.still_right(org_id, &words, now) {
+            return Ok(vocabulary);
+        }
+        let (words, vocabulary) = tokio::task::spawn_blocking(move || {
+            let vocabulary = vocabulary::build(&words.sources());
+            (words, Arc::new(vocabulary))
+        })
+        .await
+        .map_err(|error| AppError::Bug(format!("the vocabulary: {error}")))?;
         let mut known = self.vocabularies.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (made_at, _)| now.duration_since(*made_at) < KEPT_FOR);
-        known.insert(org_id, (now, Arc::clone(&vocabulary)));
+        known.retain(|_, known| now.duration_since(known.seen_at) < KEPT_FOR);
+        known.insert(org_id, Known { seen_at: now, words, vocabulary: Arc::clone(&vocabulary) });
         Ok(vocabulary)
+    }
+
+    /// The one that was made of these words, if the last one was.
+    fn still_right(&self, org_id: OrgId, words: &BusinessWords, now: Instant) -> Option<Arc<Vocabulary>> {
+        let mut known = self.vocabularies.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_mut(&org_id).filter(|known| known.words == *words)?;
+        known.seen_at = now;
+        Some(Arc::clone(&known.vocabulary))
     }
 
     async fn business_words(&self, org_id: OrgId) -> Result<BusinessWords, AppError> {
