@@ -1,14 +1,16 @@
 //! The command line. Only its shape: what a command does is in [`crate::commands`].
 
 use std::path::PathBuf;
-use std::str::FromStr as _;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use simulator::llm::Protocol;
-use simulator::openai::fault::Fault;
-use simulator::vendor::fault::Fault as RequestFault;
 
 use crate::config::Chosen;
+
+mod load;
+mod stand_in;
+
+pub use self::load::{Load, LoadCommand, LoadNodes, LoadSubject, NodesFault};
+pub use self::stand_in::{Orders, SpeechVendor, StandInCommand, StandInLlm, StandInOpenai, StandInSpeech};
 
 const EXIT_STATUSES: &str = "\
 Exit status: 0 done; 1 failed, standard error says why; 2 wrong command line; 3 configuration refused;
@@ -104,118 +106,6 @@ pub enum SecretsCommand {
     Rotate,
     /// Counts what is under which key, and what none opens. Changes nothing.
     Check,
-}
-
-/// `studioconnect stand-in …`
-#[derive(Debug, Clone, Subcommand)]
-pub enum StandInCommand {
-    /// OpenAI's Realtime endpoint: `--set openai.realtime_url=ws://127.0.0.1:PORT/v1/realtime` points a server to it.
-    Openai(StandInOpenai),
-    /// A vendor's language model: `--set mistral.base_url=http://127.0.0.1:PORT/v1` points a server to one. It
-    /// obeys orders in what is said to it, such as `SAY hello` or `CALL end_call {}`.
-    Llm(StandInLlm),
-    /// A vendor's voices and transcribers. It hums instead of speaking, and understands one of four sentences by how
-    /// loud a caller is. It says itself how a server is pointed to it.
-    Speech(StandInSpeech),
-}
-
-/// Which vendor of speech is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SpeechVendor {
-    /// ElevenLabs: voices, Scribe, the lists of voices and models.
-    Elevenlabs,
-    /// OpenAI: voices, transcribers, embeddings, the list of models.
-    Openai,
-    /// Deepgram: transcribers, the list of models.
-    Deepgram,
-    /// Amazon Polly: voices and their list, with checked signatures.
-    Polly,
-}
-
-impl std::fmt::Display for SpeechVendor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Elevenlabs => "elevenlabs",
-            Self::Openai => "openai",
-            Self::Deepgram => "deepgram",
-            Self::Polly => "polly",
-        })
-    }
-}
-
-/// Options of `stand-in speech`.
-#[derive(Debug, Clone, Args)]
-pub struct StandInSpeech {
-    /// Who is played.
-    pub vendor: SpeechVendor,
-    /// Where, how quick, and what goes wrong.
-    #[command(flatten)]
-    pub orders: Orders,
-    /// The key that is asked for; without it anybody is served. For polly the secret of the access key, which is always
-    /// asked for.
-    #[arg(long)]
-    pub key: Option<String>,
-    /// The models that there are, instead of those of today; can be repeated. Polly has none.
-    #[arg(long = "model")]
-    pub models: Vec<String>,
-    /// Polly's region.
-    #[arg(long, default_value = "us-east-1")]
-    pub region: String,
-}
-
-/// Where a stand-in listens, how quick it is, and what goes wrong.
-#[derive(Debug, Clone, Args)]
-pub struct Orders {
-    /// The port of 127.0.0.1 to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = 8791)]
-    pub port: u16,
-    /// Milliseconds from a request to its answer.
-    #[arg(long, default_value_t = 150)]
-    pub thinking_ms: u64,
-    /// What goes wrong with each request: refuse, 401, 429, 429=SECONDS, no-credit, 500 to 599, slow=MS,
-    /// slow-piece=MS, stall=PIECES, garbage, cut=PIECES or end-early=PIECES.
-    #[arg(long, value_parser = RequestFault::from_str)]
-    pub fault: Option<RequestFault>,
-    /// Only with the next so many requests.
-    #[arg(long, value_name = "REQUESTS", requires = "fault")]
-    pub times: Option<usize>,
-}
-
-/// Options of `stand-in llm`.
-#[derive(Debug, Clone, Args)]
-pub struct StandInLlm {
-    /// openai-responses, openai-chat, compatible, anthropic, gemini or mistral.
-    #[arg(value_parser = Protocol::from_str)]
-    pub protocol: Protocol,
-    /// Where, how quick, and what goes wrong.
-    #[command(flatten)]
-    pub orders: Orders,
-    /// The key that is asked for; without it anybody is served.
-    #[arg(long)]
-    pub key: Option<String>,
-    /// The models that there are; can be repeated.
-    #[arg(long = "model", default_value = "a-model")]
-    pub models: Vec<String>,
-}
-
-/// Options of `stand-in openai`.
-#[derive(Debug, Clone, Args)]
-pub struct StandInOpenai {
-    /// The port of 127.0.0.1 to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = 8790)]
-    pub port: u16,
-    /// What goes wrong in each session: PHASE:KIND or PHASE:KIND=VALUE, `@N` behind it waits for the Nth answer.
-    /// Phases: connect, before-created, before-updated, listening, caller-speaking, reply-owed, speaking,
-    /// function-output. Kinds: refuse=STATUS, close=CODE, reset, silent, slow=MS, garbage, half-frame, flood,
-    /// error=CODE.
-    #[arg(long, value_parser = Fault::parse)]
-    pub fault: Option<Fault>,
-    /// Only in the next so many sessions.
-    #[arg(long, value_name = "SESSIONS", requires = "fault")]
-    pub times: Option<usize>,
-    /// How much faster than real time audio is made.
-    #[arg(long, default_value_t = 8.0)]
-    pub speed: f64,
 }
 
 /// `studioconnect ws …`
@@ -458,140 +348,6 @@ pub struct Figures {
     /// How the figures are printed.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub report: ReportFormat,
-}
-
-/// Options of `load`.
-#[derive(Debug, Clone, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct Load {
-    /// Something else than a load.
-    #[command(subcommand)]
-    pub other: Option<LoadCommand>,
-    /// Calls at once.
-    #[arg(long, default_value_t = 20)]
-    pub calls: u32,
-    /// A running server. Without it one is started, with data of its own in `load` of the data folder.
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// The address that the server believes to have, which is what gets signed [default: --url].
-    #[arg(long, value_name = "URL", requires = "url")]
-    pub public_url: Option<String>,
-    /// The number called [default: the one of the server that is started].
-    #[arg(long, value_name = "NUMBER")]
-    pub to: Option<String>,
-    /// What is started and measured, when there is no --url.
-    #[arg(long, value_enum, default_value_t = LoadSubject::Bridge, conflicts_with = "url")]
-    pub subject: LoadSubject,
-    /// The port on which the peer, which plays the model, listens; the server's `openai.realtime_url` must lead
-    /// there (`ws://127.0.0.1:PORT/v1/realtime`). Without it a server at --url has no peer, and neither latency nor
-    /// lost frames are known.
-    #[arg(long, value_name = "PORT")]
-    pub engine_port: Option<u16>,
-    /// The server's process, for its CPU and memory [default: the one that is started].
-    #[arg(long)]
-    pub pid: Option<u32>,
-    /// How long all calls are up and measured.
-    #[arg(long, default_value_t = 20)]
-    pub seconds: u64,
-    /// New calls in a second.
-    #[arg(long, default_value_t = 50.0)]
-    pub ramp: f64,
-    /// How long the caller speaks in a turn, and the agent in an answer, in milliseconds.
-    #[arg(long, default_value_t = 3_000)]
-    pub talk_ms: u64,
-    /// Callers interrupt each answer after so many milliseconds: how soon is the phone told to be silent?
-    #[arg(long, value_name = "MS")]
-    pub interrupt_after_ms: Option<u64>,
-    /// Audio in one event of the peer, in milliseconds.
-    #[arg(long, default_value_t = 200)]
-    pub delta_ms: u64,
-    /// Prints the result as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Opens that many media sockets that say nothing, holds them for --seconds, and looks at the memory.
-    #[arg(long, value_name = "N", conflicts_with_all = ["churn", "calls"])]
-    pub idle: Option<usize>,
-    /// Short calls without end for --seconds, a quarter of which end badly; looks every --every seconds whether
-    /// anything is left behind.
-    #[arg(long)]
-    pub churn: bool,
-    /// How long a call of the churn lasts on average, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "churn")]
-    pub call_seconds: f64,
-    /// How often the churn looks, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "churn")]
-    pub every: u64,
-}
-
-/// What a load starts and measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LoadSubject {
-    /// The server with an agent that a speech-to-speech model carries: the peer.
-    Bridge,
-    /// The server with an agent of the pipeline; there is no peer behind it.
-    Pipeline,
-    /// The bare relay.
-    Relay,
-}
-
-/// `studioconnect load …`
-#[derive(Debug, Clone, Subcommand)]
-pub enum LoadCommand {
-    /// Runs the bare relay: takes media streams and forwards their audio to a peer, and back, and nothing else.
-    Relay {
-        /// The port to listen on; 0 takes a free one.
-        #[arg(long)]
-        port: u16,
-        /// The peer, such as `ws://127.0.0.1:9000/v1/realtime`.
-        #[arg(long, value_name = "URL")]
-        peer: String,
-    },
-    /// Starts several nodes on one database, has calls on them, and kills one, restarts all, or freezes the database: does
-    /// every call go on?
-    Nodes(LoadNodes),
-}
-
-/// Options of `load nodes`. `--set redis.url=…` has the nodes share a Redis.
-#[derive(Debug, Clone, Args)]
-pub struct LoadNodes {
-    /// What happens to the nodes.
-    #[arg(value_enum)]
-    pub fault: NodesFault,
-    /// Calls at once, over all nodes.
-    #[arg(long, default_value_t = 100)]
-    pub calls: u32,
-    /// Nodes.
-    #[arg(long, default_value_t = 2)]
-    pub nodes: usize,
-    /// Answers that every caller has given before it happens, of seven.
-    #[arg(long, default_value_t = 3)]
-    pub answers: usize,
-    /// Seconds within which callers must hear the agent again; in a restart and a freeze the longest silence.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
-    pub within: f64,
-    /// How long the database does not answer, with `freeze`.
-    #[arg(long, default_value_t = 60)]
-    pub seconds: u64,
-    /// Further processes that `freeze` stops, such as Redis.
-    #[arg(long, value_name = "PID")]
-    pub also: Vec<i32>,
-    /// The program that the nodes run [default: this one].
-    #[arg(long, value_name = "FILE")]
-    pub program: Option<PathBuf>,
-    /// Prints the result as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What happens to the nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum NodesFault {
-    /// The first is killed (`kill -9`) and does not come back.
-    Kill,
-    /// Each in turn is told to stop (SIGTERM) and started again.
-    Restart,
-    /// The private PostgreSQL stops answering for a while (SIGSTOP), then goes on.
-    Freeze,
 }
 
 impl Cli {

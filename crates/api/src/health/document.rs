@@ -5,23 +5,26 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::CallId;
 use serde::Serialize;
-use store::SystemTx;
 use store::call_sessions::SharedState;
 use utoipa::ToSchema;
 
-use super::machine::{Circuit, Machine, SpeechProvider, Traffic};
+use super::machine::{Circuit, SpeechProvider};
 use super::models::{self, ModelFigures};
 use super::{DATABASE_WITHIN, HealthStatus, database_latency};
 use crate::state::ApiState;
 use crate::voice::edge::VoiceEdge;
+
+mod measured;
+
+use self::measured::{
+    database_figures, jobs, megabytes, open_ai, open_connections, redis_figures, rounded, socket_figures,
+};
 
 /// A job that is late by so much tells that nobody works.
 const LATE: TimeDelta = TimeDelta::minutes(10);
 /// Less free disk than this part of it is worth a word, and less than the second one stops recordings.
 const LITTLE_DISK: f64 = 0.10;
 const NO_DISK: f64 = 0.01;
-/// Connections that are listed; more is for a program that asks the metrics.
-const MOST_CONNECTIONS: usize = 1_000;
 
 /// Everything that who operates the platform should know.
 #[derive(Debug, Serialize, ToSchema)]
@@ -435,61 +438,6 @@ pub(super) async fn look(state: &ApiState, voice: &VoiceEdge, connections: bool)
     }
 }
 
-fn database_figures(state: &ApiState, latency: Option<Duration>) -> DatabaseFigures {
-    let pools = state.app.db.pools().map(|pool| PoolView {
-        name: pool.name,
-        open: pool.open,
-        idle: pool.idle,
-        most: pool.most,
-    });
-    DatabaseFigures {
-        connected: latency.is_some(),
-        latency_ms: latency.map(milliseconds),
-        pools: pools.into(),
-    }
-}
-
-fn redis_figures(state: &ApiState) -> RedisFigures {
-    let health = state.app.sessions.health();
-    let count = |figure: u64| u32::try_from(figure).unwrap_or(u32::MAX);
-    RedisFigures {
-        configured: health.state != SharedState::Off,
-        connected: health.state == SharedState::Up,
-        reconnect_attempts: count(health.probes),
-        max_reconnect_attempts: 0,
-        consecutive_failures: count(health.failures),
-    }
-}
-
-fn socket_figures(voice: &VoiceEdge) -> SocketFigures {
-    let figures = voice.figures();
-    SocketFigures {
-        active_connections: figures.open,
-        max_connections: voice.most_streams(),
-        connections_today: figures.opened_today,
-        connections_since_start: figures.opened,
-        refused: figures.refused,
-        total_messages: figures.messages,
-        malformed_messages: figures.malformed,
-        dropped_frames: figures.dropped,
-        average_latency: figures.round_trip.map(milliseconds),
-    }
-}
-
-fn open_connections(voice: &VoiceEdge) -> Vec<Connection> {
-    let open = voice.open_streams().into_iter().take(MOST_CONNECTIONS);
-    open.map(|stream| Connection {
-        call_sid: stream.call_sid,
-        call_id: stream.call_id,
-        connected_at: stream.since,
-        messages: stream.messages,
-        malformed_messages: stream.malformed,
-        dropped_frames: stream.dropped,
-        average_latency: stream.round_trip.map(milliseconds),
-    })
-    .collect()
-}
-
 /// Looks at the media sockets alone.
 pub(super) async fn look_at_sockets(state: &ApiState, voice: &VoiceEdge) -> SocketDocument {
     SocketDocument {
@@ -498,77 +446,4 @@ pub(super) async fn look_at_sockets(state: &ApiState, voice: &VoiceEdge) -> Sock
         web_socket: socket_figures(voice),
         connections: open_connections(voice),
     }
-}
-
-async fn jobs(state: &ApiState, now: DateTime<Utc>) -> Option<JobFigures> {
-    let ask = async {
-        let mut tx = SystemTx::begin(&state.app.db, "the jobs of all organizations are one queue").await?;
-        store::jobs::backlog(&mut tx, now).await
-    };
-    let backlog = tokio::time::timeout(DATABASE_WITHIN, ask).await.ok()?;
-    let backlog =
-        backlog.inspect_err(|error| tracing::warn!(%error, "the jobs could not be counted")).ok()?;
-    Some(JobFigures {
-        waiting: backlog.waiting,
-        oldest_s: backlog.oldest.map(|oldest| (now - oldest).num_seconds().max(0)),
-        given_up: backlog.given_up,
-    })
-}
-
-fn open_ai(machine: &dyn Machine, response_time: Option<Duration>) -> OpenAiFigures {
-    let model = machine.speech().into_iter().find(|provider| provider.role == "realtime");
-    OpenAiFigures {
-        realtime_connections: u32::try_from(machine.realtime_sessions()).unwrap_or(u32::MAX),
-        model_status: match model {
-            Some(SpeechProvider { missing: None, .. }) => "ready",
-            _ => "not_configured",
-        },
-        average_response_time: response_time.map(milliseconds),
-    }
-}
-
-impl From<SpeechProvider> for SpeechFigures {
-    fn from(provider: SpeechProvider) -> Self {
-        Self {
-            ready: provider.missing.is_none(),
-            id: provider.id,
-            role: provider.role,
-            missing: provider.missing,
-            traffic: provider.traffic.map(TrafficFigures::from),
-        }
-    }
-}
-
-impl From<Traffic> for TrafficFigures {
-    fn from(traffic: Traffic) -> Self {
-        Self {
-            circuit: match traffic.circuit {
-                Circuit::Closed => "closed",
-                Circuit::Open => "open",
-                Circuit::Refused => "refused",
-                Circuit::Probing => "probing",
-            },
-            first_result_ms: traffic.first_result.map(milliseconds),
-            failures_percent: traffic.failures_percent,
-            requests: traffic.requests,
-            failures: traffic.failures,
-            passed_over_full: traffic.passed_over_full,
-            hedged_percent: traffic.hedged_percent,
-            underruns: traffic.underruns,
-            place: traffic.place,
-            why: traffic.why,
-        }
-    }
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    rounded(bytes as f64 / 1_048_576.0)
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }

@@ -166,6 +166,10 @@ impl Case {
             let may_be_lost = match self.fault.phase {
                 Phase::CallerSpeaking => *phrase == PLACE.words || self.makes_deaf(),
                 Phase::Listening => self.makes_deaf(),
+                // A session that comes late and is slow from then on hears as little.
+                Phase::Connect | Phase::BeforeCreated | Phase::BeforeUpdated => {
+                    matches!(self.fault.kind, FaultKind::Slow(_))
+                }
                 _ => false,
             };
             if !may_be_lost && !turns.contains(phrase) {
