@@ -29,7 +29,7 @@ fi
 if [ "${1:-}" = --faults ]; then
     if [ -n "$nextest" ]; then
         exec cargo nextest run -p server --test it --ignore-default-filter --success-output final \
-            --test-threads 1 -E 'test(/^(faults|nodes::processes)::/)'
+            --no-fail-fast --test-threads 1 -E 'test(/^(faults|nodes::processes)::/)'
     fi
     exec cargo test -p server --test it -- --nocapture --test-threads 1 faults::
 fi

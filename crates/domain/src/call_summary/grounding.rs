@@ -133,7 +133,7 @@ impl Ground {
 
     fn has_value(&self, value: u64) -> bool {
         let in_scale = |(scale, names): &(u64, &[&str])| {
-            value % scale == 0
+            value.is_multiple_of(*scale)
                 && self.values.contains(&(value / scale))
                 && self.words.iter().any(|word| names.contains(&word.as_str()))
         };
