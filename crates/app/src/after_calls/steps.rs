@@ -17,7 +17,8 @@ use store::timeline::{Entry, Subject};
 use store::usage::UsageKind;
 use store::{OrgTx, StoreError};
 
-use super::summary;
+use super::summary::{self, Prepared};
+use crate::calls::costs;
 use crate::error::AppError;
 use crate::notifications::{self, Facts};
 use crate::runtime::App;
@@ -78,7 +79,7 @@ impl Step {
         app: &App,
         org_id: OrgId,
         call_id: CallId,
-    ) -> Result<Option<Summary>, AppError> {
+    ) -> Result<Option<Prepared>, AppError> {
         match self {
             Self::Summary => summary::write(app, org_id, call_id, self.name()).await,
             _ => Ok(None),
@@ -91,12 +92,15 @@ impl Step {
         tx: &mut OrgTx,
         app: &App,
         call_id: CallId,
-        prepared: Option<Summary>,
+        prepared: Option<Prepared>,
     ) -> Result<Value, AppError> {
         let call = store::calls::get(tx, call_id).await?;
         match self {
             Self::Summary => {
-                let summary = prepared.unwrap_or_default();
+                let Prepared { summary, usage } = prepared.unwrap_or_default();
+                let rated: Vec<_> =
+                    usage.into_iter().map(|usage| costs::rate_answer(usage, &app.settings.prices)).collect();
+                store::calls::usage::add(tx, call_id, &rated).await?;
                 let document = serde_json::to_value(&summary)
                     .map_err(|error| AppError::Bug(format!("a summary can't be written: {error}")))?;
                 store::after_calls::set_summary(tx, call_id, &document).await?;

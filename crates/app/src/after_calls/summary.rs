@@ -6,7 +6,7 @@ use domain::call_log::EndReason;
 use domain::call_summary::grounding::Ground;
 use domain::call_summary::{Recorded, Sentiment, Summary, Utterance, summarize};
 use domain::ids::{CallId, OrgId};
-use provider_traits::llm::{LanguageModel, LlmMessage, LlmPiece, LlmRequest};
+use provider_traits::llm::{LanguageModel, LlmMessage, LlmPiece, LlmRequest, LlmUsage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::OrgTx;
@@ -40,13 +40,20 @@ Answer with one JSON object and nothing else:
 Say only what was said. Give names, numbers and dates as they were said; leave out what you are not sure of. Leave a \
 list empty when there is nothing for it.";
 
+/// A summary, and what a model asked for it.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    pub(super) summary: Summary,
+    pub(super) usage: Option<LlmUsage>,
+}
+
 /// Writes the summary, unless its step is done already.
 pub(super) async fn write(
     app: &App,
     org_id: OrgId,
     call_id: CallId,
     step: &str,
-) -> Result<Option<Summary>, AppError> {
+) -> Result<Option<Prepared>, AppError> {
     let mut tx = OrgTx::begin(&app.db, org_id).await?;
     if store::after_calls::done(&mut tx, call_id).await?.iter().any(|done| done.step == step) {
         return Ok(None);
@@ -78,17 +85,18 @@ pub(super) async fn write(
     let known: Vec<&str> =
         [recorded.who.as_deref(), call.from_number.as_deref()].into_iter().flatten().collect();
     let Some(model) = app.summarizer.as_deref().filter(|_| said.iter().any(|one| !one.by_agent)) else {
-        return Ok(Some(by_rules));
+        return Ok(Some(Prepared { summary: by_rules, usage: None }));
     };
-    match tokio::time::timeout(WRITTEN_WITHIN, by_model(model, &said, &known)).await {
-        Ok(Some(written)) if !written.text.is_empty() => {
-            Ok(Some(Summary { intents: by_rules.intents, ..written }))
-        }
+    let mut usage = None;
+    let asked = by_model(model, &said, &known, &mut usage);
+    let summary = match tokio::time::timeout(WRITTEN_WITHIN, asked).await {
+        Ok(Some(written)) if !written.text.is_empty() => Summary { intents: by_rules.intents, ..written },
         Ok(_) | Err(_) => {
             tracing::warn!(org.id = %org_id, call.id = %call_id, "no language model wrote the summary; the rules did");
-            Ok(Some(by_rules))
+            by_rules
         }
-    }
+    };
+    Ok(Some(Prepared { summary, usage }))
 }
 
 fn utterance(turn: &Turn) -> Option<Utterance<'_>> {
@@ -113,8 +121,14 @@ struct Written {
     sentiment: Option<Sentiment>,
 }
 
-/// `known` is what is known without having been said, such as the caller's number.
-async fn by_model(model: &dyn LanguageModel, said: &[Utterance<'_>], known: &[&str]) -> Option<Summary> {
+/// `known` is what is known without having been said, such as the caller's number. An answer that is of no use has its
+/// price, too: what was metered comes whatever becomes of it.
+async fn by_model(
+    model: &dyn LanguageModel,
+    said: &[Utterance<'_>],
+    known: &[&str],
+    metered: &mut Option<LlmUsage>,
+) -> Option<Summary> {
     let request = LlmRequest {
         system: SYSTEM.into(),
         messages: vec![LlmMessage::Caller { text: conversation(said) }],
@@ -128,7 +142,8 @@ async fn by_model(model: &dyn LanguageModel, said: &[Utterance<'_>], known: &[&s
             Ok(LlmPiece::Text(more)) => text.push_str(&more),
             Ok(LlmPiece::Call(_)) => {}
             Ok(LlmPiece::Done { usage, .. }) => {
-                provider = usage.map_or(provider, |usage| usage.provider.to_owned());
+                provider = usage.as_ref().map_or(provider, |usage| usage.provider.to_owned());
+                *metered = usage;
                 break;
             }
             Err(_) => return None,

@@ -25,6 +25,26 @@ pub struct Rated {
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn enter(tx: &mut OrgTx, call_id: CallId, rated: &[Rated]) -> Result<(), StoreError> {
+    enter_from(tx, call_id, 0, rated).await
+}
+
+/// Writes what was metered after the call, such as for its summary, behind what was metered in it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn add(tx: &mut OrgTx, call_id: CallId, rated: &[Rated]) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let first = sqlx::query_scalar!(
+        r#"SELECT COALESCE(max(position) + 1, 0) AS "first!" FROM call_usage WHERE org_id = $1 AND call_id = $2"#,
+        org_id,
+        call_id.0,
+    )
+    .fetch_one(conn)
+    .await?;
+    enter_from(tx, call_id, first, rated).await
+}
+
+async fn enter_from(tx: &mut OrgTx, call_id: CallId, first: i32, rated: &[Rated]) -> Result<(), StoreError> {
     if rated.is_empty() {
         return Ok(());
     }
@@ -47,7 +67,7 @@ pub async fn enter(tx: &mut OrgTx, call_id: CallId, rated: &[Rated]) -> Result<(
            ON CONFLICT ON CONSTRAINT call_usage_pkey DO NOTHING"#,
         org_id,
         call_id.0,
-        &(0i32..).take(rated.len()).collect::<Vec<_>>(),
+        &(first..).take(rated.len()).collect::<Vec<_>>(),
         &rated.iter().map(|one| one.metered.turn.map(|turn| turn.0)).collect::<Vec<_>>()
             as &[Option<uuid::Uuid>],
         &rated.iter().map(|one| one.metered.provider.clone()).collect::<Vec<_>>(),
