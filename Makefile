@@ -55,7 +55,7 @@ soak: setup ## MINUTES (20) of short calls that come and go: is memory flat, is 
 	@$(ENV) scripts/soak.sh $(MINUTES)
 
 .PHONY: faults
-faults: setup ## every fault of a model in every phase, and of the telephone, in real calls with a real server
+faults: setup ## every fault of a model in every phase, of the telephone and of all vendors, in calls with a real server
 	@$(ENV) scripts/test.sh --faults
 
 .PHONY: chaos

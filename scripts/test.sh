@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests: with cargo-nextest where it is installed, else with cargo test.
 # --spoken: only the spoken scenarios, printing their reports.
-# --faults: only the fault matrix in real calls, which takes wall time and is not part of the tests.
+# --faults: only what takes wall time and is not part of the tests: the fault matrices in real calls, of models, the
+# telephone and all vendors, and processes that are killed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -29,9 +30,9 @@ fi
 if [ "${1:-}" = --faults ]; then
     if [ -n "$nextest" ]; then
         exec cargo nextest run -p server --test it --ignore-default-filter --success-output final \
-            --no-fail-fast --test-threads 1 -E 'test(/^(faults|nodes::processes)::/)'
+            --no-fail-fast --test-threads 1 -E 'test(/^(faults|nodes::processes|vendors)::/)'
     fi
-    exec cargo test -p server --test it -- --nocapture --test-threads 1 faults::
+    exec cargo test -p server --test it -- --nocapture --test-threads 1 faults:: nodes::processes:: vendors::
 fi
 if command -v node >/dev/null 2>&1; then
     node --test web/live/*.test.mjs
@@ -41,4 +42,4 @@ fi
 if [ -n "$nextest" ]; then
     exec cargo nextest run --workspace "${@}"
 fi
-exec cargo test --workspace --no-fail-fast --lib --bins --tests "${@}" -- --skip faults::
+exec cargo test --workspace --no-fail-fast --lib --bins --tests "${@}" -- --skip faults:: --skip nodes::processes:: --skip vendors::

@@ -12,3 +12,4 @@ mod recovery;
 mod seed;
 mod spoken;
 mod urgent_call;
+mod vendors;
