@@ -157,7 +157,8 @@ const handlers = {
   continued(call, e) {
     call.agentSpeaking = false;
     call.callerSpeaking = false;
-    const why = e.cause === 'handed_over' ? 'another node took the call over' : 'the stream was cut off';
+    const why = { handed_over: 'another node took the call over', not_connected: 'nobody took the caller' }[e.cause]
+      ?? 'the stream was cut off';
     const text = `The call goes on on ${e.node} after ${e.gap_ms} ms: ${why}`;
     item(call, `continued-${e.seq}`, { kind: 'note', atMs: e.at_ms, text });
   },

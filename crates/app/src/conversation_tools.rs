@@ -18,7 +18,7 @@ use domain::scope::{self, ScopeChange};
 use domain::webhooks::EventType;
 use provider_traits::tools::{
     ClientKey, KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError, Tools, Verification,
-    WantedCallback,
+    WantedCallback, WantedPerson,
 };
 use store::clients::ContactKind;
 use store::knowledge::Visibility;
@@ -30,7 +30,7 @@ use store::{Database, StoreError};
 use crate::caller_identity;
 use crate::error::AppError;
 use crate::runtime::App;
-use crate::{callbacks, change_requests, incidents, webhooks};
+use crate::{callbacks, change_requests, incidents, transfers, webhooks};
 
 /// Candidates that the full-text search hands to the ranking.
 const CANDIDATES: u32 = 24;
@@ -235,6 +235,15 @@ impl Tools for CallTools {
             .map_err(no_use)?;
         tx.commit().await.map_err(failed)?;
         Ok(due_at)
+    }
+
+    async fn transfer_call(&self, wanted: WantedPerson) -> Result<Option<String>, ToolError> {
+        let mut tx = self.begin().await?;
+        let WantedPerson { whom, about } = &wanted;
+        let to =
+            transfers::prepare(&mut tx, &self.app, self.plan.call_id, whom, about).await.map_err(no_use)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(to)
     }
 
     async fn record_satisfaction(&self, score: u8, comment: &str) -> Result<(), ToolError> {

@@ -55,6 +55,7 @@ pub mod satisfaction;
 pub mod secrets;
 mod ticket;
 mod tokens;
+pub mod transfers;
 mod version;
 mod vocabulary;
 pub mod voices;

@@ -48,6 +48,7 @@ use crate::models::WatchedVendor;
 use crate::rate_limits::{ApiUsage, DatabaseCounts};
 use crate::response_times::ResponseTimes;
 use crate::secrets::Envelope;
+use crate::transfers::Transfers;
 use crate::vocabulary;
 use crate::webhooks::Outgoing;
 
@@ -157,6 +158,8 @@ pub struct App {
     pub(crate) outgoing: Outgoing,
     pub(crate) escalations: Escalations,
     pub(crate) callbacks: Callbacks,
+    /// Callers who wait to be connected.
+    pub(crate) connecting: Transfers,
     pub(crate) telephony: Arc<dyn Telephony>,
     /// Seals secrets that are stored.
     pub secrets: Envelope,
@@ -237,6 +240,7 @@ impl App {
             outgoing: Outgoing::default(),
             escalations: Escalations::default(),
             callbacks: Callbacks::default(),
+            connecting: Transfers::default(),
             telephony: parts.telephony,
             secrets: parts.secrets,
             stt: parts.stt,

@@ -70,6 +70,8 @@ fn plan() -> CallPlan {
             default_country: "US".into(),
             currency: "USD".into(),
             transfer_to: None,
+            people: Vec::new(),
+            ask_satisfaction: false,
             contact_name: Some("Dana".into()),
         },
         agent: AgentProfile {

@@ -337,10 +337,26 @@ fn endings(text: &mut String, plan: &CallPlan) {
             "- Who asks for a person is offered to be connected; when they agree: transfer_call. After two things in a row \
              that you could not do, offer it yourself."
         );
+        for person in plan.business.people.iter().filter(|person| !person.name.trim().is_empty()) {
+            let about: Vec<&str> = std::iter::once(person.role.as_str())
+                .chain(person.topics.iter().map(String::as_str))
+                .collect();
+            let about: Vec<&str> = about.into_iter().filter(|words| !words.trim().is_empty()).collect();
+            let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+            line!(text, "- Somebody to connect with: {}{about}.", person.name);
+        }
     } else {
         line!(text, "- Nobody can be connected: who asks for a person is offered a message.");
     }
     line!(text, "- When something is done, ask whether there is anything else.");
+    if plan.business.ask_satisfaction && plan.caller.client.is_some() {
+        line!(
+            text,
+            "- Before the end of a call that was no emergency, ask once: \"{}\" A number is for record_satisfaction; no \
+             number is no answer: do not ask again.",
+            domain::agent_phrases::variant(domain::agent_phrases::Phrase::AskSatisfaction, 0)
+        );
+    }
     line!(
         text,
         "- When the caller says goodbye or wants nothing more: end_call, and say the last words it gives."

@@ -35,6 +35,10 @@ phrases! {
     AnythingElse = "anything_else",
     /// Last words.
     Goodbye = "goodbye",
+    /// Asks how satisfied the caller is.
+    AskSatisfaction = "ask_satisfaction",
+    /// The caller has said how satisfied they are.
+    SatisfactionThanks = "satisfaction_thanks",
     /// First prompt in silence.
     SilenceFirst = "silence_first",
     /// Second prompt in silence.
@@ -153,12 +157,16 @@ phrases! {
     Transferring = "transferring",
     /// Nobody to transfer to.
     NobodyThere = "nobody_there",
+    /// The caller is back: nobody took them.
+    NotConnected = "not_connected",
     /// Asks for the message.
     AskMessage = "ask_message",
     /// Asks for the name of who leaves a message.
     AskMessageName = "ask_message_name",
     /// Asks whether to answer to the calling number.
     AskCallingNumber = "ask_calling_number",
+    /// A call back is arranged.
+    CallbackScheduled = "callback_scheduled",
     /// Asks for a number to answer to.
     AskReplyTo = "ask_reply_to",
     /// The message is on its way.

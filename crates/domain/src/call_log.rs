@@ -227,6 +227,8 @@ pub enum ContinueCause {
     CutOff,
     /// A node that was told to stop handed the call over.
     HandedOver,
+    /// The caller comes back: nobody took them whom they were to be connected with.
+    NotConnected,
 }
 
 /// Tokens by kind. Cached ones are included in text and audio.

@@ -9,6 +9,7 @@ use crate::ids::{AgentId, CallId, ClientId, OrgId};
 use crate::leads::LeadQuestion;
 use crate::phone::PhoneNumber;
 use crate::provider_order::ProviderOrder;
+use crate::transfers::Colleague;
 use crate::turn_taking::TurnTaking;
 use crate::urgency::UrgencyRules;
 
@@ -50,8 +51,14 @@ pub struct BusinessProfile {
     pub default_country: String,
     /// ISO 4217 code of amounts said without one.
     pub currency: String,
-    /// Where a transfer goes, when there is someone.
+    /// Where a transfer goes that is for nobody in particular, when there is someone now.
     pub transfer_to: Option<PhoneNumber>,
+    /// Everybody who can be rung now; the first is whoever `transfer_to` is.
+    #[serde(default)]
+    pub people: Vec<Colleague>,
+    /// Whether clients are asked at the end how satisfied they are.
+    #[serde(default)]
+    pub ask_satisfaction: bool,
     /// The person who takes messages and is named in promises ("Dana").
     pub contact_name: Option<String>,
 }

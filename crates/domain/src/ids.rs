@@ -146,6 +146,8 @@ typed_ids! {
     IncidentId = "inc";
     /// A call to somebody about an incident.
     AlertId = "alert";
+    /// A caller's way to a person.
+    TransferId = "tr";
     /// A request for more than was agreed.
     ChangeRequestId = "chg";
     /// A call that is to be made.

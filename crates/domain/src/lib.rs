@@ -48,6 +48,7 @@ pub mod routing;
 pub mod satisfaction;
 pub mod scope;
 pub mod spoken_forms;
+pub mod transfers;
 pub mod tries;
 pub mod turn_taking;
 pub mod turns;

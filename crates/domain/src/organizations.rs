@@ -152,6 +152,9 @@ pub struct OrgSettings {
     /// Said in place of our own sentence when agents take only messages.
     #[serde(default)]
     pub unavailable_message: Option<String>,
+    /// Whether clients are asked at the end of a call how satisfied they are.
+    #[serde(default)]
+    pub ask_satisfaction: bool,
     /// The day a week begins with.
     #[serde(default)]
     pub week_starts_on: WeekStart,
@@ -167,6 +170,7 @@ impl Default for OrgSettings {
             version: SETTINGS_VERSION,
             max_call_minutes: None,
             unavailable_message: None,
+            ask_satisfaction: false,
             week_starts_on: WeekStart::default(),
         }
     }

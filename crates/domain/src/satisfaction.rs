@@ -1,5 +1,7 @@
 //! What scores mean, and the two figures that are made of them.
 
+pub mod spoken;
+
 use serde::{Deserialize, Serialize};
 
 /// What a score means.

@@ -91,6 +91,9 @@ pub enum GoOn {
     },
     /// The caller waits for an answer to words that were lost: ask to hear them again.
     WordsLost,
+    /// The caller was to be connected with a person, waited, and nobody took them: say that you are sorry, and offer to
+    /// take a message.
+    NotConnected,
 }
 
 /// What comes out of a mind.

@@ -140,6 +140,12 @@ pub trait Telephony: Send + Sync {
     /// [`ProviderError::Invalid`] when it can never be sent to that number.
     async fn send_message(&self, message: &NewMessage) -> Result<String, ProviderError>;
 
+    /// What the network recorded, by its id of the recording: a WAV file.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] also while it is not ready yet.
+    async fn recording(&self, id: &str) -> Result<Vec<u8>, ProviderError>;
+
     /// The network's id of a conference in progress, by our name for it.
     ///
     /// # Errors

@@ -109,6 +109,15 @@ pub struct WantedCallback {
     pub about: String,
 }
 
+/// A person whom a caller wants to be connected with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedPerson {
+    /// A name, role or subject, in whatever words; empty for nobody in particular.
+    pub whom: String,
+    /// What it is about, in the caller's words: whoever is called hears it.
+    pub about: String,
+}
+
 /// What became of a report that a client wants more than was agreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeReport {
@@ -167,6 +176,12 @@ pub trait Tools: Send + Sync {
     /// it not.
     async fn record_satisfaction(&self, _score: u8, _comment: &str) -> Result<(), ToolError> {
         Err(ToolError::NotAllowed)
+    }
+
+    /// Has a caller connected with a person as soon as the agent is done. Returns the number that will ring first, E.164;
+    /// `None` when nobody can be reached now, or when this conversation leaves that to whoever carries it.
+    async fn transfer_call(&self, _wanted: WantedPerson) -> Result<Option<String>, ToolError> {
+        Ok(None)
     }
 
     /// Takes a message.

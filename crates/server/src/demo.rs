@@ -186,6 +186,7 @@ fn print_event(event: &CallEvent) {
             let why = match cause {
                 ContinueCause::CutOff => "was cut off",
                 ContinueCause::HandedOver => "was handed over",
+                ContinueCause::NotConnected => "came back: nobody took the caller",
             };
             say(&format!("{at}  Notice  the call {why} and goes on at {node} after {gap_ms} ms"));
         }

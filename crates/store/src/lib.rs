@@ -59,6 +59,8 @@ pub mod single_sign_on;
 pub mod testing;
 mod text;
 pub mod timeline;
+pub mod transfer_settings;
+pub mod transfers;
 pub mod tx;
 pub mod usage;
 pub mod users;

@@ -156,6 +156,33 @@ pub async fn insert(tx: &mut OrgTx, message: &Message) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Replaces the words of a message, if they are still these; whether they were.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn replace_text(
+    tx: &mut OrgTx,
+    id: MessageId,
+    before: &str,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        r#"UPDATE messages
+           SET text = $4, updated_at = GREATEST($5, updated_at + interval '1 microsecond')
+           WHERE org_id = $1 AND id = $2 AND text = $3"#,
+        org_id,
+        id.0,
+        before,
+        text,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// One message.
 ///
 /// # Errors

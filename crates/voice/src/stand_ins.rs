@@ -40,6 +40,8 @@ pub fn plan(ids: &dyn IdSource) -> CallPlan {
             default_country: "US".into(),
             currency: "USD".into(),
             transfer_to: None,
+            people: Vec::new(),
+            ask_satisfaction: false,
             contact_name: None,
         },
         agent: AgentProfile {

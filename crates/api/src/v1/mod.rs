@@ -42,6 +42,7 @@ pub mod sessions;
 pub mod sso;
 pub mod timeline;
 pub mod tools;
+pub mod transfer_settings;
 pub mod turn_taking;
 pub mod voices;
 pub mod webhooks;
@@ -93,5 +94,6 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .merge(tools::router())
         .merge(voices::router())
         .merge(timeline::router())
+        .merge(transfer_settings::router())
         .merge(webhooks::router())
 }

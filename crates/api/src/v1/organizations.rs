@@ -188,6 +188,11 @@ pub struct SettingsView {
     #[garde(inner(length(chars, max = 500)))]
     #[schema(max_length = 500)]
     unavailable_message: Option<String>,
+    /// Whether agents ask clients at the end of a call how satisfied they are, from one to five.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = false)]
+    ask_satisfaction: bool,
     /// The day a week begins with.
     #[serde(default)]
     #[garde(skip)]
@@ -212,6 +217,7 @@ impl From<OrgSettings> for SettingsView {
             version: settings.version,
             max_call_minutes: settings.max_call_minutes,
             unavailable_message: settings.unavailable_message,
+            ask_satisfaction: settings.ask_satisfaction,
             week_starts_on: match settings.week_starts_on {
                 WeekStart::Monday => WeekStartView::Monday,
                 WeekStart::Sunday => WeekStartView::Sunday,
@@ -226,6 +232,7 @@ impl From<SettingsView> for OrgSettings {
             version: settings.version,
             max_call_minutes: settings.max_call_minutes,
             unavailable_message: settings.unavailable_message,
+            ask_satisfaction: settings.ask_satisfaction,
             week_starts_on: match settings.week_starts_on {
                 WeekStartView::Monday => WeekStart::Monday,
                 WeekStartView::Sunday => WeekStart::Sunday,

@@ -5,6 +5,7 @@ use app::calls::status::AfterStream;
 use providers::twilio::twiml::{self, TwimlError, Verb};
 
 use super::edge::VoiceSettings;
+use super::transfers;
 
 /// Path of the media socket.
 pub const MEDIA_PATH: &str = "/api/voice/media";
@@ -26,7 +27,7 @@ const RING_SECONDS: u32 = 20;
 pub const TROUBLE: &str = "We are sorry, there is a technical problem on our side. Please leave a message after \
                            the tone, and we will call you back.";
 /// Said when a person did not answer.
-const NOBODY_ANSWERED: &str = "I am sorry, nobody can take your call right now. Please leave a message after \
+pub(super) const NOBODY_ANSWERED: &str = "I am sorry, nobody can take your call right now. Please leave a message after \
                                the tone, and we will call you back.";
 /// Said when a message was recorded.
 const THANKS: &str = "Thank you. Your message was recorded. Goodbye.";
@@ -55,6 +56,7 @@ pub fn after_stream(settings: &VoiceSettings, next: AfterStream) -> Result<Strin
     match next {
         AfterStream::HangUp => twiml::render(&[Verb::Hangup]),
         AfterStream::Connect { ticket } => twiml::render(&connected(settings, ticket)),
+        AfterStream::Wait { transfer } => twiml::render(&transfers::waiting(settings, transfer)),
         AfterStream::Dial { to, caller_id } => twiml::render(&dialled(settings, to, caller_id)),
         AfterStream::Speak { text, record_message } => twiml::render(&spoken(settings, text, record_message)),
     }
@@ -105,7 +107,7 @@ fn dialled(settings: &VoiceSettings, to: String, caller_id: Option<String>) -> V
     verbs
 }
 
-fn spoken(settings: &VoiceSettings, text: String, record_message: bool) -> Vec<Verb> {
+pub(super) fn spoken(settings: &VoiceSettings, text: String, record_message: bool) -> Vec<Verb> {
     let mut verbs = vec![Verb::Say { text }];
     if record_message {
         let action = settings.webhook_url(MESSAGE_PATH);

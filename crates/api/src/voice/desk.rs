@@ -11,9 +11,10 @@ use app::calls::status::{AfterStream, Delivery, StatusUpdate};
 use app::calls::voicemail::RecordedMessage;
 use app::error::AppError;
 use app::incidents::alerts::{AlertKey, AlertWords};
+use app::transfers::{HoldWords, PersonKey, PersonWords};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::ids::{AlertId, CallId, CallbackId};
+use domain::ids::{AlertId, CallId, CallbackId, TransferId};
 use futures_util::future::BoxFuture;
 use providers::twilio::callbacks::RecordingCallback;
 
@@ -79,6 +80,50 @@ pub trait CallDesk: Send + Sync {
 
     /// Takes note of who answered.
     async fn alert_answered_by(&self, id: AlertId, call_sid: &str, by: &str) -> Result<(), AppError>;
+
+    /// What a caller hears who waits to be connected.
+    async fn transfer_hold(&self, id: TransferId) -> Result<HoldWords, AppError>;
+
+    /// Whether nothing follows for somebody whose conference is over.
+    async fn transfer_left(&self, id: TransferId) -> Result<bool, AppError>;
+
+    /// What follows for a caller whom nobody took.
+    async fn transfer_back(&self, id: TransferId, call_sid: &str) -> AfterStream;
+
+    /// What somebody hears who is to take a caller.
+    async fn transfer_words(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+    ) -> Result<PersonWords, AppError>;
+
+    /// Takes the key that they press.
+    async fn transfer_key(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+        key: PersonKey,
+    ) -> Result<PersonWords, AppError>;
+
+    /// Takes note of how their call goes.
+    async fn transfer_status(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+        status: &str,
+    ) -> Result<(), AppError>;
+
+    /// Takes note of who answered.
+    async fn transfer_answered_by(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+        by: &str,
+    ) -> Result<(), AppError>;
 }
 
 // Each calls the use case of the same name, which the language prefers over the trait's.
@@ -164,6 +209,57 @@ impl CallDesk for App {
 
     async fn alert_answered_by(&self, id: AlertId, call_sid: &str, by: &str) -> Result<(), AppError> {
         App::alert_answered_by(self, id, call_sid, by).await
+    }
+
+    async fn transfer_hold(&self, id: TransferId) -> Result<HoldWords, AppError> {
+        App::transfer_hold(self, id).await
+    }
+
+    async fn transfer_left(&self, id: TransferId) -> Result<bool, AppError> {
+        App::transfer_left(self, id).await
+    }
+
+    async fn transfer_back(&self, id: TransferId, call_sid: &str) -> AfterStream {
+        App::transfer_back(self, id, call_sid).await
+    }
+
+    async fn transfer_words(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+    ) -> Result<PersonWords, AppError> {
+        App::transfer_words(self, id, place, call_sid).await
+    }
+
+    async fn transfer_key(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+        key: PersonKey,
+    ) -> Result<PersonWords, AppError> {
+        App::transfer_key(self, id, place, call_sid, key).await
+    }
+
+    async fn transfer_status(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+        status: &str,
+    ) -> Result<(), AppError> {
+        App::transfer_status(self, id, place, call_sid, status).await
+    }
+
+    async fn transfer_answered_by(
+        &self,
+        id: TransferId,
+        place: usize,
+        call_sid: &str,
+        by: &str,
+    ) -> Result<(), AppError> {
+        App::transfer_answered_by(self, id, place, call_sid, by).await
     }
 }
 

@@ -14,6 +14,7 @@ pub mod media;
 mod outbound;
 mod reader;
 mod stream;
+mod transfers;
 pub mod webhooks;
 mod writer;
 
@@ -48,6 +49,13 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<VoiceEdge>> {
         .routes(routes!(webhooks::message))
         .routes(routes!(outbound::answered))
         .routes(routes!(outbound::status))
+        .routes(routes!(transfers::hold))
+        .routes(routes!(transfers::left))
+        .routes(routes!(transfers::back))
+        .routes(routes!(transfers::speak))
+        .routes(routes!(transfers::key))
+        .routes(routes!(transfers::status))
+        .routes(routes!(transfers::machine))
         .routes(routes!(alerts::speak))
         .routes(routes!(alerts::key))
         .routes(routes!(alerts::status))

@@ -24,7 +24,7 @@ use crate::webhooks;
 /// How often a process says that a call is still alive.
 pub(crate) const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// Position of an entry that is added after the death of a process, behind all that the session can have made.
-const AFTERWARDS: u32 = (i32::MAX - 1) as u32;
+pub(crate) const AFTERWARDS: u32 = (i32::MAX - 1) as u32;
 
 /// Who completes a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
         let reason = match left.left_because {
             Some(LeftBecause::ConnectionLost) => EndReason::ConnectionLost,
             Some(LeftBecause::HandedOver) => EndReason::ServerStopped,
+            Some(LeftBecause::Transferred) => EndReason::Transferred,
+            Some(LeftBecause::Transferring) => EndReason::CallerHungUp,
             // A call that never had media was given up before it was connected.
             None if events.is_empty() => EndReason::ConnectionLost,
             None => EndReason::ProcessDied,

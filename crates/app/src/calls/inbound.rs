@@ -21,6 +21,7 @@ use crate::organizations::settings_of;
 use crate::plans::LINE_SILENCE;
 use crate::runtime::App;
 use crate::ticket;
+use crate::transfers;
 
 /// A call that a carrier announces.
 #[derive(Debug, Clone)]
@@ -182,6 +183,7 @@ impl App {
             None
         };
         let memory = plan::memory_of(&mut tx, client.as_ref(), announced.call_id, &business).await?;
+        let (_, people) = transfers::reachable(&mut tx, &business, now).await?;
         tx.commit().await?;
         self.note_signature(org_id, call.signed);
         // A node that stops while others are there still answers: the stream finds its way to one of them.
@@ -221,6 +223,7 @@ impl App {
                 urgency,
                 opening: None,
                 memory,
+                people,
             })?);
             self.announced.keep(Arc::clone(&plan));
             if is_heard_by_a_model {

@@ -22,7 +22,7 @@ use crate::calls::status::goes_on_after;
 use crate::deadlines;
 use crate::error::AppError;
 use crate::runtime::App;
-use crate::{ticket, webhooks};
+use crate::{ticket, transfers, webhooks};
 use store::tx::{OrgTx, SystemTx};
 
 /// Log entries that may wait for the writer. Beyond it they wait inside the session.
@@ -204,8 +204,20 @@ impl App {
             // After the last regular entry; a full queue means the writer works on it anyway.
             let _full = ended_log.try_send(CallEvent { seq: u32::MAX >> 1, at_ms: 0, kind });
         }
-        drop(ended_log);
         let outcome = outcome.ok();
+        let mut waits = false;
+        if let Some(outcome) = outcome.as_ref().filter(|outcome| outcome.reason == EndReason::Transferred) {
+            // Boxed like the session.
+            waits = Box::pin(deadlines::soon(transfers::is_prepared(self, org_id, call_id)))
+                .await
+                .unwrap_or(false);
+            if !waits {
+                let (kind, at_ms) = (EventKind::Ended { reason: outcome.reason }, outcome.state.at_ms);
+                // A full queue means the writer works on it anyway.
+                let _full = ended_log.try_send(CallEvent { seq: finish::AFTERWARDS, at_ms, kind });
+            }
+        }
+        drop(ended_log);
         // Before anything is written: the carrier asks at once what follows, whether the database is there or not.
         self.remember_outcome(call_id, outcome.as_ref());
         registration.is_over(hangs_up(outcome.as_ref()));
@@ -232,6 +244,9 @@ impl App {
         };
         // Boxed like the session: what a call needs at its end takes no memory while it runs.
         let closing = Box::pin(async {
+            if waits && let Some(outcome) = &outcome {
+                return self.leave_to_wait(&keeping, outcome).await;
+            }
             match (because, &outcome) {
                 (Some(because), Some(outcome)) => self.leave_call(&keeping, because, outcome).await,
                 _ => finish::close(self, org_id, call_id, Closer::Carrier).await,
@@ -256,6 +271,7 @@ impl App {
         let cause = match because {
             LeftBecause::HandedOver => ContinueCause::HandedOver,
             LeftBecause::ConnectionLost => ContinueCause::CutOff,
+            LeftBecause::Transferring | LeftBecause::Transferred => ContinueCause::NotConnected,
         };
         // Before the record tells that the call may be taken.
         keeping.write(self, &keeping.session(self, &outcome.state, now, Some(cause))).await;
@@ -273,6 +289,15 @@ impl App {
             finish::store_recording(self, org_id, call_id).await?;
         }
         Ok(())
+    }
+
+    /// Lets go of a call whose caller waits for a person.
+    async fn leave_to_wait(&self, keeping: &Keeping, outcome: &Outcome) -> Result<(), AppError> {
+        let (org_id, call_id, now) = (keeping.org_id, keeping.call_id, self.ambient.now());
+        let cause = Some(ContinueCause::NotConnected);
+        keeping.write(self, &keeping.session(self, &outcome.state, now, cause)).await;
+        let is_gone = transfers::leave(self, org_id, call_id).await?;
+        if is_gone { finish::close(self, org_id, call_id, Closer::Carrier).await } else { Ok(()) }
     }
 
     #[expect(clippy::type_complexity, reason = "the two ends of one recording")]

@@ -20,5 +20,6 @@ pub mod routing;
 pub mod status;
 pub mod sweep;
 pub(crate) mod together;
+pub(crate) mod transcribing;
 pub mod voicemail;
 pub(crate) mod warm;

@@ -11,6 +11,7 @@ use domain::ids::{AgentId, CallId, ClientId, OrgId};
 use domain::leads::LeadQuestion;
 use domain::phone::PhoneNumber;
 use domain::plans::{Entitlements, Feature, Limit};
+use domain::transfers::Colleague;
 use domain::urgency::UrgencyRules;
 use store::StoreError;
 use store::callbacks::CallbackPurpose;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 use crate::error::AppError;
 use crate::organizations::settings_of;
 use crate::runtime::App;
+use crate::transfers;
 
 /// The engine that an agent's calls ask for. A plan that was changed may not have the agent's any more: each minute
 /// of a model costs the installation money.
@@ -48,6 +50,8 @@ pub(crate) struct Stored {
     /// What is said first, in place of a greeting, when we made the call.
     pub(crate) opening: Option<String>,
     pub(crate) memory: ClientMemory,
+    /// Who can be rung now.
+    pub(crate) people: Vec<Colleague>,
 }
 
 /// The client behind a number; without the feature everybody is new.
@@ -110,8 +114,10 @@ impl App {
             known => known,
         };
         let memory = memory_of(&mut tx, client.as_ref(), call_id, &business).await?;
+        let (_, people) = transfers::reachable(&mut tx, &business, self.ambient.now()).await?;
         drop(tx);
         self.plan_of(Stored {
+            people,
             call_id,
             started_at: call.started_at,
             business,
@@ -132,7 +138,8 @@ impl App {
     /// transcribers.
     pub(crate) fn plan_of(&self, stored: Stored) -> Result<CallPlan, AppError> {
         let Stored { business, agent, number, entitled, lead_questions, opening, .. } = stored;
-        let own_limit = settings_of(&business)?.max_call_minutes;
+        let own = settings_of(&business)?;
+        let (own_limit, ask_satisfaction) = (own.max_call_minutes, own.ask_satisfaction);
         let greeting = number
             .as_ref()
             .map(|number| number.greeting.clone())
@@ -149,7 +156,9 @@ impl App {
                 timezone: business.profile.timezone.parse().unwrap_or(chrono_tz::UTC),
                 default_country: business.profile.default_country,
                 currency: business.profile.currency,
-                transfer_to: business.profile.transfer_to.and_then(|to| PhoneNumber::parse(&to, None).ok()),
+                transfer_to: stored.people.first().map(|person| person.phone.clone()),
+                people: stored.people,
+                ask_satisfaction,
                 contact_name: business.profile.contact_name,
             },
             agent: AgentProfile {
@@ -192,8 +201,10 @@ impl App {
         let business = store::organizations::get(&mut tx).await?;
         let entitled = store::plans::entitlements(&mut tx).await?;
         let lead_questions = questions(&mut tx, &entitled).await?;
+        let (_, people) = transfers::reachable(&mut tx, &business, self.ambient.now()).await?;
         drop(tx);
         let agent = AgentSettings::default();
+        let ask_satisfaction = settings_of(&business)?.ask_satisfaction;
         Ok(CallPlan {
             call_id: CallId(Uuid::nil()),
             org_id,
@@ -203,7 +214,9 @@ impl App {
                 timezone: business.profile.timezone.parse().unwrap_or(chrono_tz::UTC),
                 default_country: business.profile.default_country,
                 currency: business.profile.currency,
-                transfer_to: business.profile.transfer_to.and_then(|to| PhoneNumber::parse(&to, None).ok()),
+                transfer_to: people.first().map(|person| person.phone.clone()),
+                people,
+                ask_satisfaction,
                 contact_name: business.profile.contact_name,
             },
             agent: AgentProfile {

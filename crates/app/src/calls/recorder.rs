@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use store::tx::OrgTx;
 
 use crate::calls::engine::REALTIME;
+use crate::calls::finish::AFTERWARDS;
 use crate::calls::heeding;
 use crate::calls::together::{Joint, Together, Weight};
 use crate::deadlines;
@@ -94,6 +95,9 @@ pub(crate) async fn record(
         tokio::select! {
             event = events.recv() => match event {
                 Some(CallEvent { kind: EventKind::Ended { reason: EndReason::ConnectionLost }, .. }) => {}
+                // Whether it is over or the caller comes back is decided behind the session.
+                Some(CallEvent { kind: EventKind::Ended { reason: EndReason::Transferred }, seq, .. })
+                    if seq < AFTERWARDS => {}
                 Some(event) => writer.take(event),
                 None => break,
             },

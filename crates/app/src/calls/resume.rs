@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::call_log::{CallEvent, ContinueCause, EndReason, EventKind};
 use domain::history::History;
-use domain::ids::{CallId, OrgId};
+use domain::ids::{CallId, OrgId, TransferId};
 use store::call_sessions::{CallSession, SessionStore as _};
 use store::calls::life::{LeftBecause, Taken, Whereabouts};
 use store::tx::{OrgTx, SystemTx};
@@ -42,6 +42,8 @@ pub(super) enum Ended {
         /// The ticket.
         ticket: String,
     },
+    /// Its caller waits for a person.
+    Waits(TransferId),
     /// It could not be gone on with.
     GivenUp,
 }
@@ -58,6 +60,11 @@ impl App {
         call_sid: &str,
     ) -> Result<Ended, AppError> {
         let left = self.wait_for_the_other_node(org_id, call_id).await?;
+        if left.left_because == Some(LeftBecause::Transferring)
+            && let Some(transfer) = self.begin_ringing(org_id, call_id).await?
+        {
+            return Ok(Ended::Waits(transfer));
+        }
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         if left.finalized_at.is_some() {
             return Ok(Ended::Over(store::calls::get(&mut tx, call_id).await?.end_reason));
@@ -180,6 +187,7 @@ fn begin(
         (Some(LeftBecause::HandedOver), _) | (None, Some(ContinueCause::HandedOver)) => {
             ContinueCause::HandedOver
         }
+        (Some(LeftBecause::Transferring), _) => ContinueCause::NotConnected,
         _ => ContinueCause::CutOff,
     };
     let at_ms = at_ms.into_iter().flatten().max().unwrap_or(0);

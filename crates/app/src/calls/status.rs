@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::call_log::EndReason;
-use domain::ids::{CallId, OrgId};
+use domain::ids::{CallId, OrgId, TransferId};
 use store::calls::CallStatus;
 use store::calls::life::StatusReport;
 use store::tx::{OrgTx, SystemTx};
@@ -66,6 +66,11 @@ pub enum AfterStream {
         /// Shown to the person: the business's own number.
         caller_id: Option<String>,
     },
+    /// The caller waits for a person, who is called meanwhile.
+    Wait {
+        /// Their transfer.
+        transfer: TransferId,
+    },
     /// The conversation is not over: connect another stream.
     Connect {
         /// The one-time ticket that the stream must show.
@@ -114,6 +119,12 @@ impl App {
         let has_changed = store::calls::life::update_status(&mut tx, call_id, report).await?;
         let left = store::calls::life::hold(&mut tx, call_id).await?;
         tx.commit().await?;
+        if has_changed && status.is_terminal() {
+            // A person who answers hears that the caller is gone, whatever comes of this.
+            if let Err(error) = self.caller_is_gone(org_id, call_id).await {
+                tracing::warn!(call.id = %call_id, %error, "that a caller waits no more could not be noted");
+            }
+        }
         if has_changed
             && status.is_terminal()
             && left.left_because.is_some()
@@ -145,6 +156,9 @@ impl App {
             let _late = tokio::time::timeout(WRITTEN_WITHIN, self.call_finished(call_id)).await;
             return Ok(match self.take_transfer(call_id) {
                 Some(to) => {
+                    if let Ok(Some(transfer)) = deadlines::soon(self.waits_for_a_person(call_sid)).await {
+                        return Ok(AfterStream::Wait { transfer });
+                    }
                     let called = deadlines::soon(self.called_number(call_sid)).await;
                     AfterStream::Dial { to, caller_id: called.ok() }
                 }
@@ -153,6 +167,9 @@ impl App {
         }
         let (org_id, call_id) = self.call_of(call_sid).await?;
         self.call_finished(call_id).await;
+        if let Some(transfer) = self.begin_ringing(org_id, call_id).await? {
+            return Ok(AfterStream::Wait { transfer });
+        }
         if let Some(to) = self.take_transfer(call_id) {
             let mut tx = OrgTx::begin(&self.db, org_id).await?;
             let caller_id = store::calls::get(&mut tx, call_id).await.ok().map(|call| call.to_number);
@@ -160,6 +177,7 @@ impl App {
         }
         Ok(match self.settle_stream(org_id, call_id, call_sid).await? {
             Ended::GoesOn { ticket } => AfterStream::Connect { ticket },
+            Ended::Waits(transfer) => AfterStream::Wait { transfer },
             Ended::Over(Some(reason)) if !goes_on_after(reason) => AfterStream::HangUp,
             Ended::GivenUp | Ended::Over(_) => broken(),
         })
@@ -220,6 +238,27 @@ impl App {
         Ok(answer)
     }
 
+    async fn waits_for_a_person(&self, call_sid: &str) -> Result<Option<TransferId>, AppError> {
+        let (org_id, call_id) = self.call_of(call_sid).await?;
+        self.begin_ringing(org_id, call_id).await
+    }
+
+    /// Decides what follows for a caller whom nobody took: back to the agent.
+    pub async fn transfer_back(&self, id: TransferId, call_sid: &str) -> AfterStream {
+        let back = async {
+            let (org_id, call_id) = self.give_back(id).await?;
+            Ok::<_, AppError>(match self.settle_stream(org_id, call_id, call_sid).await? {
+                Ended::GoesOn { ticket } => AfterStream::Connect { ticket },
+                Ended::Over(Some(reason)) if !goes_on_after(reason) => AfterStream::HangUp,
+                Ended::Waits(_) | Ended::GivenUp | Ended::Over(_) => nobody(),
+            })
+        };
+        back.await.unwrap_or_else(|error| {
+            tracing::error!(call.sid = %call_sid, %error, "a caller could not go back to the agent; they are asked for a message");
+            nobody()
+        })
+    }
+
     async fn called_number(&self, call_sid: &str) -> Result<String, AppError> {
         let (org_id, call_id) = self.call_of(call_sid).await?;
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
@@ -241,6 +280,15 @@ pub(super) fn goes_on_after(reason: EndReason) -> bool {
             | EndReason::ProcessDied
             | EndReason::ServerStopped
     )
+}
+
+fn nobody() -> AfterStream {
+    AfterStream::Speak {
+        text: "I am sorry, nobody can take your call right now. Please leave a message after the tone, and we will \
+               call you back."
+            .to_owned(),
+        record_message: true,
+    }
 }
 
 fn broken() -> AfterStream {

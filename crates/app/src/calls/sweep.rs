@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{CallId, OrgId};
 use store::Database;
 use store::call_sessions::{CallSession, FailoverSessions, SessionStore as _, TTL_S};
-use store::calls::life::{Silence, Unfinished, Whereabouts};
+use store::calls::life::{LeftBecause, Silence, Unfinished, Whereabouts};
 use store::jobs::NewJob;
 use store::tx::{OrgTx, SystemTx};
 use tokio::time::Instant;
@@ -19,6 +19,8 @@ use crate::runtime::App;
 
 /// A call of another node that was silent for so long has lost its process, whatever is configured.
 const SILENT_AFTER: Duration = Duration::from_secs(30);
+/// Nothing is heard of a caller who waits for a person, or talks with one: longer than everybody can ring.
+const WAITS_FOR_A_PERSON: Duration = Duration::from_secs(15 * 60);
 /// How often lost calls are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often sessions that nobody needs are looked for.
@@ -43,7 +45,12 @@ impl Patience {
 
     fn silence(self, node: &str, now: DateTime<Utc>) -> Silence<'_> {
         let ago = |time: Duration| now - TimeDelta::from_std(time).unwrap_or_default();
-        Silence { since: ago(self.of_others()), node, of_node_since: ago(self.resume_within) }
+        Silence {
+            since: ago(self.of_others()),
+            node,
+            of_node_since: ago(self.resume_within),
+            waiting_since: ago(WAITS_FOR_A_PERSON),
+        }
     }
 
     /// Whether a call counts as lost.
@@ -51,6 +58,14 @@ impl Patience {
         let silence = self.silence(node, now);
         let caller_is_gone = call.left_because.is_some() && call.status.is_terminal();
         let of_node = call.node.as_deref() == Some(node);
+        match call.left_because {
+            Some(LeftBecause::Transferred) => return true,
+            Some(LeftBecause::Transferring) => {
+                return caller_is_gone
+                    || call.heartbeat_at.unwrap_or(call.started_at) < silence.waiting_since;
+            }
+            _ => {}
+        }
         caller_is_gone
             || call.heartbeat_at.unwrap_or(call.started_at) < silence.since
             || (of_node && call.heartbeat_at.is_some_and(|at| at < silence.of_node_since))

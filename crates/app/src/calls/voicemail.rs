@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::messages::Message;
 use store::tx::{OrgTx, SystemTx};
 
+use crate::calls::transcribing;
 use crate::deadlines;
 use crate::error::AppError;
 use crate::runtime::App;
@@ -133,13 +134,14 @@ impl App {
                 (None, from.map(String::from))
             }
         };
-        let RecordedMessage { url, duration_s, .. } = message;
+        let recording_sid = message.recording_sid.clone();
+        let text = transcribing::untranscribed(message);
         let message = Message {
             id: *id,
             call_id,
             from_name,
             reply_to,
-            text: format!("Recorded message, {duration_s} seconds: {url}"),
+            text,
             priority: Priority::Normal,
             created_at: *at,
         };
@@ -149,6 +151,7 @@ impl App {
         }
         let (key, data) = (message.id.to_string(), webhooks::message(&message));
         webhooks::publish(&mut tx, self, EventType::MessageTaken, &key, data).await?;
+        transcribing::promise(&mut tx, &message, recording_sid).await?;
         Ok(tx.commit().await?)
     }
 

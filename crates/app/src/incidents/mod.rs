@@ -133,6 +133,29 @@ pub(crate) async fn call_is_over(
     Ok(incidents::update(tx, &later, now).await?)
 }
 
+/// Somebody took the caller of an urgent conversation: they take the incident. Calls the carrier is still making about it
+/// are returned, to be ended when the transaction is committed.
+pub(crate) async fn connected(
+    tx: &mut OrgTx,
+    app: &App,
+    call_id: CallId,
+    by: &str,
+) -> Result<Vec<String>, AppError> {
+    let Some(id) = incidents::of_call(tx, call_id).await? else { return Ok(Vec::new()) };
+    let incident = incidents::lock(tx, id).await?;
+    if incident.state == IncidentState::Acknowledged {
+        return Ok(Vec::new());
+    }
+    take(tx, app, incident, by).await
+}
+
+/// Nobody took the caller of an urgent conversation: now people are called about it.
+pub(crate) async fn not_connected(tx: &mut OrgTx, app: &App, call_id: CallId) -> Result<(), AppError> {
+    let Some(incident) = open_one_of(tx, call_id).await? else { return Ok(()) };
+    note(tx, app, incident.id, "not_connected", "Nobody answered the caller's transfer.").await?;
+    hasten(tx, app, incident, app.ambient.now()).await
+}
+
 /// The incident of a conversation, held, while nobody was called about it yet.
 async fn open_one_of(tx: &mut OrgTx, call_id: CallId) -> Result<Option<Incident>, AppError> {
     let Some(id) = incidents::of_call(tx, call_id).await? else { return Ok(None) };
@@ -185,7 +208,7 @@ async fn take(tx: &mut OrgTx, app: &App, incident: Incident, by: &str) -> Result
 }
 
 /// Ends calls that are not needed any more. One that can't be ended says by itself that it was taken.
-async fn end_calls(app: &App, calls: Vec<String>) {
+pub(crate) async fn end_calls(app: &App, calls: Vec<String>) {
     for call in calls {
         if let Err(error) = app.telephony.update_call(&call, &CallUpdate::End).await {
             tracing::warn!(call.sid = %call, %error, "a call that is not needed any more could not be ended");
@@ -248,14 +271,11 @@ impl App {
     async fn transfer_ended(&self, call_sid: &str, was_answered: bool) -> Result<(), AppError> {
         let (org_id, call_id) = self.call_of(call_sid).await?;
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
-        let Some(incident) = open_one_of(&mut tx, call_id).await? else { return Ok(()) };
-        if was_answered {
+        if !was_answered {
+            not_connected(&mut tx, self, call_id).await?;
+        } else if let Some(incident) = open_one_of(&mut tx, call_id).await? {
             // Nobody was called yet.
             let _calls = take(&mut tx, self, incident, "The person the caller was connected with").await?;
-        } else {
-            note(&mut tx, self, incident.id, "not_connected", "Nobody answered the caller's transfer.")
-                .await?;
-            hasten(&mut tx, self, incident, self.ambient.now()).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -154,7 +154,12 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             "Connects the caller with a person. Use it when the caller asks for a person and has agreed to be \
              connected now. Do not announce it before: the words to say come back in `say`.",
             Phrase::WaitingToConnect,
-            &json!({ "reason": text("In a few words, what the call is about.") }),
+            &json!({
+                "reason": text("In a few words, what the call is about: whoever is called hears it."),
+                "whom": text(
+                    "The person, role or subject that the caller asked for, in their words. Empty when it may be anybody."
+                ),
+            }),
         ));
     }
     let reasons: Vec<&str> = END_REASONS.iter().map(|(word, _)| *word).collect();

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use domain::agent_phrases::{Phrase, variant};
 use domain::call_plan::CallPlan;
 use domain::claims::{Evidence, Unfounded};
 use domain::words::words;
@@ -58,7 +59,16 @@ impl Guard {
             evidence.caller_says(number.as_str());
         }
         let rules = words(&instructions::rules(plan));
-        let instructions = rules.windows(QUOTE_WORDS).map(<[String]>::to_vec).collect();
+        // The last question stands in the rules to be said.
+        let last_question = variant(Phrase::AskSatisfaction, 0);
+        evidence.business_says(last_question);
+        let last_question = words(last_question);
+        let is_to_be_said = |quote: &[String]| last_question.windows(QUOTE_WORDS).any(|said| said == quote);
+        let instructions = rules
+            .windows(QUOTE_WORDS)
+            .filter(|quote| !is_to_be_said(quote))
+            .map(<[String]>::to_vec)
+            .collect();
         Self { evidence, instructions }
     }
 

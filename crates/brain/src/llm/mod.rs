@@ -381,6 +381,8 @@ impl LlmMind {
                 }
                 self.or_rules(None, Prompt::GoOn(GoOn::AnswerOwed { turn, text }), out).await;
             }
+            // The rules know what to offer now; the model goes on from what they said.
+            GoOn::NotConnected => self.by_rules(Prompt::GoOn(GoOn::NotConnected), out).await,
             GoOn::WordsLost => {
                 let words = self.phrase(Phrase::WordsLost);
                 out.say(words.clone(), Purpose::Reply, true).await;

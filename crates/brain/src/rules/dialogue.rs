@@ -192,6 +192,9 @@ impl<'a> Talk<'a> {
             (_, all) if matches!(self.memory.pending, Pending::Identify(_)) && !all.is_empty() => {
                 Some(all.to_owned())
             }
+            (_, all) if self.memory.pending == Pending::Satisfaction && !all.is_empty() => {
+                Some(all.to_owned())
+            }
             (ExpectedAnswer::YesNo, "1") => Some("yes".to_owned()),
             (ExpectedAnswer::YesNo, "2") => Some("no".to_owned()),
             (ExpectedAnswer::Choice, place) if place.len() == 1 => {
@@ -253,6 +256,8 @@ impl<'a> Talk<'a> {
             Pending::Identify(step) => self.hear_identify(step, text).await,
             Pending::Message(step) => self.hear_message(step, text).await,
             Pending::Urgent(step) => self.hear_urgent(step, text).await,
+            Pending::Satisfaction => self.hear_satisfaction(text).await,
+            Pending::Callback => self.hear_callback(text).await,
             Pending::WhichProject { offered } => self.hear_which_project(&offered, text).await,
             Pending::OfferMessage
             | Pending::OfferTransfer
@@ -348,6 +353,9 @@ impl<'a> Talk<'a> {
 
     /// A subject of the caller's own choice.
     pub(super) async fn topic(&mut self, text: &str) {
+        if self.wants_callback(text).await {
+            return;
+        }
         if does(text, Act::LeaveMessage) || self.is_for_the_contact(text) {
             let words = super::message::stated(text);
             self.begin_message(words).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDateTime;
 use domain::call_plan::KnownClient;
 use domain::expected_answer::ExpectedAnswer;
 use domain::history::Unanswered;
@@ -39,12 +40,16 @@ pub(super) struct Memory {
     pub(super) lead_closed: bool,
     /// The message being taken.
     pub(super) message: Draft,
+    /// The call back being arranged: the caller's words, and the moment on the business's wall.
+    pub(super) callback: Option<(String, NaiveDateTime)>,
     /// The urgent capture being taken.
     pub(super) urgent: Capture,
     /// Whether somebody was alerted.
     pub(super) urgent_flagged: bool,
     /// The highest urgency heard.
     pub(super) urgency: u8,
+    /// Whether the caller was asked how satisfied they are.
+    pub(super) asked_satisfaction: bool,
     /// Turns in a row without understanding or answer.
     pub(super) failures: u8,
     /// The last words nobody could answer, for a message.
@@ -89,6 +94,10 @@ pub(super) enum Pending {
     Message(MessageStep),
     /// "Shall I connect you right now?"
     UrgentConnect,
+    /// "From one to five, how satisfied were you?"
+    Satisfaction,
+    /// The open question of a call back: the number.
+    Callback,
     /// The open question of the urgent capture.
     Urgent(UrgentStep),
 }

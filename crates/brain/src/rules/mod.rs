@@ -4,11 +4,13 @@
 //! is not understood is asked again, offered as a message or handed to a person. It never invents.
 
 mod ask;
+mod callback;
 mod dialogue;
 mod identify;
 mod lead;
 mod memory;
 mod message;
+mod satisfaction;
 mod scope;
 mod small_talk;
 mod status;

@@ -98,6 +98,9 @@ impl Talk<'_> {
         if self.memory.lead_active {
             self.abandon_lead().await;
         }
+        if self.asked_satisfaction().await {
+            return;
+        }
         self.wait_for(Pending::Nothing, ExpectedAnswer::Open);
         self.farewell(Phrase::Goodbye).await;
     }

@@ -115,6 +115,7 @@ impl Talk<'_> {
             }
             GoOn::AnswerOwed { turn, text } => self.answer_owed(Unanswered { turn, text }).await,
             GoOn::WordsLost => self.say_phrase(Phrase::WordsLost).await,
+            GoOn::NotConnected => self.not_connected().await,
         }
     }
 

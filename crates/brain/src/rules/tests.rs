@@ -1,6 +1,7 @@
 //! Conversations as data: what the caller says, and words that the agent's answer must hold.
 
 mod conversations;
+mod endings;
 mod fake_tools;
 mod identification;
 mod lead_flow;
@@ -84,6 +85,8 @@ pub(crate) fn plan(who: Who) -> CallPlan {
             default_country: "US".into(),
             currency: "USD".into(),
             transfer_to: Some(number("+15135550199")),
+            people: Vec::new(),
+            ask_satisfaction: false,
             contact_name: Some("Dana".into()),
         },
         agent: AgentProfile {

@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::call_log::EventKind;
 use domain::leads::{LeadAnswer, Priority};
 use provider_traits::tools::{
     ClientKey, KnowledgeHit, ScopeReport, SpokenProject, TakenMessage, ToolError, Verification,
+    WantedCallback, WantedPerson,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -91,6 +93,27 @@ impl Talk<'_> {
         let tools = self.tools.clone();
         let arguments = json!({ "quote": quote });
         self.call("report_scope_change", arguments, tools.report_scope_change(quote)).await
+    }
+
+    pub(super) async fn transfer_call(&mut self, wanted: WantedPerson) -> Result<Option<String>, ToolError> {
+        let tools = self.tools.clone();
+        let arguments = serde_json::to_value(&wanted).unwrap_or(Value::Null);
+        self.call("transfer_call", arguments, tools.transfer_call(wanted)).await
+    }
+
+    pub(super) async fn schedule_callback(
+        &mut self,
+        wanted: WantedCallback,
+    ) -> Result<DateTime<Utc>, ToolError> {
+        let tools = self.tools.clone();
+        let arguments = serde_json::to_value(&wanted).unwrap_or(Value::Null);
+        self.call("schedule_callback", arguments, tools.schedule_callback(wanted)).await
+    }
+
+    pub(super) async fn record_satisfaction(&mut self, score: u8, comment: &str) -> Result<(), ToolError> {
+        let tools = self.tools.clone();
+        let arguments = json!({ "score": score, "comment": comment });
+        self.call("record_satisfaction", arguments, tools.record_satisfaction(score, comment)).await
     }
 
     pub(super) async fn take_message(&mut self, message: TakenMessage) -> Result<(), ToolError> {

@@ -11,6 +11,7 @@ pub mod names;
 pub mod numbers;
 pub mod phone;
 pub mod speak;
+pub mod times;
 pub mod yes_no;
 
 #[cfg(test)]

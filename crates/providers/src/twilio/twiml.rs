@@ -81,6 +81,15 @@ pub enum Verb {
         /// Told when somebody answers.
         answered: Option<String>,
     },
+    /// Enters a conference. It begins with whoever does not wait, and ends for everybody when one leaves.
+    Conference {
+        /// Our name for it.
+        name: String,
+        /// Asked for what follows when it is over.
+        action: String,
+        /// Whoever waits hears what this address answers until somebody comes; `None`: does not wait.
+        wait: Option<String>,
+    },
     /// Ends the call.
     Hangup,
 }
@@ -192,6 +201,25 @@ fn write_verb(writer: &mut Writer<Vec<u8>>, verb: &Verb) -> io::Result<()> {
                 Ok(())
             })?;
         }
+        Verb::Conference { name, action, wait } => {
+            let dial = writer.create_element("Dial");
+            dial.with_attributes([("action", &*clean(action)), ("method", "POST")]).write_inner_content(
+                |writer| {
+                    let starts = if wait.is_some() { "false" } else { "true" };
+                    let mut room = writer.create_element("Conference").with_attributes([
+                        ("beep", "false"),
+                        ("startConferenceOnEnter", starts),
+                        ("endConferenceOnExit", "true"),
+                        ("maxParticipants", "2"),
+                    ]);
+                    if let Some(wait) = wait {
+                        room = room.with_attributes([("waitUrl", &*clean(wait)), ("waitMethod", "POST")]);
+                    }
+                    room.write_text_content(BytesText::new(&clean(name)))?;
+                    Ok(())
+                },
+            )?;
+        }
         Verb::Hangup => {
             writer.create_element("Hangup").write_empty()?;
         }
@@ -276,6 +304,24 @@ mod tests {
                </Dial>
                <Dial action="https://example.com/after-dial" method="POST" timeout="25">
                <Number>+15135550190</Number>
+               </Dial>"#,
+        );
+    }
+
+    #[test]
+    fn a_conference_for_who_waits_and_for_who_comes() {
+        let room = |wait: Option<&str>| Verb::Conference {
+            name: "tr_1".into(),
+            action: "https://example.com/left".into(),
+            wait: wait.map(Into::into),
+        };
+        check(
+            &[room(Some("https://example.com/wait")), room(None)],
+            r#"<Dial action="https://example.com/left" method="POST">
+               <Conference beep="false" startConferenceOnEnter="false" endConferenceOnExit="true" maxParticipants="2" waitUrl="https://example.com/wait" waitMethod="POST">tr_1</Conference>
+               </Dial>
+               <Dial action="https://example.com/left" method="POST">
+               <Conference beep="false" startConferenceOnEnter="true" endConferenceOnExit="true" maxParticipants="2">tr_1</Conference>
                </Dial>"#,
         );
     }

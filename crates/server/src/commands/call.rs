@@ -58,6 +58,7 @@ pub async fn run(config: Config, options: Call) -> anyhow::Result<Exit> {
         }),
         seed: options.seed,
         to: options.to.clone(),
+        network: None,
     };
     let (progress, told) = mpsc::channel(PROGRESS_QUEUE);
     let telling = tell(told, options.report == ReportFormat::Text);

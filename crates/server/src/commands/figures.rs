@@ -47,6 +47,7 @@ pub async fn run(mut config: Config, options: Figures) -> anyhow::Result<Exit> {
                     }),
                     seed: Some(u64::from(round) + 1),
                     to: None,
+                    network: None,
                 };
                 let report = place(&studio.stage, scenario, &run_options, None).await?;
                 let fine = (report.verdict == Verdict::Passed) != scenario.must_fail;

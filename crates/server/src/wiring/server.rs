@@ -202,6 +202,7 @@ pub async fn start_with(
     tasks.spawn(Arc::clone(&app).deliver_webhooks());
     tasks.spawn(Arc::clone(&app).watch_incidents());
     tasks.spawn(Arc::clone(&app).place_callbacks());
+    tasks.spawn(Arc::clone(&app).connect_callers());
     tasks.spawn(Arc::clone(&app).stay_known(stop_listening.clone()));
     let (sessions, stop) = (Arc::clone(&app.sessions), stop_listening.clone());
     tasks.spawn(async move { sessions.watch(stop).await });

@@ -3,13 +3,16 @@
 
 mod api;
 mod architecture;
+mod behaviours;
 mod commands;
 mod engines;
 mod faults;
 mod injection;
 mod nodes;
+mod played;
 mod recovery;
 mod seed;
 mod spoken;
+mod transfers;
 mod urgent_call;
 mod vendors;

@@ -3,11 +3,13 @@
 //! It understands callers as the product's rules do, so that the same scenario can be carried by both brains; what it
 //! proves is everything around a model (functions, sentences, guards, falling over), not what models understand.
 
+use chrono::NaiveDateTime;
 use domain::acts::{Act, does, is_question};
 use domain::agent_phrases::{Phrase, fill, variant};
 use domain::intents::{self, Intent};
 use domain::projects::{self, Match, Named};
-use domain::spoken_forms::yes_no;
+use domain::satisfaction::spoken;
+use domain::spoken_forms::{times, yes_no};
 use domain::words::{find_phrase, words};
 use serde_json::{Value, json};
 
@@ -83,6 +85,17 @@ fn agent_lines(conversation: &Conversation) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What the caller last said that is more than yes or no.
+fn wish(conversation: &Conversation) -> &str {
+    let lines = conversation.messages.iter().rev().filter_map(|message| match message {
+        Message::Caller(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let mut wishes =
+        lines.filter(|text| text.split_whitespace().count() >= 3 && yes_no::read(text).is_none());
+    wishes.next().unwrap_or_default()
+}
+
 fn asked_last(conversation: &Conversation) -> Option<&str> {
     agent_lines(conversation).next().filter(|line| line.ends_with('?'))
 }
@@ -150,7 +163,19 @@ fn hear(conversation: &Conversation, text: &str) -> Made {
     let last = agent_lines(conversation).next().unwrap_or_default();
     let yes = yes_no::read(text);
     if last.ends_with('?') && last.contains("connect you") && yes == Some(true) {
-        return Made::calls("transfer_call", json!({ "reason": "the caller agreed to be connected" }));
+        let wish = wish(conversation);
+        return Made::calls("transfer_call", json!({ "reason": wish, "whom": wish }));
+    }
+    if let Some(made) = callback(conversation, text, last, yes) {
+        return made;
+    }
+    if last.contains(variant(Phrase::AskSatisfaction, 0)) {
+        let end = json!({ "reason": "nothing_more_to_do" });
+        return match spoken::read(text) {
+            Some(score) => Made::calls("record_satisfaction", json!({ "score": score, "comment": "" }))
+                .and_calls("end_call", end),
+            None => Made::calls("end_call", end),
+        };
     }
     if let Some(made) = message(conversation, text, last, yes) {
         return made;
@@ -251,6 +276,32 @@ fn ask_next(saved: &Saved) -> Made {
     }
 }
 
+/// What the instructions say of the present moment at the business.
+fn today(system: &str) -> Option<NaiveDateTime> {
+    let (_, rest) = system.split_once("For the business it is ")?;
+    let (moment, _) = rest.split_once(" (")?;
+    NaiveDateTime::parse_from_str(moment, "%A, %d %B %Y, %H:%M").ok()
+}
+
+/// "Call me back tomorrow at ten": the number is asked for, then it is arranged.
+fn callback(conversation: &Conversation, text: &str, last: &str, yes: Option<bool>) -> Option<Made> {
+    let ask = variant(Phrase::AskCallingNumber, 0);
+    let today = today(&conversation.system)?;
+    let moment = |text: &str| {
+        let wanted = text.contains("call me") || text.contains("call us") || text.contains("call back");
+        wanted.then(|| times::read(text, today)).flatten()
+    };
+    if last.contains(ask) && yes == Some(true) {
+        let wish = wish(conversation);
+        let when = moment(wish)?.format("%Y-%m-%dT%H:%M").to_string();
+        return Some(Made::calls(
+            "schedule_callback",
+            json!({ "when": when, "number": "calling_number", "about": wish }),
+        ));
+    }
+    moment(text).map(|_| Made::says(ask))
+}
+
 /// Taking a message, as far as it has come.
 fn message(conversation: &Conversation, text: &str, last: &str, yes: Option<bool>) -> Option<Made> {
     let contact = |phrase| fill(variant(phrase, 0), &[("contact", contact(&conversation.system))]);
@@ -311,6 +362,13 @@ fn is_about_a_project(conversation: &Conversation, text: &str) -> bool {
 
 fn topic(conversation: &Conversation, text: &str) -> Made {
     let can = |function: &str| conversation.tools.iter().any(|tool| tool == function);
+    let last_question = variant(Phrase::AskSatisfaction, 0);
+    if (does(text, Act::Goodbye) || does(text, Act::NothingElse))
+        && conversation.system.contains(last_question)
+        && !agent_lines(conversation).any(|line| line.contains(last_question))
+    {
+        return Made::says(last_question);
+    }
     if does(text, Act::Goodbye) {
         return Made::calls("end_call", json!({ "reason": "caller_said_goodbye" }));
     }
@@ -324,6 +382,9 @@ fn topic(conversation: &Conversation, text: &str) -> Made {
         Intent::SpeakToHuman if can("transfer_call") => Made::says(variant(Phrase::OfferTransfer, 0)),
         Intent::StatusUpdate if can("get_project_status") => {
             Made::calls("get_project_status", json!({ "project": text }))
+        }
+        Intent::ScopeChange if can("report_scope_change") => {
+            Made::calls("report_scope_change", json!({ "quote": text }))
         }
         Intent::NewProject if can("save_lead_answer") => begin_lead(conversation, text),
         _ if can("get_project_status") && is_about_a_project(conversation, text) => {
@@ -397,8 +458,14 @@ fn after_functions(conversation: &Conversation, outputs: &[(&str, &str)]) -> Mad
                     output["projects"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 said.push(format!("{WHICH}: {}?", names.join(" or ")));
             }
+            "schedule_callback" => {
+                said.extend(
+                    output["called_back"].as_str().map(|when| format!("We will call you back on {when}.")),
+                );
+                said.push(variant(Phrase::AnythingElse, 0).to_owned());
+            }
             // Something is done.
-            "finish_lead" | "take_message" | "get_project_status" => {
+            "finish_lead" | "take_message" | "report_scope_change" | "get_project_status" => {
                 said.extend(say.map(str::to_owned));
                 let open = if *name == "finish_lead" { None } else { still_open(conversation) };
                 said.push(open.unwrap_or_else(|| variant(Phrase::AnythingElse, 0).to_owned()));

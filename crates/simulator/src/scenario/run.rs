@@ -20,6 +20,7 @@ use crate::caller::person::{Account, Person, Progress, StepTimes};
 use crate::caller::voice::VoiceError;
 use crate::line::session::{LineEnd, Pace};
 use crate::twilio::call::{CallOptions, place};
+use crate::twilio::rest::network::Network;
 use crate::twilio::webhook::Webhooks;
 use crate::wer::WordErrors;
 use crate::words::words_of;
@@ -50,6 +51,8 @@ pub struct RunOptions {
     pub seed: Option<u64>,
     /// Another number to call.
     pub to: Option<String>,
+    /// The network whose conferences the caller can enter.
+    pub network: Option<Network>,
 }
 
 /// Why a run could not take place.
@@ -101,6 +104,7 @@ pub async fn run(
         seed,
         max_ms: u64::from(scenario.max_seconds) * 1000,
         dial_result: scenario.dial,
+        network: options.network.clone(),
         deliver_twice: scenario.deliver_twice,
         ..CallOptions::new(&scenario.from, options.to.as_deref().unwrap_or(&scenario.to))
     };

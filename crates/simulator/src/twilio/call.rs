@@ -8,8 +8,9 @@ use reqwest::Url;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::rest::network::{Network, Stayed};
 use super::signature;
-use super::twiml::{self, Action, Stream, TwimlError, Verb};
+use super::twiml::{self, Action, Room, Stream, TwimlError, Verb};
 use super::webhook::{Webhooks, call_fields, new_sid};
 use crate::line::messages::StreamIds;
 use crate::line::session::{self, LineEnd, LineReport, LineSetup, LineUser, Pace};
@@ -28,6 +29,10 @@ pub struct CallOptions {
     pub status_path: Option<String>,
     /// What becomes of a `<Dial>`.
     pub dial_result: DialResult,
+    /// The network whose conferences the caller can enter; without one there is nobody in any.
+    pub network: Option<Network>,
+    /// The caller hangs up after waiting so long in one.
+    pub waits_for: Duration,
     /// Whether the voice webhook is delivered twice with one idempotency token, as after a lost answer.
     pub deliver_twice: bool,
     /// The pace of the stream.
@@ -52,6 +57,8 @@ impl CallOptions {
             voice_path: "/api/voice/inbound".to_owned(),
             status_path: Some("/api/voice/status".to_owned()),
             dial_result: DialResult::Completed,
+            network: None,
+            waits_for: Duration::from_secs(120),
             deliver_twice: false,
             pace: Pace::RealTime,
             jitter_ms: 0,
@@ -216,6 +223,9 @@ pub async fn place(webhooks: &Webhooks, options: &CallOptions, user: &mut dyn Li
             call.status = if call.answered.is_some() { "completed" } else { "failed" };
         }
     }
+    if let Some(network) = &options.network {
+        network.hang_up(&call.report.call_sid);
+    }
     call.report_status(call.status).await;
     call.report
 }
@@ -362,6 +372,9 @@ impl Carrier<'_> {
                 let fields = fields.map(|(name, value)| (name.to_owned(), value)).to_vec();
                 self.go_on(base, action, fields)
             }
+            Verb::Dial { action, conference: Some(room), .. } if self.options.network.is_some() => {
+                self.confer(base, action, room).await
+            }
             Verb::Dial { action, targets, number_status, .. } => {
                 let result = self.options.dial_result;
                 self.report.deeds.push(Deed::Dialled { targets, status: result.status() });
@@ -387,6 +400,45 @@ impl Carrier<'_> {
             Verb::Hangup => {
                 self.report.deeds.push(Deed::HungUp);
                 Ok(Next::End)
+            }
+        }
+    }
+
+    /// In a conference, until somebody comes or the call is told to go elsewhere.
+    async fn confer(&mut self, base: &Url, action: Option<Action>, room: Room) -> Result<Next, TwimlError> {
+        let Some(network) = &self.options.network else { return Ok(Next::Verb) };
+        self.report.deeds.push(Deed::Dialled { targets: vec![room.name.clone()], status: "in-progress" });
+        if let Some(wait) = &room.wait {
+            let url = self.resolve(base, &wait.url)?;
+            let fields = self.fields("in-progress");
+            let answer = self.webhooks.document(&url, wait.get, &fields, &new_sid("")).await?;
+            for verb in twiml::parse(&answer.body)? {
+                match verb {
+                    Verb::Say { text, .. } => self.report.deeds.push(Deed::Said { text }),
+                    Verb::Play { url } => self.report.deeds.push(Deed::Played { url }),
+                    Verb::Pause { seconds } => self.report.deeds.push(Deed::Paused { seconds }),
+                    other => {
+                        let reason = format!("{other:?} in what is heard in a conference");
+                        return Err(TwimlError { code: 12200, reason });
+                    }
+                }
+            }
+        }
+        let (from, to) = (&self.options.from, &self.options.to);
+        let staying = network.stay(&self.report.call_sid, from, to, &room.name, room.ends);
+        let Ok(stayed) = tokio::time::timeout(self.options.waits_for, staying).await else {
+            network.hang_up(&self.report.call_sid);
+            self.report.deeds.push(Deed::HungUp);
+            return Ok(Next::End);
+        };
+        match stayed {
+            Stayed::GoOnAt(url) => Ok(Next::Document(self.resolve(base, &url)?, false, Vec::new())),
+            Stayed::Talked => {
+                self.report.deeds.push(Deed::HungUp);
+                Ok(Next::End)
+            }
+            Stayed::Ended => {
+                self.go_on(base, action, vec![("DialCallStatus".to_owned(), "completed".to_owned())])
             }
         }
     }

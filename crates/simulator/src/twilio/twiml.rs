@@ -105,6 +105,8 @@ pub struct Room {
     pub starts: bool,
     /// Whether it ends when they leave.
     pub ends: bool,
+    /// What whoever waits in it hears.
+    pub wait: Option<Action>,
 }
 
 /// `<Stream>` inside `<Connect>`.
@@ -418,7 +420,12 @@ fn room(element: &Element) -> Result<Room, TwimlError> {
     let yes_no = |name: &str, default: &str| {
         given.one_of(name, default, &["true", "false"]).map(|value| value == "true")
     };
+    let wait = match given.get("waitUrl") {
+        Some(url) => Some(Action { url: url.to_owned(), get: given.is_get("waitMethod")? }),
+        None => None,
+    };
     Ok(Room {
+        wait,
         name: element.flat_text(),
         starts: yes_no("startConferenceOnEnter", "true")?,
         ends: yes_no("endConferenceOnExit", "false")?,

@@ -44,6 +44,30 @@ pub async fn append(
     Ok(())
 }
 
+/// The number, media time and moment of writing of a call's last entry below `below`; `None` when there is none.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn tail(
+    tx: &mut OrgTx,
+    call_id: CallId,
+    below: u32,
+) -> Result<Option<(u32, u64, DateTime<Utc>)>, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let last = sqlx::query!(
+        r#"SELECT seq, at_ms, recorded_at FROM call_events
+           WHERE org_id = $1 AND call_id = $2 AND seq < $3
+           ORDER BY seq DESC
+           LIMIT 1"#,
+        org_id,
+        call_id.0,
+        i32::try_from(below).unwrap_or(i32::MAX),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(last.map(|row| (row.seq.unsigned_abs(), row.at_ms.unsigned_abs(), row.recorded_at)))
+}
+
 /// As [`append`], while the call is this node's. Returns `false`, and writes nothing, when another one has gone on with
 /// it: its entries have the numbers that these have.
 ///

@@ -130,6 +130,10 @@ pub enum LeftBecause {
     ConnectionLost,
     /// The node was told to stop, and another one was there.
     HandedOver,
+    /// The caller waits for a person.
+    Transferring,
+    /// A person took the caller.
+    Transferred,
 }
 
 /// The conversation begins, or goes on, on this node. `None` when the call is over already.
@@ -276,6 +280,22 @@ pub async fn leave(
         node,
         text::encode(&because)?,
         now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A person took a caller who waited: the conversation is over.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn was_taken(tx: &mut OrgTx, id: CallId) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        "UPDATE calls SET left_because = 'transferred' WHERE org_id = $1 AND id = $2 AND finalized_at IS NULL",
+        org_id,
+        id.0,
     )
     .execute(conn)
     .await?;
@@ -450,6 +470,8 @@ pub struct Silence<'a> {
     pub node: &'a str,
     /// For calls of that node.
     pub of_node_since: DateTime<Utc>,
+    /// For callers who wait for a person: nothing is heard of them meanwhile.
+    pub waiting_since: DateTime<Utc>,
 }
 
 /// Calls without a finished record that have been silent for too long, or whose caller is gone while no node has them.
@@ -465,14 +487,18 @@ pub async fn list_unfinished(
         r#"SELECT org_id, id, node, started_at, heartbeat_at
            FROM calls
            WHERE finalized_at IS NULL
-             AND (COALESCE(heartbeat_at, started_at) < $1
-                  OR (node = $2 AND heartbeat_at < $3)
+             AND (CASE
+                      WHEN left_because = 'transferring' THEN COALESCE(heartbeat_at, started_at) < $4
+                      ELSE COALESCE(heartbeat_at, started_at) < $1 OR (node = $2 AND heartbeat_at < $3)
+                  END
+                  OR left_because = 'transferred'
                   OR (left_because IS NOT NULL AND status NOT IN ('ringing', 'in_progress')))
            ORDER BY started_at
-           LIMIT $4"#,
+           LIMIT $5"#,
         silence.since,
         silence.node,
         silence.of_node_since,
+        silence.waiting_since,
         i64::from(limit.clamp(1, 1_000)),
     )
     .fetch_all(tx.conn())

@@ -276,6 +276,7 @@ async fn recovery_finds_silent_calls_and_those_of_a_reborn_node() {
     assert_eq!(of(&mut tx, "a").await, HashSet::from([alive]), "neither another's nor one that is closed");
     assert_eq!(of(&mut tx, "b").await, HashSet::from([reborn]));
     let silence = life::Silence {
+        waiting_since: chrono::DateTime::UNIX_EPOCH,
         since: minute(20) - TimeDelta::seconds(30),
         node: "b",
         of_node_since: minute(20) + TimeDelta::seconds(1),

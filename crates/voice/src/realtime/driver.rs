@@ -142,6 +142,7 @@ impl Driver {
         line.carried_by("realtime");
         let begin = match begin {
             session::Begin::Continued(ContinueCause::CutOff) => Begin::CutOff,
+            session::Begin::Continued(ContinueCause::NotConnected) => Begin::NotConnected,
             session::Begin::Continued(ContinueCause::HandedOver) => {
                 Begin::HandedOver { owed: line.history().unanswered.is_some() }
             }

@@ -204,6 +204,7 @@ impl Machine {
                 self.tell(greet(&self.settings.greeting));
             }
             Begin::CutOff => self.tell(CUT_OFF.to_owned()),
+            Begin::NotConnected => self.tell(NOT_CONNECTED.to_owned()),
             Begin::HandedOver { owed } => {
                 // By the node before: the caller noticed nothing.
                 self.was_heard = true;
@@ -214,7 +215,7 @@ impl Machine {
         }
         match begin {
             Begin::PickedUp => self.open_first(out),
-            Begin::CutOff | Begin::HandedOver { .. } => self.open_to_continue(out),
+            Begin::CutOff | Begin::NotConnected | Begin::HandedOver { .. } => self.open_to_continue(out),
         }
     }
 
@@ -374,6 +375,11 @@ impl Machine {
         !self.closing.is_open()
     }
 }
+
+/// What the model is told when a caller comes back whom nobody took.
+const NOT_CONNECTED: &str = "The caller was to be connected with a person, waited, and nobody took the call; they are back \
+        with you now. Say that you are sorry that you could not reach anybody just now, and offer to take a message or to \
+        have them called back. Do not try to connect them again unless they ask for it.";
 
 /// Complaints of the model that nobody understands, in one call.
 const MOST_UNKNOWN_ERRORS: u32 = 20;

@@ -102,6 +102,7 @@ impl Driver {
         let prompt = match begin {
             Begin::PickedUp => Some(Prompt::PickedUp),
             Begin::Continued(ContinueCause::CutOff) => Some(Prompt::GoOn(GoOn::CutOff)),
+            Begin::Continued(ContinueCause::NotConnected) => Some(Prompt::GoOn(GoOn::NotConnected)),
             // The caller noticed nothing: only what is owed is said.
             Begin::Continued(ContinueCause::HandedOver) => line
                 .history()

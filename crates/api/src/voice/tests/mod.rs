@@ -14,10 +14,11 @@ use app::calls::media::{MediaRefusal, MediaRequest};
 use app::calls::status::{AfterStream, Delivery, StatusUpdate};
 use app::error::AppError;
 use app::incidents::alerts::{AlertKey, AlertWords};
+use app::transfers::{HoldWords, PersonKey, PersonWords};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, Utc};
-use domain::ids::{AlertId, CallId, CallbackId};
+use domain::ids::{AlertId, CallId, CallbackId, TransferId};
 use futures_util::FutureExt;
 use providers::twilio::callbacks::RecordingCallback;
 use providers::twilio::signature::SignatureVerifier;
@@ -184,6 +185,65 @@ impl CallDesk for FakeDesk {
     }
 
     async fn alert_answered_by(&self, _id: AlertId, _call_sid: &str, _by: &str) -> Result<(), AppError> {
+        self.storage()
+    }
+
+    async fn transfer_hold(&self, _id: TransferId) -> Result<HoldWords, AppError> {
+        self.storage()?;
+        Ok(HoldWords { text: "Please hold.".to_owned() })
+    }
+
+    async fn transfer_left(&self, _id: TransferId) -> Result<bool, AppError> {
+        self.storage()?;
+        Ok(true)
+    }
+
+    async fn transfer_back(&self, _id: TransferId, _call_sid: &str) -> AfterStream {
+        self.after.lock().unwrap().clone()
+    }
+
+    async fn transfer_words(
+        &self,
+        _id: TransferId,
+        _place: usize,
+        _call_sid: &str,
+    ) -> Result<PersonWords, AppError> {
+        self.storage()?;
+        let opening = "This is a call.".to_owned();
+        Ok(PersonWords::Ask { opening, summary: "Ask <Dana> & Co.".to_owned() })
+    }
+
+    async fn transfer_key(
+        &self,
+        _id: TransferId,
+        _place: usize,
+        _call_sid: &str,
+        key: PersonKey,
+    ) -> Result<PersonWords, AppError> {
+        self.storage()?;
+        Ok(match key {
+            PersonKey::Take => PersonWords::Join { text: "Thank you.".to_owned() },
+            _ => PersonWords::Goodbye(format!("{key:?}")),
+        })
+    }
+
+    async fn transfer_status(
+        &self,
+        _id: TransferId,
+        _place: usize,
+        _call_sid: &str,
+        _status: &str,
+    ) -> Result<(), AppError> {
+        self.storage()
+    }
+
+    async fn transfer_answered_by(
+        &self,
+        _id: TransferId,
+        _place: usize,
+        _call_sid: &str,
+        _by: &str,
+    ) -> Result<(), AppError> {
         self.storage()
     }
 }

@@ -95,6 +95,7 @@ fn a_hand_over_is_known_by_the_record_or_the_session() {
     assert_eq!(begins(Some(ContinueCause::HandedOver), None), Some(ContinueCause::HandedOver));
     assert_eq!(begins(None, Some(LeftBecause::ConnectionLost)), Some(ContinueCause::CutOff));
     assert_eq!(begins(None, None), Some(ContinueCause::CutOff));
+    assert_eq!(begins(None, Some(LeftBecause::Transferring)), Some(ContinueCause::NotConnected));
 }
 
 #[test]

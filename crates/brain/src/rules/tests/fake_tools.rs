@@ -4,13 +4,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::call_plan::KnownClient;
 use domain::ids::{ClientId, KnowledgeId, LeadId, MessageId, ProjectId};
 use domain::knowledge::{Candidate, rank};
 use domain::leads::{LeadAnswer, LeadField, Priority};
 use provider_traits::tools::{
-    ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError, Tools, Verification,
+    ClientKey, KnowledgeHit, SpokenProject, TakenMessage, ToolError, Tools, Verification, WantedCallback,
+    WantedPerson,
 };
 use uuid::Uuid;
 
@@ -78,6 +79,9 @@ pub(crate) struct Kept {
     pub(crate) tried: u8,
     /// Whether the caller proved to be Maria.
     pub(crate) verified: bool,
+    pub(crate) wanted: Vec<WantedPerson>,
+    pub(crate) scores: Vec<(u8, String)>,
+    pub(crate) callbacks: Vec<WantedCallback>,
 }
 
 /// The code that Maria gets.
@@ -265,6 +269,27 @@ impl Tools for FakeTools {
     async fn flag_urgent(&self, score: u8, reason: &str) -> Result<(), ToolError> {
         self.works().await?;
         self.kept.lock().unwrap().urgent.push((score, reason.into()));
+        Ok(())
+    }
+
+    async fn transfer_call(&self, wanted: WantedPerson) -> Result<Option<String>, ToolError> {
+        self.works().await?;
+        // Sam looks after money; everything else goes where calls usually go.
+        let sam = wanted.whom.contains("invoice").then(|| "+15135550143".to_owned());
+        self.kept.lock().unwrap().wanted.push(wanted);
+        Ok(sam)
+    }
+
+    async fn schedule_callback(&self, wanted: WantedCallback) -> Result<DateTime<Utc>, ToolError> {
+        self.works().await?;
+        let at = wanted.at.ok_or_else(|| ToolError::BadArgument("when".into()))?;
+        self.kept.lock().unwrap().callbacks.push(wanted);
+        Ok(at)
+    }
+
+    async fn record_satisfaction(&self, score: u8, comment: &str) -> Result<(), ToolError> {
+        self.works().await?;
+        self.kept.lock().unwrap().scores.push((score, comment.into()));
         Ok(())
     }
 

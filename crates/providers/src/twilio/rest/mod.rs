@@ -27,6 +27,8 @@ pub const URL: &str = "https://api.twilio.com";
 const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 /// The most that is read of an answer.
 const MOST_BYTES: usize = 1024 * 1024;
+/// The most that is read of a recording: ten minutes of 8 kHz, 16 bits, and room for another format.
+const MOST_RECORDED_BYTES: usize = 20 * 1024 * 1024;
 /// Calls on a page of the list.
 const PAGE: &str = "50";
 
@@ -119,12 +121,16 @@ impl TwilioRest {
 
     /// Asks and reads the document of a success.
     async fn ask(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        self.ask_for(request, MOST_BYTES).await
+    }
+
+    async fn ask_for(&self, request: RequestBuilder, most_bytes: usize) -> Result<Vec<u8>, Failure> {
         let answer = async {
             let mut answer = request.send().await.map_err(failure::no_answer)?;
             let (status, wait) = (answer.status(), crate::vendor_http::retry_after(answer.headers()));
             let mut body = Vec::new();
             while let Some(piece) = answer.chunk().await.map_err(failure::no_answer)? {
-                if body.len() + piece.len() > MOST_BYTES {
+                if body.len() + piece.len() > most_bytes {
                     return Err(failure::unavailable("its answer is too long").into());
                 }
                 body.extend_from_slice(&piece);
@@ -243,6 +249,17 @@ impl Telephony for TwilioRest {
         let request = self.request(Method::POST, &["Messages.json"])?.form(&form);
         let sent: Sid = self.document(request).await.map_err(ProviderError::from)?;
         Ok(sent.sid)
+    }
+
+    async fn recording(&self, id: &str) -> Result<Vec<u8>, ProviderError> {
+        let file = format!("{id}.wav");
+        let asked =
+            self.ask_for(self.request(Method::GET, &["Recordings", &file])?, MOST_RECORDED_BYTES).await;
+        asked.map_err(|failure| match failure.is_about_something_over() {
+            // It takes the network a moment to put a recording away.
+            true => failure::unavailable("the recording is not there yet"),
+            false => failure.into(),
+        })
     }
 
     async fn conference(&self, name: &str) -> Result<Option<String>, ProviderError> {

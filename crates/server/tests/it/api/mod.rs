@@ -36,6 +36,7 @@ mod secrets;
 mod sessions;
 mod single_sign_on;
 mod tools;
+mod transfers;
 mod tree;
 mod voices;
 mod webhooks;

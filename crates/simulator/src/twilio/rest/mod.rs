@@ -10,9 +10,10 @@ mod documents;
 mod form;
 pub mod ledger;
 mod life;
+pub mod network;
 pub mod people;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,6 +56,8 @@ struct Shared {
     settings: Settings,
     webhooks: Webhooks,
     people: People,
+    /// What every recording sounds like; `None`: none is ready.
+    recorded: Mutex<Option<Vec<u8>>>,
     book: Book,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -73,6 +76,7 @@ impl TwilioApi {
             settings,
             webhooks,
             people: People::default(),
+            recorded: Mutex::default(),
             book: Book::default(),
             tasks: TaskTracker::new(),
             stop: stop.clone(),
@@ -88,6 +92,11 @@ impl TwilioApi {
     /// Somebody answers STOP to a text message: they get none any more.
     pub fn stops_texts(&self, number: &str) {
         self.shared.people.stop(number);
+    }
+
+    /// From now on every recording is this WAV file; `None`: not there yet.
+    pub fn record(&self, wav: Option<Vec<u8>>) {
+        *self.shared.recorded.lock().unwrap_or_else(PoisonError::into_inner) = wav;
     }
 
     /// Everything that happened so far.
@@ -117,6 +126,7 @@ impl Vendor for TwilioApi {
             ("GET", ["Calls", call]) => calls::get(&self.shared, call),
             ("POST", ["Calls", call]) => calls::update(&self.shared, call, request),
             ("POST", ["Messages.json"]) => calls::message(&self.shared, request),
+            ("GET", ["Recordings", name]) => recording(&self.shared, name),
             ("GET", ["Conferences.json"]) => conferences::list(&self.shared, request),
             ("POST", ["Conferences", room, "Participants.json"]) => {
                 conferences::invite(&self.shared, room, request)
@@ -161,6 +171,13 @@ impl Shared {
             })
         })
     }
+}
+
+/// `RE….wav`.
+fn recording(shared: &Shared, name: &str) -> Result<Answer, Answer> {
+    let known = name.strip_suffix(".wav").is_some_and(|sid| sid.starts_with("RE"));
+    let recorded = shared.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    recorded.filter(|_| known).map(|wav| Answer::whole(200, "audio/x-wav", wav)).ok_or_else(not_found)
 }
 
 fn not_found() -> Answer {

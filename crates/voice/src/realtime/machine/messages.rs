@@ -97,6 +97,8 @@ pub enum Begin {
     PickedUp,
     /// The stream before was cut off.
     CutOff,
+    /// The caller is back: nobody took them whom they were to be connected with.
+    NotConnected,
     /// Another node handed it over; the caller noticed nothing. `owed`: an answer is.
     HandedOver {
         /// Whether the caller waits for an answer.
