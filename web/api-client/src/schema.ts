@@ -2262,6 +2262,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/transfer-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get whom callers are connected with, and how. The `ETag` names this version of it. */
+        get: operations["get_transfer_settings"];
+        /** Replace whom callers are connected with, and how. */
+        put: operations["put_transfer_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a part of whom callers are connected with, and how. */
+        patch: operations["update_transfer_settings"];
+        trace?: never;
+    };
     "/api/v1/voices": {
         parameters: {
             query?: never;
@@ -2704,6 +2723,125 @@ export interface paths {
         put?: never;
         /** Take note that somebody answered who was rung for a caller. */
         post: operations["record_transfer_answered"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what follows for a caller whom nobody took. */
+        post: operations["bring_caller_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what a caller hears who waits for a person. */
+        post: operations["hold_caller"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/left": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what follows when the conference of a caller or a person is over. */
+        post: operations["continue_call_after_conference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/{place}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what a call is about to somebody who is to take it. */
+        post: operations["announce_transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/{place}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the key that somebody presses who is to take a caller. */
+        post: operations["take_transfer_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/{place}/machine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take note of who answered that is to take a caller: a person or a machine. */
+        post: operations["record_transfer_answered_by"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transfers/{id}/{place}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take note of how the call goes to somebody who is to take a caller. */
+        post: operations["record_transfer_status"];
         delete?: never;
         options?: never;
         head?: never;
@@ -6281,6 +6419,11 @@ export interface components {
         /** @description Settings of an organization beyond its profile. */
         OrganizationSettings: {
             /**
+             * @description Whether agents ask clients at the end of a call how satisfied they are, from one to five.
+             * @default false
+             */
+            ask_satisfaction?: boolean;
+            /**
              * Format: int32
              * @description A call is ended politely after so many minutes; `null` means the installation's limit, which holds in any case.
              * @example 30
@@ -9134,6 +9277,73 @@ export interface components {
             started_ms: number;
             /** @description The words; of the agent those that the caller can have heard. */
             text: string;
+        };
+        /**
+         * @description When somebody may be called.
+         * @enum {string}
+         */
+        TransferAvailability: "business_hours" | "always" | "own_hours";
+        /**
+         * @description How a caller is connected.
+         * @enum {string}
+         */
+        TransferMode: "warm" | "blind";
+        /** @description Whom callers are connected with, and how. */
+        TransferSettings: {
+            /** @description How callers are connected. */
+            mode?: components["schemas"]["TransferMode"];
+            /**
+             * Format: int32
+             * @description How long each telephone rings, in seconds.
+             * @default 25
+             */
+            ring_seconds?: number;
+            /**
+             * @description People, in the order in which they are called when nobody fits better. Beside them there is the organization's own
+             *     number for transfers (`transfer_to`), which comes first.
+             */
+            targets: components["schemas"]["TransferTarget"][];
+        };
+        /** @description What to change. Fields that are left out stay as they are. */
+        TransferSettingsPatch: {
+            /** @description How callers are connected. */
+            mode?: components["schemas"]["TransferMode"];
+            /**
+             * Format: int32
+             * @description How long each telephone rings, in seconds.
+             */
+            ring_seconds?: number;
+            /** @description With whom. */
+            targets?: components["schemas"]["TransferTarget"][];
+        };
+        /** @description Somebody whom callers can be connected with. */
+        TransferTarget: {
+            /** @description When they may be called. */
+            available?: components["schemas"]["TransferAvailability"];
+            hours?: components["schemas"]["BusinessHours"] | null;
+            /**
+             * @description Their name, as callers ask for them and hear it.
+             * @example Dana Reed
+             */
+            name: string;
+            /**
+             * @description Where they are called, with country code. Neither emergency nor premium numbers.
+             * @example +15135550142
+             */
+            phone: string;
+            /**
+             * @description What they are. Whoever asks for that role gets them.
+             * @default
+             * @example account manager
+             */
+            role?: string;
+            /**
+             * @description What they answer for. A caller whose words have all words of one of them gets this person.
+             * @example [
+             *       "new projects"
+             *     ]
+             */
+            topics?: string[];
         };
         /** @description A turn of caller or agent. */
         Turn: {
@@ -25476,6 +25686,294 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_transfer_settings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    /** @description This version, for `If-Match` */
+                    ETag?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferSettings"];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_transfer_settings: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "mode": "warm",
+                 *       "ring_seconds": 25,
+                 *       "targets": [
+                 *         {
+                 *           "name": "Dana Reed",
+                 *           "phone": "+15135550142",
+                 *           "role": "account manager",
+                 *           "topics": [
+                 *             "new projects"
+                 *           ]
+                 *         },
+                 *         {
+                 *           "name": "Sam Okafor",
+                 *           "phone": "+15135550143",
+                 *           "role": "bookkeeper",
+                 *           "topics": [
+                 *             "invoices",
+                 *             "payment"
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TransferSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferSettings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description They were changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    update_transfer_settings: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The `ETag` of the version the change is based on, or `*` */
+                "If-Match": string;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+                /**
+                 * @description A text of your own (1 to 255 visible ASCII characters; a UUID is good). Within 24 hours the same request with the same key acts once: its repetitions get the stored answer, marked `Idempotency-Replayed: true`. Answers with 401, 403, 429 and from 500 on are not stored.
+                 * @example 7d0c3c1e-5d0b-4a55-9d5e-0d8a7c4f1b2a
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ring_seconds": 20
+                 *     }
+                 */
+                "application/json": components["schemas"]["TransferSettingsPatch"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferSettings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            /** @description They were changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description Fields are invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` is missing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_voices: {
         parameters: {
             query?: {
@@ -27643,6 +28141,471 @@ export interface operations {
             };
             /** @description Body is no form */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bring_caller_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's request after the call was redirected */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML that connects the media stream again, or takes a message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hold_caller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's request for a conference's wait document */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML with words and a pause */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    continue_call_after_conference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's action callback of `<Dial>` */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0123&DialCallStatus=completed */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML that hangs up, or brings the caller back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announce_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description The person's place among those who are rung
+                 * @example 0
+                 */
+                place: number;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's voice webhook of a call that we placed */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0456 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML that says it twice and waits for a key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_transfer_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description The person's place among those who are rung
+                 * @example 0
+                 */
+                place: number;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's action callback of `<Gather>` */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0456&Digits=1 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description TwiML that joins them, says goodbye, or says it again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/xml": string;
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_transfer_answered_by: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description The person's place among those who are rung
+                 * @example 0
+                 */
+                place: number;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's verdict on who answered */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0456&AnsweredBy=machine_start */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description Noted; repeating it changes nothing */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Could not be stored; send it again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_transfer_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The transfer
+                 * @example tr_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+                /**
+                 * @description The person's place among those who are rung
+                 * @example 0
+                 */
+                place: number;
+            };
+            cookie?: never;
+        };
+        /** @description Twilio's status callback */
+        requestBody: {
+            content: {
+                /** @example CallSid=CA0456&CallStatus=no-answer&SequenceNumber=2 */
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description Noted; repeating it changes nothing */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not signed by the carrier */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Could not be stored; send it again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use voice::stand_ins::LoudIsVoice;
 
-use self::played::{Played as _, Vendors};
+use self::played::Vendors;
 use crate::faults::caller::{Caller, Heard, Phrase};
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod calls;
 mod configuration;
 mod edge;
 mod fake_dns;
+mod furnishing;
 mod idempotency;
 mod incidents;
 mod invitations;
