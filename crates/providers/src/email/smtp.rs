@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -20,10 +19,6 @@ const DESCRIPTOR: Descriptor = Descriptor { id: ID, name: "SMTP", locality: Loca
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 /// For a whole message.
 const SENT_WITHIN: Duration = Duration::from_secs(90);
-/// Connections kept; jobs send as many at once.
-const CONNECTIONS: u32 = 4;
-/// "Bad sequence of commands" (RFC 5321).
-const OUT_OF_ORDER: u16 = 503;
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +74,8 @@ pub enum SmtpSetUpError {
     Sender,
 }
 
-/// A mail server.
+/// A mail server. Each message has a connection of its own: one that is kept would be found in the middle of a message
+/// by the next one, when the sending of the first was given up there.
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     sender: String,
@@ -117,8 +113,7 @@ impl Smtp {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.clone())
             .port(settings.port.unwrap_or(settings.security.port()))
             .tls(tls)
-            .timeout(Some(ANSWERS_WITHIN))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS).idle_timeout(Duration::from_secs(30)));
+            .timeout(Some(ANSWERS_WITHIN));
         if let (Some(user), Some(password)) = (&settings.user, &settings.password) {
             builder =
                 builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()));
@@ -147,25 +142,11 @@ impl Email for Smtp {
         let composed = compose(ID, message, &self.sender)?;
         let id = composed.headers().get_raw("Message-ID").unwrap_or_default().to_owned();
         let waited_ms = u64::try_from(SENT_WITHIN.as_millis()).unwrap_or(u64::MAX);
-        tokio::time::timeout(SENT_WITHIN, self.hand_over(&composed))
+        tokio::time::timeout(SENT_WITHIN, self.transport.send(composed))
             .await
             .map_err(|_elapsed| ProviderError::Timeout { provider: ID, waited_ms })?
             .map_err(|error| meaning(&error))?;
         Ok(id)
-    }
-}
-
-impl Smtp {
-    /// Whoever gives up in the middle of a message leaves a connection in the pool that stands in the middle of it. The
-    /// next message on it is out of order (503), is not taken, and ends that connection: it goes by another.
-    async fn hand_over(&self, message: &lettre::Message) -> Result<(), lettre::transport::smtp::Error> {
-        let mut left = CONNECTIONS;
-        loop {
-            match self.transport.send(message.clone()).await {
-                Err(error) if left > 0 && error.status().map(u16::from) == Some(OUT_OF_ORDER) => left -= 1,
-                sent => return sent.map(drop),
-            }
-        }
     }
 }
 

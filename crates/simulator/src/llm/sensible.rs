@@ -285,6 +285,11 @@ fn today(system: &str) -> Option<NaiveDateTime> {
 
 /// "Call me back tomorrow at ten": the number is asked for, then it is arranged.
 fn callback(conversation: &Conversation, text: &str, last: &str, yes: Option<bool>) -> Option<Made> {
+    // Whoever leaves a message leaves it, whatever it asks for.
+    let ask_message = fill(variant(Phrase::AskMessage, 0), &[("contact", contact(&conversation.system))]);
+    if agent_lines(conversation).any(|line| line.contains(&ask_message)) {
+        return None;
+    }
     let ask = variant(Phrase::AskCallingNumber, 0);
     let today = today(&conversation.system)?;
     let moment = |text: &str| {
