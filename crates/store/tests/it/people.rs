@@ -1,6 +1,6 @@
 //! People, sessions, messages, the audit log.
 
-use domain::ids::{CallId, MessageId, SessionId, UserId};
+use domain::ids::{MessageId, SessionId, UserId};
 use domain::leads::Priority;
 use store::audit;
 use store::messages::{self, Message, MessageFilter, MessageSort};
@@ -121,11 +121,12 @@ async fn a_refresh_token_tells_whether_it_was_exchanged_and_goes_with_its_sessio
 #[tokio::test]
 async fn messages_are_listed_newest_first_and_by_call() {
     let agency = open().await;
+    let call = agency.call(7, minute(0)).await;
     let mut tx = agency.tx().await;
     for number in 1..=3u8 {
         let message = Message {
             id: MessageId(id(u128::from(number))),
-            call_id: (number < 3).then(|| CallId(id(7))),
+            call_id: (number < 3).then_some(call),
             from_name: None,
             reply_to: Some("+15135550142".to_owned()),
             text: "call me".to_owned(),
@@ -141,7 +142,7 @@ async fn messages_are_listed_newest_first_and_by_call() {
         page.items.iter().map(|kept| kept.message.id.0.as_u128()).collect::<Vec<_>>()
     };
     assert_eq!(ids(None).await, [3, 2, 1]);
-    assert_eq!(ids(Some(CallId(id(7)))).await, [2, 1]);
+    assert_eq!(ids(Some(call)).await, [2, 1]);
 }
 
 #[tokio::test]
