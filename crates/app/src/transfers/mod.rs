@@ -182,11 +182,15 @@ impl App {
             return Ok(None);
         }
         // The carrier may ask twice.
-        if transfer.attempt == Attempt::Waiting {
+        let is_first = transfer.attempt == Attempt::Waiting;
+        if is_first {
             transfer.attempt = Attempt::Due;
             transfer.next_at = Some(now);
             store::transfers::update(&mut tx, &transfer, now).await?;
-            tx.commit().await?;
+        }
+        // Also when nothing changed: dropped, it would hold the transfer for a moment after this, and nobody would ring.
+        tx.commit().await?;
+        if is_first {
             self.connecting.wake.notify_one();
         }
         Ok(Some(transfer.id))

@@ -57,7 +57,9 @@ async fn waiting(desk: &Desk) -> (TransferId, String) {
 
 async fn stands(desk: &Desk, id: TransferId) -> Transfer {
     let mut tx = OrgTx::begin(&desk.world.app.db, desk.agency.id).await.unwrap();
-    store::transfers::lock(&mut tx, id).await.unwrap()
+    let transfer = store::transfers::lock(&mut tx, id).await.unwrap();
+    tx.commit().await.unwrap();
+    transfer
 }
 
 /// Whatever is due is done, and the network comes to rest but for who is in a conference.
