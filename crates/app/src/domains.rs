@@ -163,7 +163,7 @@ pub async fn check_now(app: &App, actor: &Actor, id: DomainId) -> Result<Domain,
 ///
 /// # Errors
 /// Storage errors.
-pub async fn link_base(app: &App, tx: &mut SystemTx, org_id: OrgId) -> Result<String, AppError> {
+pub(crate) async fn link_base(app: &App, tx: &mut SystemTx, org_id: OrgId) -> Result<String, AppError> {
     let primary = store::domains::primary_of(tx, org_id).await?;
     Ok(primary.map_or_else(|| app.settings.public_url.clone(), |name| format!("https://{name}")))
 }

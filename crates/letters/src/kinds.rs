@@ -54,6 +54,14 @@ pub struct LeadFacts {
     pub complete: bool,
 }
 
+/// A word of the records (`HIGH`) as people write it.
+fn as_read(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect()
+    })
+}
+
 impl LeadFacts {
     fn who(&self) -> String {
         match (&self.name, &self.company) {
@@ -158,10 +166,10 @@ pub fn call_summary(house: &House, call: &CallFacts) -> Draft {
     }
     for message in &call.messages {
         let from = message.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
-        draft = draft
-            .with(Block::Heading { text: format!("Message{from}") })
-            .quote(&message.text)
-            .facts([("Answer to", message.reply_to.clone()), ("Priority", message.priority.clone())]);
+        draft = draft.with(Block::Heading { text: format!("Message{from}") }).quote(&message.text).facts([
+            ("Answer to", message.reply_to.clone()),
+            ("Priority", message.priority.as_deref().map(as_read)),
+        ]);
     }
     draft = draft.button("Open the call", call.url.as_deref());
     if !call.transcript.is_empty() {
@@ -252,7 +260,7 @@ pub fn message_taken(house: &House, message: &MessageFacts, at: &str, url: Optio
     .facts([
         ("Answer to", message.reply_to.clone()),
         ("When", Some(at.to_owned())),
-        ("Priority", message.priority.clone()),
+        ("Priority", message.priority.as_deref().map(as_read)),
     ])
     .button("Open the call", url)
 }

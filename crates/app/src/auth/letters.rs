@@ -12,6 +12,7 @@ use store::users::{self, User};
 use store::{StoreError, SystemTx};
 
 use super::tokens;
+use crate::domains::link_base;
 use crate::error::AppError;
 use crate::jobs::UseCases;
 use crate::notifications::house;
@@ -150,7 +151,7 @@ pub(super) async fn home(tx: &mut SystemTx, user: &User) -> Result<Option<OrgId>
     Ok(users::memberships(tx, user.id).await?.first().map(|place| place.org_id))
 }
 
-/// Makes a link that works once.
+/// Makes a link that works once, to the host that the person knows.
 pub(super) async fn link(
     app: &App,
     tx: &mut SystemTx,
@@ -163,5 +164,9 @@ pub(super) async fn link(
     let hash = tokens::hash(secret.expose_secret());
     account_links::insert(tx, user.id, &hash, purpose, app.ambient.now() + life).await?;
     // Behind the `#`: no server's log sees it.
-    Ok(format!("{}/#{page}={}", app.settings.public_url, secret.expose_secret()))
+    let base = match home(tx, user).await? {
+        Some(id) => link_base(app, tx, id).await?,
+        None => app.settings.public_url.clone(),
+    };
+    Ok(format!("{base}/#{page}={}", secret.expose_secret()))
 }

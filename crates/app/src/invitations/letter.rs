@@ -75,7 +75,7 @@ pub(crate) async fn send(app: &App, job: &SendInvitation) -> Result<(), AppError
         Err(error) => return Err(error.into()),
     };
     let inviter = shown.invited_by.as_deref().unwrap_or("Somebody");
-    let link = link(app, &token);
+    let link = link(&house::base(app, job.org_id).await?, &token);
     let look = house::look(app, Some(job.org_id)).await?;
     let draft = kinds::invitation(&InvitationFacts {
         inviter: inviter.to_owned(),

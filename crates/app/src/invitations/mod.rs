@@ -16,6 +16,7 @@ use store::{OrgTx, StoreError, members};
 use crate::audit::{self, Actor, Who};
 use crate::auth::Identity;
 use crate::error::AppError;
+use crate::notifications::house;
 use crate::roles;
 use crate::runtime::App;
 use crate::tokens;
@@ -48,12 +49,13 @@ pub async fn invite(
     email: &str,
     role: RoleRef,
 ) -> Result<Invited, AppError> {
+    let base = house::base(app, actor.org_id).await?;
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
     let held = roles::resolve(&mut tx, identity, role).await?;
     identity.demand_all(held.permissions, held.child_permissions)?;
-    let invited = enter(&mut tx, app, actor, email, role).await?;
+    let (invitation, token) = enter(&mut tx, app, actor, email, role).await?;
     tx.commit().await?;
-    Ok(invited)
+    Ok(Invited { invitation, link: link(&base, &token) })
 }
 
 /// Invites the first owner of an organization that is being made, inside the transaction that makes it. The right to
@@ -66,8 +68,8 @@ pub async fn invite_founder(
     app: &App,
     actor: &Actor,
     email: &str,
-) -> Result<Invited, AppError> {
-    enter(tx, app, actor, email, Role::Owner.into()).await
+) -> Result<Invitation, AppError> {
+    Ok(enter(tx, app, actor, email, Role::Owner.into()).await?.0)
 }
 
 async fn enter(
@@ -76,7 +78,7 @@ async fn enter(
     actor: &Actor,
     email: &str,
     role: RoleRef,
-) -> Result<Invited, AppError> {
+) -> Result<(Invitation, SecretString), AppError> {
     let email = EmailAddress::parse(email)
         .map_err(|error| AppError::Invalid { field: "email", message: format!("is {error}") })?;
     let email = email.to_string();
@@ -105,7 +107,7 @@ async fn enter(
     let invitation = invitations::get(tx, id).await?;
     let detail = json!({ "email": email, "role": invitation.role.name });
     audit::record(tx, app, actor, "members:invite", &id, detail).await?;
-    Ok(Invited { invitation, link: link(app, &token) })
+    Ok((invitation, token))
 }
 
 /// Sends an invitation again, with a new link and seven more days. The former link is worth nothing from now on.
@@ -120,6 +122,7 @@ pub async fn resend(
     id: InvitationId,
 ) -> Result<Invited, AppError> {
     let now = app.ambient.now();
+    let base = house::base(app, actor.org_id).await?;
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
     invitations::lock(&mut tx, id).await?;
     let before = invitations::get(&mut tx, id).await?;
@@ -137,7 +140,7 @@ pub async fn resend(
     audit::record(&mut tx, app, actor, "members:reinvite", &id, json!({ "email": before.email })).await?;
     let invitation = invitations::get(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(Invited { invitation, link: link(app, &token) })
+    Ok(Invited { invitation, link: link(&base, &token) })
 }
 
 /// Takes an invitation back.
@@ -161,8 +164,8 @@ fn refuse_accepted(invitation: &Invitation) -> Result<(), AppError> {
     }
 }
 
-fn link(app: &App, token: &SecretString) -> SecretString {
-    format!("{}/invitations/{}", app.settings.public_url, token.expose_secret()).into()
+fn link(base: &str, token: &SecretString) -> SecretString {
+    format!("{base}/invitations/{}", token.expose_secret()).into()
 }
 
 fn explain(error: StoreError) -> AppError {

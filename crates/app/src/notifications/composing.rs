@@ -23,7 +23,6 @@ use store::{OrgTx, StoreError};
 use super::facts::{Facts, UrgentNews};
 use super::house::{self, moment, timezone};
 use crate::error::AppError;
-use crate::runtime::App;
 
 /// Messages of one call that are told; more are on the dashboard.
 const MOST_MESSAGES: u32 = 10;
@@ -39,22 +38,22 @@ pub(super) struct Composed {
     pub(super) reply_to: Option<String>,
 }
 
-/// Composes; `None` when what is to be told of is gone.
+/// Composes; `None` when what is to be told of is gone. Links begin with `base` ([`house::base`]).
 pub(super) async fn compose(
     tx: &mut OrgTx,
-    app: &App,
+    base: &str,
     waiting: &Notification,
 ) -> Result<Option<Composed>, AppError> {
     let facts: Facts = serde_json::from_value(waiting.facts.clone())
         .map_err(|error| AppError::Bug(format!("a notification's facts can't be read: {error}")))?;
-    match composed(tx, app, facts).await {
+    match composed(tx, base, facts).await {
         Ok(composed) => Ok(Some(composed)),
         Err(AppError::Store(StoreError::NotFound { .. })) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-async fn composed(tx: &mut OrgTx, app: &App, facts: Facts) -> Result<Composed, AppError> {
+async fn composed(tx: &mut OrgTx, base: &str, facts: Facts) -> Result<Composed, AppError> {
     let business = store::organizations::get(tx).await?;
     let tz = timezone(&business);
     let both =
@@ -62,8 +61,8 @@ async fn composed(tx: &mut OrgTx, app: &App, facts: Facts) -> Result<Composed, A
     Ok(match facts {
         Facts::Call { call_id } => {
             let call = store::calls::get(tx, call_id).await?;
-            let house = house_of(tx, app, &business, &call).await?;
-            let told = call_facts(tx, app, &business, &house, &call).await?;
+            let house = house_of(tx, base, &business, &call).await?;
+            let told = call_facts(tx, base, &business, &house, &call).await?;
             let text = spoken::call_summary(&house, &told.caller, told.intent.as_deref());
             both(kinds::call_summary(&house, &told), text)
         }
@@ -85,51 +84,51 @@ async fn composed(tx: &mut OrgTx, app: &App, facts: Facts) -> Result<Composed, A
             Composed { letter, text: None, reply_to: business.profile.notification_email.clone() }
         }
         Facts::Lead { lead_id } => {
-            let (lead, house) = lead_and_house(tx, app, &business, lead_id).await?;
+            let (lead, house) = lead_and_house(tx, base, &business, lead_id).await?;
             let text = spoken::new_lead(&house, &lead);
-            let url = page(app, "leads");
+            let url = page(base, "leads");
             both(kinds::new_lead(&house, &lead, url.as_deref()), text)
         }
         Facts::Message { message_id } => {
             let message = store::messages::get(tx, message_id).await?.message;
-            let house = house::house(app, &business, "");
+            let house = house::house(base, &business, "");
             let told = message_facts(&message);
             let text = spoken::message_taken(&house, &told);
             let at = moment(message.created_at, tz);
-            both(kinds::message_taken(&house, &told, &at, page(app, "").as_deref()), text)
+            both(kinds::message_taken(&house, &told, &at, page(base, "").as_deref()), text)
         }
         Facts::Urgent(news) => {
-            let (house, told) = (house::house(app, &business, ""), urgent_facts(app, news, tz));
+            let (house, told) = (house::house(base, &business, ""), urgent_facts(base, news, tz));
             both(kinds::urgent(&house, &told), spoken::urgent(&house, &told))
         }
         Facts::Taken { by, news } => {
-            let (house, told) = (house::house(app, &business, ""), urgent_facts(app, news, tz));
+            let (house, told) = (house::house(base, &business, ""), urgent_facts(base, news, tz));
             both(kinds::urgent_taken(&house, &told, &by), spoken::urgent_taken(&house, &told, &by))
         }
         Facts::Unanswered { why, news } => {
-            let (house, told) = (house::house(app, &business, ""), urgent_facts(app, news, tz));
+            let (house, told) = (house::house(base, &business, ""), urgent_facts(base, news, tz));
             both(kinds::urgent_unanswered(&house, &told, &why), spoken::urgent_unanswered(&house, &told))
         }
         Facts::Scope(news) => {
-            let house = house::house(app, &business, "");
+            let house = house::house(base, &business, "");
             let told = ScopeFacts {
                 client: news.client,
                 project: news.project,
                 quote: news.quote,
                 manager: news.manager,
                 at: moment(news.at, tz),
-                url: page(app, ""),
+                url: page(base, ""),
             };
             both(kinds::scope_alert(&house, &told), spoken::scope_alert(&house, &told))
         }
         Facts::Plain { subject, text } => {
-            let house = house::house(app, &business, "");
+            let house = house::house(base, &business, "");
             both(kinds::plain(&house, &subject, &text), spoken::plain(&house, &subject))
         }
     })
 }
 
-fn urgent_facts(app: &App, news: UrgentNews, tz: Tz) -> UrgentFacts {
+fn urgent_facts(base: &str, news: UrgentNews, tz: Tz) -> UrgentFacts {
     UrgentFacts {
         who: news.who,
         phone: news.phone,
@@ -139,18 +138,18 @@ fn urgent_facts(app: &App, news: UrgentNews, tz: Tz) -> UrgentFacts {
         score: news.score,
         standing: news.standing,
         at: moment(news.at, tz),
-        url: page(app, ""),
+        url: page(base, ""),
     }
 }
 
-fn page(app: &App, name: &str) -> Option<String> {
+fn page(base: &str, name: &str) -> Option<String> {
     let path = if name.is_empty() { String::new() } else { format!("/{name}") };
-    Some(format!("{}/admin{path}", app.settings.public_url))
+    Some(format!("{base}/admin{path}"))
 }
 
 async fn house_of(
     tx: &mut OrgTx,
-    app: &App,
+    base: &str,
     business: &Organization,
     call: &Call,
 ) -> Result<House, AppError> {
@@ -159,7 +158,7 @@ async fn house_of(
         Err(StoreError::NotFound { .. }) => String::new(),
         Err(error) => return Err(error.into()),
     };
-    Ok(house::house(app, business, &agent))
+    Ok(house::house(base, business, &agent))
 }
 
 async fn lead_of(tx: &mut OrgTx, call: &Call) -> Result<Option<Lead>, AppError> {
@@ -174,18 +173,18 @@ async fn lead_of(tx: &mut OrgTx, call: &Call) -> Result<Option<Lead>, AppError> 
 
 async fn lead_and_house(
     tx: &mut OrgTx,
-    app: &App,
+    base: &str,
     business: &Organization,
     id: LeadId,
 ) -> Result<(LeadFacts, House), AppError> {
     let lead = store::leads::get(tx, id).await?;
     let house = match lead.call_id {
         Some(call_id) => match store::calls::get(tx, call_id).await {
-            Ok(call) => house_of(tx, app, business, &call).await?,
-            Err(StoreError::NotFound { .. }) => house::house(app, business, ""),
+            Ok(call) => house_of(tx, base, business, &call).await?,
+            Err(StoreError::NotFound { .. }) => house::house(base, business, ""),
             Err(error) => return Err(error.into()),
         },
-        None => house::house(app, business, ""),
+        None => house::house(base, business, ""),
     };
     Ok((lead_facts(&lead), house))
 }
@@ -222,7 +221,7 @@ async fn messages_of(tx: &mut OrgTx, call_id: CallId) -> Result<Vec<MessageFacts
 
 async fn call_facts(
     tx: &mut OrgTx,
-    app: &App,
+    base: &str,
     business: &Organization,
     house: &House,
     call: &Call,
@@ -255,7 +254,7 @@ async fn call_facts(
         lead: lead.as_ref().map(lead_facts),
         messages: messages_of(tx, call.id).await?,
         transcript: turns.iter().filter_map(|turn| line(turn, &house.agent)).collect(),
-        url: page(app, ""),
+        url: page(base, ""),
     })
 }
 

@@ -7,11 +7,12 @@ use domain::ids::OrgId;
 use letters::brand::Brand;
 use letters::kinds::House;
 use provider_traits::email::EmailMessage;
+use store::SystemTx;
 use store::organizations::Organization;
 
-use crate::branding;
 use crate::error::AppError;
 use crate::runtime::App;
+use crate::{branding, domains};
 
 /// The business's time zone.
 pub(crate) fn timezone(business: &Organization) -> Tz {
@@ -23,12 +24,18 @@ pub(crate) fn moment(at: DateTime<Utc>, tz: Tz) -> String {
     at.with_timezone(&tz).format("%A %-d %B %Y, %H:%M").to_string()
 }
 
-/// Of letters to the business's own people.
-pub(crate) fn house(app: &App, business: &Organization, agent: &str) -> House {
+/// What links in an organization's letters begin with: the host that its people know, be it a partner's.
+pub(crate) async fn base(app: &App, org_id: OrgId) -> Result<String, AppError> {
+    let mut tx = SystemTx::begin(&app.db, "a tenant's host may be that of one above it").await?;
+    domains::link_base(app, &mut tx, org_id).await
+}
+
+/// Of letters to the business's own people; links begin with `base` ([`base`]).
+pub(crate) fn house(base: &str, business: &Organization, agent: &str) -> House {
     House {
         business: business.name.clone(),
         agent: agent.to_owned(),
-        settings_url: Some(format!("{}/admin/notifications", app.settings.public_url)),
+        settings_url: Some(format!("{base}/admin/notifications")),
     }
 }
 
@@ -51,12 +58,16 @@ impl Look {
 /// The look of a business's letters; without one, of the platform's.
 pub(crate) async fn look(app: &App, org_id: Option<OrgId>) -> Result<Look, AppError> {
     let appearance = branding::appearance(app, org_id).await?;
+    let host = match org_id {
+        Some(id) => base(app, id).await?,
+        None => app.settings.public_url.clone(),
+    };
     let whose = org_id.map(|id| format!("?organization_id={id}")).unwrap_or_default();
     // Mail programs show no SVG.
     let logo = appearance
         .logo
         .filter(|logo| logo.media_type == "image/png")
-        .map(|_| format!("{}/api/v1/branding/logo{whose}", app.settings.public_url));
+        .map(|_| format!("{host}/api/v1/branding/logo{whose}"));
     let words = &appearance.branding;
     let from = words.sender_email.as_ref().map(|email| format!("{} <{email}>", quoted(&words.sender_name)));
     // Where nobody gave the sender a name, the one that is configured with the address stays.

@@ -51,13 +51,14 @@ impl App {
     /// # Errors
     /// What kept it from being sent, when it is to be tried again.
     pub async fn send_notification(&self, org_id: OrgId, id: NotificationId) -> Result<(), AppError> {
+        let base = house::base(self, org_id).await?;
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
         let waiting = match notifications::get(&mut tx, id).await {
             Ok(found) if found.state == NotificationState::Waiting => found,
             Ok(_) | Err(StoreError::NotFound { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let composed = composing::compose(&mut tx, self, &waiting).await?;
+        let composed = composing::compose(&mut tx, &base, &waiting).await?;
         drop(tx);
         let Some(composed) = composed else {
             let gone = "what it told of is gone";

@@ -42,7 +42,8 @@ pub async fn send_email(app: &App, actor: &Actor, to: &EmailAddress) -> Result<O
         .await?;
     tx.commit().await?;
     let at = house::moment(now, house::timezone(&business));
-    let draft = kinds::test(&house::house(app, &business, ""), transport, &at);
+    let base = house::base(app, actor.org_id).await?;
+    let draft = kinds::test(&house::house(&base, &business, ""), transport, &at);
     let key = format!("test-{}", app.ambient.new_id().simple());
     let message = house::write(app, actor.org_id, &draft, to.as_str().to_owned(), None, key).await?;
     let began = tokio::time::Instant::now();

@@ -131,7 +131,8 @@ impl App {
             ("Since", at.format("%Y-%m-%d %H:%M UTC").to_string()),
             ("Kept for", format!("{LOG_DAYS} days")),
         ];
-        let draft = kinds::webhook_disabled(&house::house(self, &organization, ""), host, &reason, &facts);
+        let base = house::base(self, org_id).await?;
+        let draft = kinds::webhook_disabled(&house::house(&base, &organization, ""), host, &reason, &facts);
         let key = format!("webhook-disabled-{webhook_id}-{}", at.timestamp_micros());
         let message = house::write(self, org_id, &draft, to, None, key).await?;
         self.email.send(&message).await?;

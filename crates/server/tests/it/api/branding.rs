@@ -177,10 +177,7 @@ async fn a_domain_is_theirs_when_the_dns_says_so_and_then_it_shows_them() {
     };
     assert_eq!(organization(&json!({ "primary_domain": "other.example" })).await.problem(), "invalid");
     assert_eq!(organization(&primary).await.status, StatusCode::OK);
-    let mut tx = SystemTx::begin(&world.app.db, "a test asks for a link").await.unwrap();
-    let base = app::domains::link_base(&world.app, &mut tx, agency.id).await.unwrap();
-    assert_eq!(base, "https://xn--bro-hoa.aurora.example");
-    drop(tx);
+    letters_lead_to(&world, &owner, "https://xn--bro-hoa.aurora.example").await;
     let path = format!("/api/v1/domains/{}", domain["id"].as_str().unwrap());
     let refused = world.send(request("DELETE", &path, Some(&owner), &[], None)).await;
     assert_eq!(refused.problem(), "conflict");
@@ -188,6 +185,28 @@ async fn a_domain_is_theirs_when_the_dns_says_so_and_then_it_shows_them() {
     let gone = world.send(request("DELETE", &path, Some(&owner), &[], None)).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert_eq!(shown().await["organization_id"], Value::Null);
+}
+
+/// Links in letters, and that which an inviter is shown, begin with the host that the organization's people know.
+async fn letters_lead_to(world: &World, owner: &str, host: &str) {
+    let email = world.get("/api/v1/account", Some(owner)).await.json()["email"].as_str().unwrap().to_owned();
+    let body = json!({ "email": "kim@aurora.example", "role": "viewer" });
+    let invited = world.post("/api/v1/invitations", Some(owner), &body).await.json();
+    let link = invited["link"].as_str().unwrap();
+    assert!(link.starts_with(&format!("{host}/invitations/sci_")), "{link}");
+    world.post("/api/v1/auth/password-reset", None, &json!({ "email": email })).await;
+    world.post("/api/v1/notifications/test", Some(owner), &json!({ "email": "dana@aurora.example" })).await;
+    world.app.clone().work_off_jobs().await.unwrap();
+    for (to, place) in [
+        ("kim@aurora.example", "/invitations/sci_"),
+        (email.as_str(), "/#reset-password="),
+        ("dana@aurora.example", "/admin/notifications"),
+    ] {
+        let letters = world.whole_letters_to(to);
+        let [letter] = letters.as_slice() else { panic!("{to}: {letters:?}") };
+        assert!(letter.contains(&format!("{host}{place}")), "{letter}");
+        assert!(!letter.contains("https://studio.example"), "the installation's own host: {letter}");
+    }
 }
 
 #[tokio::test]
