@@ -3,25 +3,24 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::ids::OrgId;
 use domain::permissions::Permission;
-use domain::plans::{Feature, Limit, Need, lowest_with};
+use domain::plans::{Feature, Limit, Need};
 use serde::Serialize;
-use store::SystemTx;
 use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr};
 
+mod causes;
+mod plans;
+
+use plans::Refused;
+pub(crate) use plans::plan_named;
+
 /// How problems travel.
 const MEDIA_TYPE: &str = "application/problem+json";
-
-use crate::state::ApiState;
-
-mod causes;
 
 /// What went wrong, as an RFC 9457 document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -402,31 +401,6 @@ impl From<ApiError> for Problem {
             },
         }
     }
-}
-
-/// Travels with a refusal by the plan, until `plan_named` has found the plan that would have it.
-#[derive(Debug, Clone)]
-struct Refused {
-    need: Need,
-    problem: Problem,
-}
-
-/// Names the lowest plan that has what a request was refused for.
-pub(crate) async fn plan_named(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let Some(Refused { need, mut problem }) = response.extensions_mut().remove::<Refused>() else {
-        return response;
-    };
-    let catalogue = async {
-        let mut tx = SystemTx::begin(&state.app.db, "the offer is public").await?;
-        store::plans::list_offered(&mut tx).await
-    };
-    match catalogue.await {
-        Ok(catalogue) => problem.plan = lowest_with(&catalogue, need).map(|plan| plan.id().to_owned()),
-        // The refusal stands without the name.
-        Err(error) => tracing::warn!(%error, "the plan that has it could not be looked up"),
-    }
-    problem.into_response()
 }
 
 impl IntoResponse for ApiError {

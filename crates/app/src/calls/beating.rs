@@ -95,7 +95,7 @@ async fn write(app: &App, calls: &[CallId]) -> Result<HashSet<CallId>, StoreErro
     deadlines::database(async {
         let mut tx = SystemTx::begin(&app.db, "heartbeats are of a process, not of a tenant").await?;
         let ours =
-            store::calls::life::heartbeat(&mut tx, &app.settings.node, calls, app.ambient.now()).await?;
+            store::calls::lost::heartbeat(&mut tx, &app.settings.node, calls, app.ambient.now()).await?;
         tx.commit().await?;
         Ok(ours)
     })

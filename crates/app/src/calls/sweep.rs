@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{CallId, OrgId};
 use store::Database;
 use store::call_sessions::{CallSession, FailoverSessions, SessionStore as _, TTL_S};
-use store::calls::life::{LeftBecause, Silence, Unfinished, Whereabouts};
+use store::calls::life::{LeftBecause, Whereabouts};
+use store::calls::lost::{Silence, Unfinished};
 use store::jobs::NewJob;
 use store::tx::{OrgTx, SystemTx};
 use tokio::time::Instant;
@@ -121,7 +122,7 @@ pub async fn lost_calls(
 ) -> Result<Vec<Unfinished>, AppError> {
     let mut tx = SystemTx::begin(db, "calls that lost their process are of all businesses").await?;
     let found =
-        store::calls::life::list_unfinished(&mut tx, patience.silence(node, now), SWEEP_LIMIT).await?;
+        store::calls::lost::list_unfinished(&mut tx, patience.silence(node, now), SWEEP_LIMIT).await?;
     drop(tx);
     let mut lost = Vec::with_capacity(found.len());
     for call in found {

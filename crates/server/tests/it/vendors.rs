@@ -22,9 +22,11 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use voice::stand_ins::LoudIsVoice;
 
+use self::faults::{ALL_FAULTS, BROKEN, Faults, LIMITED, STALLED};
 use self::played::Vendors;
 use crate::faults::caller::{Caller, Heard, Phrase};
 
+mod faults;
 #[cfg(test)]
 mod played;
 
@@ -33,12 +35,6 @@ const PHRASES: [&str; 2] = ["what are your opening hours", "where are you locate
 const PASSWORD: &str = "teal kettle over the fjord";
 /// How often a call is tried until nobody was late.
 const CALLS_OF_A_BUSY_MACHINE: usize = 4;
-/// How long a vendor rests at least after a failure (`ChainSettings`), in seconds.
-const REST: u64 = 10;
-/// The same after it has refused us.
-const REST_REFUSED: u64 = 300;
-/// What vendors say in `Retry-After`, in seconds.
-const RETRY_AFTER: u64 = 3;
 
 /// In which order vendors are asked. Who fails in one list stands, at the same address, in no other that has to work.
 struct Orders {
@@ -47,62 +43,6 @@ struct Orders {
     llm: [&'static str; 4],
     embeddings: &'static str,
 }
-
-/// What goes wrong, by role: the same for all, where all have it.
-#[derive(Clone, Copy)]
-struct Faults {
-    transcriber: Fault,
-    voice: Fault,
-    language_model: Fault,
-    embeddings: Fault,
-}
-
-impl Faults {
-    const fn alike(fault: Fault) -> Self {
-        Self { transcriber: fault, voice: fault, language_model: fault, embeddings: fault }
-    }
-
-    fn of(&self, role: &str) -> Fault {
-        match role {
-            "transcriber" => self.transcriber,
-            "voice" => self.voice,
-            "language_model" => self.language_model,
-            _ => self.embeddings,
-        }
-    }
-
-    /// Who is only slow may still answer, and is overtaken.
-    fn is_slow(&self) -> bool {
-        matches!(self.voice, Fault::SlowFirstByte(_))
-    }
-
-    /// How long who fails like this is not asked, in seconds.
-    fn rest(&self) -> u64 {
-        match self.voice {
-            Fault::Fail(Failure::Unauthorized) => REST_REFUSED,
-            Fault::Fail(Failure::RateLimited(Some(after))) => after.as_secs(),
-            _ => REST,
-        }
-    }
-}
-
-const BROKEN: Faults = Faults::alike(Fault::Fail(Failure::Server(500)));
-const LIMITED: Faults =
-    Faults::alike(Fault::Fail(Failure::RateLimited(Some(Duration::from_secs(RETRY_AFTER)))));
-/// Who sends one piece only, or none before it has heard all, stops before it; the others stop in the middle.
-const STALLED: Faults =
-    Faults { transcriber: Fault::Stall(0), embeddings: Fault::Stall(0), ..Faults::alike(Fault::Stall(1)) };
-const TRUNCATED: Faults = Faults { transcriber: Fault::Cut(0), ..Faults::alike(Fault::Cut(1)) };
-const ALL_FAULTS: [(&str, Faults); 8] = [
-    ("refused", Faults::alike(Fault::Refuse)),
-    ("401", Faults::alike(Fault::Fail(Failure::Unauthorized))),
-    ("429", LIMITED),
-    ("500", BROKEN),
-    ("slow", Faults::alike(Fault::SlowFirstByte(Duration::from_secs(3)))),
-    ("stall", STALLED),
-    ("garbage", Faults::alike(Fault::Garbage)),
-    ("truncated", TRUNCATED),
-];
 
 /// A server, its agency and its vendors.
 struct Scene {

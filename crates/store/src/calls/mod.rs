@@ -6,6 +6,7 @@ pub mod finalize;
 pub mod from_outside;
 pub mod life;
 pub mod lines;
+pub mod lost;
 pub mod search;
 pub mod tickets;
 pub mod turns;

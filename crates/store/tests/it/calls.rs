@@ -8,6 +8,7 @@ use domain::call_log::{CallEvent, EndReason, EventKind, LatencyParts};
 use domain::ids::{CallId, ClientId, ToolCallId, TurnId};
 use store::calls::finalize::{self, Outcome};
 use store::calls::life::{self, LeftBecause, StatusReport};
+use store::calls::lost;
 use store::calls::turns::{self, ToolCall, Turn, TurnKind};
 use store::calls::{self, CallFilter, CallSort, CallStatus, events};
 use store::clients::ClientFacts;
@@ -271,17 +272,17 @@ async fn recovery_finds_silent_calls_and_those_of_a_reborn_node() {
     let mut tx = agency.system_tx().await;
     let all = [reborn, closed, alive];
     let of = async |tx: &mut _, node: &str| {
-        life::heartbeat(tx, node, &all, minute(20)).await.expect("a heartbeat")
+        lost::heartbeat(tx, node, &all, minute(20)).await.expect("a heartbeat")
     };
     assert_eq!(of(&mut tx, "a").await, HashSet::from([alive]), "neither another's nor one that is closed");
     assert_eq!(of(&mut tx, "b").await, HashSet::from([reborn]));
-    let silence = life::Silence {
+    let silence = lost::Silence {
         waiting_since: chrono::DateTime::UNIX_EPOCH,
         since: minute(20) - TimeDelta::seconds(30),
         node: "b",
         of_node_since: minute(20) + TimeDelta::seconds(1),
     };
-    let found = life::list_unfinished(&mut tx, silence, 10).await.expect("the unfinished");
+    let found = lost::list_unfinished(&mut tx, silence, 10).await.expect("the unfinished");
     let mut ids: Vec<CallId> = found.iter().map(|call| call.call_id).collect();
     ids.sort_unstable();
     assert_eq!(ids, [silent, reborn]);
@@ -318,7 +319,7 @@ async fn a_node_that_was_given_up_writes_nothing_more_and_a_call_is_taken_so_oft
     assert_eq!(events::list(&mut tx, call, 0, 10).await.expect("events").len(), 1);
     tx.commit().await.expect("a commit");
     let mut tx = agency.system_tx().await;
-    assert!(life::heartbeat(&mut tx, "a", &[call], minute(3)).await.expect("a heartbeat").is_empty());
+    assert!(lost::heartbeat(&mut tx, "a", &[call], minute(3)).await.expect("a heartbeat").is_empty());
 }
 
 #[tokio::test]

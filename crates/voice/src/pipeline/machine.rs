@@ -8,6 +8,7 @@
 mod answering;
 mod closing;
 mod ear;
+mod mind;
 mod mouth;
 
 use std::collections::VecDeque;
@@ -24,9 +25,9 @@ use provider_traits::brain::{Prompt, Thought};
 
 use super::speech::AgentTurn;
 use super::turn_detector::TurnDetector;
-use answering::{MindState, Waiting};
 use closing::{Closing, HandOver};
 use ear::Ear;
+use mind::{MindState, Waiting};
 use mouth::Mouth;
 
 /// What happened to the caller's side in one 20 ms frame.

@@ -6,6 +6,7 @@ use provider_traits::brain::{NextStep, Prompt, Thought};
 use super::super::phrases;
 use super::super::speech::{AgentTurn, Occasion, Stages};
 use super::closing::Closing;
+use super::mind::{MindState, Waiting};
 use super::{Machine, Output, notice};
 
 /// A mind that says nothing for so long, while nothing else is left to say, is given up for this prompt.
@@ -31,47 +32,6 @@ const OWN_GOODBYE_AFTER_LIMIT_MS: u64 = 5_000;
 const LAST_WORDS_STUCK_MS: u64 = 15_000;
 /// A transcript later than this is not waited for.
 const TRANSCRIPT_WITHIN_MS: u64 = 10_000;
-
-/// Where the mind is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MindState {
-    Free,
-    Thinking {
-        ask: u32,
-        asked_ms: u64,
-        cancelled_ms: Option<u64>,
-    },
-    /// It was told to be abandoned; the report is due.
-    Abandoned,
-    Lost,
-}
-
-/// A prompt that waits for the mind or for the floor.
-#[derive(Debug, Clone)]
-pub(super) struct Waiting {
-    pub(super) prompt: Prompt,
-    pub(super) stages: Option<Stages>,
-    pub(super) words: String,
-}
-
-impl Waiting {
-    pub(super) fn new(prompt: Prompt) -> Self {
-        Self { prompt, stages: None, words: String::new() }
-    }
-
-    fn is_of_the_caller(&self) -> bool {
-        matches!(self.prompt, Prompt::CallerSaid { .. } | Prompt::CallerDialled { .. })
-    }
-
-    fn occasion(&self) -> Occasion {
-        match self.prompt {
-            Prompt::PickedUp => Occasion::PickedUp,
-            Prompt::CallerSaid { .. } | Prompt::CallerDialled { .. } | Prompt::GoOn(_) => Occasion::Caller,
-            Prompt::Silence { stage } => Occasion::Silence(stage),
-            Prompt::TimeIsUp => Occasion::TimeIsUp,
-        }
-    }
-}
 
 impl Machine {
     /// The call is over; only whether the mind has returned still matters.
