@@ -34,10 +34,14 @@ pub enum Act {
     Hello,
     /// Wants to leave a message.
     LeaveMessage,
+    /// Asks whether this is who they meant to call.
+    RightPlace,
+    /// Meant to call somebody else.
+    WrongNumber,
 }
 
 impl Act {
-    const ALL: [(Self, &'static str); 12] = [
+    const ALL: [(Self, &'static str); 14] = [
         (Self::Goodbye, "goodbye"),
         (Self::NothingElse, "nothing_else"),
         (Self::Thanks, "thanks"),
@@ -50,6 +54,8 @@ impl Act {
         (Self::Stop, "stop"),
         (Self::Hello, "hello"),
         (Self::LeaveMessage, "leave_message"),
+        (Self::RightPlace, "right_place"),
+        (Self::WrongNumber, "wrong_number"),
     ];
 }
 
@@ -63,7 +69,7 @@ pub fn does(text: &str, act: Act) -> bool {
         Act::NothingElse | Act::Repeat | Act::HoldOn | Act::Stop => 8,
         Act::Thanks => 6,
         Act::Hello => 3,
-        Act::HowAreYou | Act::WhoAreYou => 9,
+        Act::HowAreYou | Act::WhoAreYou | Act::RightPlace | Act::WrongNumber => 9,
         Act::AreYouRobot | Act::Help => 14,
         Act::LeaveMessage => usize::MAX,
     };
@@ -105,6 +111,11 @@ mod tests {
             ("no that's all", Act::NothingElse),
             ("that's everything thank you", Act::NothingElse),
             ("thank you very much", Act::Thanks),
+            ("yeah hi is this the design studio", Act::RightPlace),
+            ("have i reached aurora branding", Act::RightPlace),
+            ("wrong number sorry", Act::WrongNumber),
+            ("oh sorry i think i dialed the wrong number", Act::WrongNumber),
+            ("can you tell me who i'm talking to first", Act::WhoAreYou),
             ("sorry what was that", Act::Repeat),
             ("could you repeat that please", Act::Repeat),
             ("hold on a second", Act::HoldOn),
@@ -127,6 +138,9 @@ mod tests {
             ("how is my website", Act::HowAreYou),
             ("good morning how late are you open", Act::HowAreYou),
             ("can you tell me how the website is going", Act::LeaveMessage),
+            ("is this the right size for a banner", Act::RightPlace),
+            ("there is a wrong number on our website", Act::WrongNumber),
+            ("you have the wrong number for me on file", Act::WrongNumber),
             ("i want to stop by your office", Act::Stop),
         ] {
             assert!(!does(text, act), "{text}");

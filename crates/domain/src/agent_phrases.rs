@@ -67,6 +67,14 @@ phrases! {
     MyName = "my_name",
     /// What can be done here.
     Help = "help",
+    /// The caller asks whether they reached whom they meant.
+    Reached = "reached",
+    /// The caller meant to call somebody else.
+    WrongNumber = "wrong_number",
+    /// "The number I call from", which does not show.
+    NumberHidden = "number_hidden",
+    /// The caller does not want to say how they can be reached.
+    LeadRefused = "lead_refused",
     /// Hello once more.
     HelloAgain = "hello_again",
     /// Answer to thanks.

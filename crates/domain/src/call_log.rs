@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{LeadId, ToolCallId, TurnId};
+use crate::leads::Priority;
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +138,12 @@ pub enum EventKind {
         /// The lead.
         lead: LeadId,
     },
+    /// What there is of a message that the caller has begun to leave, each time there is more; nothing when they took it
+    /// back. Who hangs up in the middle has left this.
+    MessageBegun {
+        /// The message so far.
+        message: Option<BegunMessage>,
+    },
     /// A key was pressed.
     Dtmf {
         /// `0`-`9`, `*`, `#`, `A`-`D`.
@@ -198,6 +205,19 @@ pub enum EventKind {
         /// Why.
         reason: EndReason,
     },
+}
+
+/// A message that is not complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunMessage {
+    /// The words.
+    pub text: String,
+    /// Who it is from, as said.
+    pub from_name: Option<String>,
+    /// Where to answer: E.164 or e-mail.
+    pub reply_to: Option<String>,
+    /// How pressing.
+    pub priority: Priority,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]

@@ -197,6 +197,7 @@ fn take(call: &mut Conversation, event: &CallEvent, partial: &mut Option<(TurnId
         | EventKind::EngineChanged { .. }
         | EventKind::Continued { .. }
         | EventKind::ModelUsage { .. }
+        | EventKind::MessageBegun { .. }
         | EventKind::Media { .. } => {}
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::call_log::{CallEvent, EventKind};
+use domain::call_log::{BegunMessage, CallEvent, EventKind};
 use domain::ids::{CallId, LeadId, MessageId, QuestionId};
 use domain::lead_flow;
 use domain::leads::{LeadAnswer, Priority};
@@ -128,8 +128,15 @@ pub(super) async fn complete_lead(tx: &mut OrgTx, app: &App, call_id: CallId) ->
 fn undone(log: &[CallEvent]) -> Undone {
     let mut answers: BTreeMap<QuestionId, LeadAnswer> = BTreeMap::new();
     let mut undone = Undone::default();
+    let mut begun: Option<BegunMessage> = None;
     for event in log {
+        if let EventKind::MessageBegun { message } = &event.kind {
+            begun.clone_from(message);
+        }
         let EventKind::ToolCall { name, arguments, ok, .. } = &event.kind else { continue };
+        if name == "take_message" {
+            begun = None;
+        }
         match name.as_str() {
             "save_lead_answer" => {
                 let Some(answer) = read::<LeadAnswer>(arguments) else { continue };
@@ -149,6 +156,13 @@ fn undone(log: &[CallEvent]) -> Undone {
         }
     }
     undone.answers = answers.into_values().collect();
+    // Hung up before the last question: what was said is a message all the same.
+    undone.messages.extend(begun.map(|begun| TakenMessage {
+        from_name: begun.from_name,
+        reply_to: begun.reply_to,
+        text: begun.text,
+        priority: begun.priority,
+    }));
     undone
 }
 
@@ -195,6 +209,32 @@ mod tests {
         let calls: Vec<_> =
             saves.iter().map(|(answer, ok)| ("save_lead_answer", json!(answer), *ok)).collect();
         log(&calls)
+    }
+
+    fn begun(text: Option<&str>) -> CallEvent {
+        let message = text.map(|text| BegunMessage {
+            text: text.to_owned(),
+            from_name: None,
+            reply_to: Some("+15135550177".to_owned()),
+            priority: Priority::Normal,
+        });
+        CallEvent { seq: 0, at_ms: 0, kind: EventKind::MessageBegun { message } }
+    }
+
+    #[test]
+    fn a_message_in_the_middle_of_which_the_caller_hung_up_is_left_to_do() {
+        let left = undone(&[begun(Some("call me")), begun(Some("call me; on tuesday"))]).messages;
+        assert_eq!(left.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(), ["call me; on tuesday"]);
+        assert_eq!(left[0].reply_to.as_deref(), Some("+15135550177"));
+        assert_eq!(undone(&[begun(Some("call me")), begun(None)]), Undone::default(), "taken back");
+        for ok in [true, false] {
+            let taken = json!({
+                "from_name": "Tom", "reply_to": null, "text": "call me", "priority": "NORMAL"
+            });
+            let mut events = vec![begun(Some("call me"))];
+            events.extend(log(&[("take_message", taken, ok)]));
+            assert_eq!(undone(&events).messages.len(), usize::from(!ok), "the whole message takes its place");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl<'a> Talk<'a> {
             Prompt::Silence { stage } => self.silence(stage).await,
             Prompt::GoOn(how) => self.take_up(how).await,
             Prompt::TimeIsUp => {
-                self.close_lead_early().await;
+                self.keep_what_there_is().await;
                 self.farewell(Phrase::TimeIsUp).await;
             }
         }
@@ -173,7 +173,7 @@ impl<'a> Talk<'a> {
                 self.out.say(text, Purpose::SilencePrompt, true).await;
             }
             _ => {
-                self.close_lead_early().await;
+                self.keep_what_there_is().await;
                 self.farewell(Phrase::SilenceGoodbye).await;
             }
         }

@@ -181,8 +181,14 @@ impl<'a> Talk<'a> {
         self.wait_for(Pending::Nothing, ExpectedAnswer::Open);
     }
 
+    /// Stores what was not finished, without a word.
+    pub(super) async fn keep_what_there_is(&mut self) {
+        self.close_lead_early().await;
+        self.keep_message().await;
+    }
+
     /// Stores the flow as abandoned, without a word.
-    pub(super) async fn close_lead_early(&mut self) {
+    async fn close_lead_early(&mut self) {
         if !self.memory.lead_active {
             return;
         }

@@ -1,9 +1,11 @@
 //! Taking a message: the words, who it is from, where to answer.
 
+use domain::acts::{Act, does, is_question};
 use domain::agent_phrases::Phrase;
+use domain::call_log::{BegunMessage, EventKind};
 use domain::email::EmailAddress;
 use domain::leads::LeadField;
-use domain::qualification::LeadQualifier;
+use domain::qualification::{LeadQualifier, declines};
 use domain::spoken_forms::{email, names, phone, yes_no};
 use domain::words::words;
 use provider_traits::brain::ExpectedAnswer;
@@ -52,6 +54,11 @@ impl Talk<'_> {
     pub(super) async fn hear_message(&mut self, step: MessageStep, text: &str) {
         match step {
             MessageStep::Words => {
+                // Who says their name first is asked for the words once more.
+                if let Some(name) = names::read(text, false).filter(|name| names::says_only(text, name)) {
+                    self.memory.message.name = Some(name);
+                    return self.next_of_message().await;
+                }
                 let unanswered = self.memory.unanswered.take();
                 let bare = words(text).len() <= 2 && yes_no::read(text).is_some();
                 let draft = &mut self.memory.message;
@@ -62,27 +69,33 @@ impl Talk<'_> {
                     Some(text.trim().to_owned())
                 };
             }
-            MessageStep::Name => match names::read(text, true) {
-                Some(name) => {
-                    self.memory.message.name = Some(name);
-                    // "Maria Lopez, five one three …": the number came along.
-                    if let Some(number) = phone::read(text, &self.plan.business.default_country) {
-                        self.memory.message.reply_to = Some(number.as_str().to_owned());
+            MessageStep::Name => {
+                // "Maria Lopez, five one three …": the number came along.
+                let address = self.reply_address(text);
+                let is_address = address.is_some();
+                self.memory.message.reply_to = address.or(self.memory.message.reply_to.take());
+                // What is spelled in an address is nobody's name.
+                let name = names::read(text, true).filter(|_| !is_address || email::read(text).is_err());
+                match name {
+                    Some(name) => self.memory.message.name = Some(name),
+                    None if declines(text) || does(text, Act::NothingElse) => {
+                        self.memory.message.gave_up_name = true;
+                    }
+                    None if self.memory.message.asked_twice => self.memory.message.gave_up_name = true,
+                    None => {
+                        self.memory.message.asked_twice = true;
+                        if is_address {
+                            return self.next_of_message().await;
+                        }
+                        self.add_to_message(text);
+                        return self.say_phrase(Phrase::RetryName).await;
                     }
                 }
-                None if self.memory.message.asked_twice => self.memory.message.gave_up_name = true,
-                None => {
-                    self.memory.message.asked_twice = true;
-                    self.say_phrase(Phrase::RetryName).await;
-                    return;
-                }
-            },
+            }
             MessageStep::CallingNumber => {
                 if let Some(number) = self.reply_address(text) {
                     self.memory.message.reply_to = Some(number);
-                } else if yes_no::read(text) == Some(true)
-                    || domain::words::find_phrase(&words(text), &words("this number")).is_some()
-                {
+                } else if yes_no::read(text) == Some(true) || phone::means_this_one(text) {
                     self.memory.message.reply_to =
                         self.plan.caller.number.as_ref().map(|n| n.as_str().to_owned());
                 } else if yes_no::read(text) == Some(false) || self.memory.message.asked_twice {
@@ -101,16 +114,62 @@ impl Talk<'_> {
             }
             MessageStep::ReplyTo => match self.reply_address(text) {
                 Some(address) => self.memory.message.reply_to = Some(address),
+                None if phone::means_this_one(text) && self.plan.caller.number.is_some() => {
+                    self.memory.message.reply_to =
+                        self.plan.caller.number.as_ref().map(|n| n.as_str().to_owned());
+                }
+                None if declines(text) || does(text, Act::NothingElse) => {
+                    self.memory.message.gave_up_reply = true;
+                }
                 None if self.memory.message.asked_twice => self.memory.message.gave_up_reply = true,
                 None => {
                     self.memory.message.asked_twice = true;
-                    self.say_phrase(Phrase::RetryPhone).await;
-                    return;
+                    let hidden = phone::means_this_one(text);
+                    return self
+                        .say_phrase(if hidden { Phrase::NumberHidden } else { Phrase::RetryPhone })
+                        .await;
                 }
             },
         }
         self.memory.message.asked_twice = false;
         self.next_of_message().await;
+    }
+
+    /// Words that came where a name was asked for belong to the message: "Tuesday at three".
+    fn add_to_message(&mut self, text: &str) {
+        if words(text).len() >= 2
+            && !is_question(text)
+            && let Some(message) = &mut self.memory.message.words
+        {
+            *message = format!("{}; {}", message.trim_end_matches(['.', ' ']), text.trim());
+        }
+    }
+
+    /// Passes on what there is of a message; false when there are no words of one.
+    pub(super) async fn keep_message(&mut self) -> bool {
+        let draft = std::mem::take(&mut self.memory.message);
+        let Some(text) = draft.words else { return false };
+        let priority = self.memory.priority();
+        let message = TakenMessage { from_name: draft.name, reply_to: draft.reply_to, text, priority };
+        // One that can't be stored stands in the log, and is made up for when the call is over.
+        self.take_message(message).await.is_ok()
+    }
+
+    /// The caller took it back.
+    pub(super) async fn drop_message(&mut self) {
+        self.memory.message = Draft::default();
+        self.out.log(EventKind::MessageBegun { message: None }).await;
+    }
+
+    /// Who hangs up before the last question has left a message all the same.
+    async fn note_message(&mut self) {
+        let draft = self.memory.message.clone();
+        let Some(text) = draft.words else { return };
+        let calling = || self.plan.caller.number.as_ref().map(|number| number.as_str().to_owned());
+        let (from_name, priority) = (draft.name, self.memory.priority());
+        let reply_to = draft.reply_to.or_else(calling);
+        let message = Some(BegunMessage { text, from_name, reply_to, priority });
+        self.out.log(EventKind::MessageBegun { message }).await;
     }
 
     fn reply_address(&self, text: &str) -> Option<String> {
@@ -125,6 +184,11 @@ impl Talk<'_> {
             return self
                 .ask(Phrase::AskMessage, Pending::Message(MessageStep::Words), ExpectedAnswer::Open)
                 .await;
+        }
+        let is_complete =
+            (draft.name.is_some() || draft.gave_up_name) && (draft.reply_to.is_some() || draft.gave_up_reply);
+        if !is_complete {
+            self.note_message().await;
         }
         if draft.name.is_none() && !draft.gave_up_name {
             return self

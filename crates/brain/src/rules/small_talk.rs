@@ -37,6 +37,14 @@ impl Talk<'_> {
             self.goodbye().await;
             return true;
         }
+        if does(text, Act::WrongNumber) && !self.memory.lead_active {
+            self.farewell(Phrase::WrongNumber).await;
+            return true;
+        }
+        if does(text, Act::RightPlace) && self.memory.pending == Pending::Nothing {
+            self.say_phrase(Phrase::Reached).await;
+            return true;
+        }
         if does(text, Act::WhoAreYou) {
             self.aside(Phrase::MyName).await;
             return true;
@@ -79,7 +87,7 @@ impl Talk<'_> {
                 if does(text, Act::Stop) =>
             {
                 self.say_phrase(Phrase::NeverMind).await;
-                self.memory.message = super::memory::Draft::default();
+                self.drop_message().await;
                 self.go_on().await;
                 true
             }
@@ -93,10 +101,13 @@ impl Talk<'_> {
         self.ask_pending_again().await;
     }
 
-    /// Ends the conversation, keeping what there is of a lead.
+    /// Ends the conversation, keeping what there is of a lead or a message.
     pub(super) async fn goodbye(&mut self) {
         if self.memory.lead_active {
             self.abandon_lead().await;
+        }
+        if self.keep_message().await {
+            self.say_phrase(Phrase::MessageTaken).await;
         }
         if self.asked_satisfaction().await {
             return;

@@ -6,6 +6,7 @@ mod fake_tools;
 mod identification;
 mod lead_flow;
 mod mechanics;
+mod messages;
 mod robustness;
 mod taking_over;
 

@@ -31,7 +31,7 @@ impl Talk<'_> {
             return self.begin_message(None).await;
         };
         let usual = number.as_str().to_owned();
-        self.close_lead_early().await;
+        self.keep_what_there_is().await;
         let about = self.subject();
         let wanted = WantedPerson { whom: about.clone(), about };
         // What can't be written down is still carried out: the carrier rings whoever goes for everybody.

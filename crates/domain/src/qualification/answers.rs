@@ -52,7 +52,7 @@ pub fn parse(question: &LeadQuestion, text: &str, context: &Context<'_>) -> Pars
                 };
             }
             // "The number I'm calling from" needs no reading back: nobody dictated it.
-            match context.caller_number.filter(|_| has_phrase_of("this_number", &said)) {
+            match context.caller_number.filter(|_| phone::means_this_one(text)) {
                 Some(number) => Parsed::Value {
                     spoken: speak::phone(number),
                     value: number.as_str().to_owned(),

@@ -250,7 +250,8 @@ impl<'a> LeadQualifier<'a> {
                     step.say.push(self.transition(at));
                     return self.ask_next(step);
                 }
-                self.not_understood(at, declines(text), problem, step)
+                let has_none = has_phrase_of("has_none", &words(text));
+                self.not_understood(at, (declines(text), has_none), problem, step)
             }
         }
     }
@@ -285,7 +286,7 @@ impl<'a> LeadQualifier<'a> {
     fn not_understood(
         &mut self,
         at: usize,
-        declines: bool,
+        (declines, has_none): (bool, bool),
         problem: Option<EmailProblem>,
         mut step: Step,
     ) -> Step {
@@ -293,14 +294,19 @@ impl<'a> LeadQualifier<'a> {
         step.understood = declines;
         self.progress.failures += 1;
         let give_up = self.progress.failures > RETRIES
-            || (declines && (!question.required || self.progress.failures > 1));
+            || (declines && (!question.required || self.progress.failures > 1 || has_none));
         if give_up {
             self.progress.skipped[at] = true;
             let said = self.rotate();
             step.say.push(variant(Phrase::LeadSkips, said).to_owned());
             return self.ask_next(step);
         }
+        let reaches = matches!(question.field, LeadField::Name | LeadField::Email | LeadField::Phone);
         step.say.push(match &question.retry_text {
+            // That nothing was understood would not be true: it was, and once more it may be said what it is for.
+            _ if declines && reaches => {
+                fill(variant(Phrase::LeadRefused, 0), &[("question", &question.text)])
+            }
             Some(text) => text.clone(),
             None => {
                 // Asked again in other words.
@@ -357,7 +363,7 @@ impl<'a> LeadQualifier<'a> {
             None => {
                 self.progress.failures += 1;
                 step.saved.extend(self.volunteered(text, context, Some(at)));
-                if self.progress.failures > RETRIES || !step.saved.is_empty() {
+                if self.progress.failures >= RETRIES || !step.saved.is_empty() {
                     // Who goes on to the next answer has accepted the last one.
                     self.progress.confirming = None;
                     return self.ask_next(step);

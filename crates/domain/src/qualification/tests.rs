@@ -185,11 +185,20 @@ fn transitions_never_repeat_in_a_row() {
 }
 
 #[test]
+fn who_will_not_say_is_told_what_it_is_for_once() {
+    run(&[
+        ("i'd rather not say", "only use it to get back to you. May I have your name"),
+        ("maria lopez", "email"),
+        ("i'm not comfortable giving that", "only use it to get back to you"),
+        ("no i won't", "phone"),
+    ]);
+}
+
+#[test]
 fn a_bare_small_number_is_asked_again_as_money() {
     run(&[
         ("maria lopez", "email"),
-        ("i don't have an email", "spell"),
-        ("no", "phone"),
+        ("i don't have an email", "phone"),
         ("skip that", "company"),
         ("bright bakery", "What kind"),
         ("a logo", "budget"),

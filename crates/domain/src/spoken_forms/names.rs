@@ -46,6 +46,17 @@ pub fn read(text: &str, was_asked: bool) -> Option<String> {
     leading_name(rest)
 }
 
+/// Whether the words introduce somebody of this name and say nothing else.
+#[must_use]
+pub fn says_only(text: &str, name: &str) -> bool {
+    let name = words(name);
+    words(text).iter().all(|word| {
+        name.contains(word)
+            || listed("name_fillers", word)
+            || matches!(word.as_str(), "i'm" | "name's" | "here" | "speaking")
+    })
+}
+
 /// Up to three name words at the start, a spelling of the last one taken over it.
 fn leading_name(said: &[String]) -> Option<String> {
     let mut name: Vec<String> = Vec::new();
@@ -166,6 +177,21 @@ mod tests {
         for text in ["", "how much does a website cost", "i don't want to say", "no", "what", "one two three"]
         {
             assert_eq!(read(text, true), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_introduction_alone_is_told_from_one_with_more_behind_it() {
+        for (text, only) in [
+            ("my name is sarah o'connor", true),
+            ("hi this is sarah", true),
+            ("this is sarah i need the files", false),
+        ] {
+            let name = read(text, false).unwrap_or_default();
+            assert_eq!(says_only(text, &name), only, "{text}: {name}");
+        }
+        for no_name in ["tuesday at three", "next week", "in the morning"] {
+            assert_eq!(read(no_name, true), None, "{no_name}");
         }
     }
 

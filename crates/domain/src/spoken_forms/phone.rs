@@ -1,7 +1,9 @@
 //! Dictated phone numbers.
 
 use super::numbers::{digit_runs, tokens};
+use crate::language::has_phrase_of;
 use crate::phone::PhoneNumber;
+use crate::words::words;
 
 /// Countries of the North American plan, whose numbers always have ten digits.
 const NORTH_AMERICA: [&str; 4] = ["US", "CA", "PR", "JM"];
@@ -12,6 +14,12 @@ pub fn read(text: &str, default_country: &str) -> Option<PhoneNumber> {
     let runs = digit_runs(&tokens(text));
     let joined: String = runs.concat();
     runs.iter().chain(std::iter::once(&joined)).find_map(|run| dialable(run, default_country))
+}
+
+/// "The number I'm calling from": the one that the call shows is meant.
+#[must_use]
+pub fn means_this_one(text: &str) -> bool {
+    has_phrase_of("this_number", &words(text))
 }
 
 fn dialable(run: &str, default_country: &str) -> Option<PhoneNumber> {
