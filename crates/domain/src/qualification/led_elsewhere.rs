@@ -3,7 +3,7 @@
 
 use super::answers::{Parsed, parse};
 use super::corrections::is_named;
-use super::{Context, LeadQualifier, Step, declines, read_back_phrase};
+use super::{Context, LeadQualifier, Refusal, Step, read_back_phrase};
 use crate::ids::QuestionId;
 use crate::language::listed;
 use crate::leads::{AnswerType, LeadAnswer};
@@ -63,7 +63,7 @@ impl LeadQualifier<'_> {
             self.progress.asking = Some(at);
             self.progress.failures = 0;
         }
-        let step = self.not_understood(at, declines(text), problem, Step::default());
+        let step = self.not_understood(at, Refusal::of(text), problem, Step::default());
         Given {
             saved: None,
             also: Vec::new(),

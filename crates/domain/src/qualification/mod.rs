@@ -250,8 +250,7 @@ impl<'a> LeadQualifier<'a> {
                     step.say.push(self.transition(at));
                     return self.ask_next(step);
                 }
-                let has_none = has_phrase_of("has_none", &words(text));
-                self.not_understood(at, (declines(text), has_none), problem, step)
+                self.not_understood(at, Refusal::of(text), problem, step)
             }
         }
     }
@@ -286,15 +285,16 @@ impl<'a> LeadQualifier<'a> {
     fn not_understood(
         &mut self,
         at: usize,
-        (declines, has_none): (bool, bool),
+        refusal: Option<Refusal>,
         problem: Option<EmailProblem>,
         mut step: Step,
     ) -> Step {
         let question = &self.questions[at];
-        step.understood = declines;
+        step.understood = refusal.is_some();
         self.progress.failures += 1;
         let give_up = self.progress.failures > RETRIES
-            || (declines && (!question.required || self.progress.failures > 1 || has_none));
+            || refusal == Some(Refusal::HasNone)
+            || (refusal.is_some() && (!question.required || self.progress.failures > 1));
         if give_up {
             self.progress.skipped[at] = true;
             let said = self.rotate();
@@ -304,7 +304,7 @@ impl<'a> LeadQualifier<'a> {
         let reaches = matches!(question.field, LeadField::Name | LeadField::Email | LeadField::Phone);
         step.say.push(match &question.retry_text {
             // That nothing was understood would not be true: it was, and once more it may be said what it is for.
-            _ if declines && reaches => {
+            _ if refusal.is_some() && reaches => {
                 fill(variant(Phrase::LeadRefused, 0), &[("question", &question.text)])
             }
             Some(text) => text.clone(),
@@ -444,6 +444,24 @@ impl<'a> LeadQualifier<'a> {
         let value = self.progress.answers[at].as_ref().map_or("", |a| a.value.as_str());
         let spoken = answers::spoken(&self.questions[at], value);
         fill(variant(phrase, self.progress.said + usize::from(self.progress.failures)), &[("value", &spoken)])
+    }
+}
+
+/// Why a question has no answer, when that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// They won't say, or don't know.
+    Declines,
+    /// There is none: asking again brings none.
+    HasNone,
+}
+
+impl Refusal {
+    fn of(text: &str) -> Option<Self> {
+        if has_phrase_of("has_none", &words(text)) {
+            return Some(Self::HasNone);
+        }
+        declines(text).then_some(Self::Declines)
     }
 }
 
