@@ -21,6 +21,7 @@ mod conversation_tools;
 mod deadlines;
 pub mod demo_seed;
 pub mod domains;
+mod due;
 pub mod error;
 pub mod escalation;
 pub mod housekeeping;

@@ -49,6 +49,7 @@ impl App {
         let is_again =
             callback.call_sid.as_deref() == Some(call_sid) && callback.state == CallbackState::Talking;
         if callback.state.is_final() && callback.call_sid.as_deref() != Some(call_sid) {
+            tx.commit().await?;
             return Ok(Answered::HangUp);
         }
         callback.call_sid = Some(call_sid.to_owned());
@@ -127,7 +128,7 @@ impl App {
         if !callback.state.may_become(state)
             || callback.call_sid.as_deref().is_some_and(|sid| sid != call_sid)
         {
-            return Ok(());
+            return Ok(tx.commit().await?);
         }
         callback.call_sid = Some(call_sid.to_owned());
         (callback.state, callback.since) = (state, now);

@@ -13,6 +13,7 @@ use store::callbacks::{self, Callback};
 use store::{OrgTx, SystemTx};
 use tokio::time::MissedTickBehavior;
 
+use crate::due::CLOCKS_DIFFER_BY;
 use crate::error::AppError;
 use crate::runtime::App;
 
@@ -26,8 +27,6 @@ const MOST: u32 = 20;
 const TRY_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// The carrier is tried so long.
 const TRY_FOR: TimeDelta = TimeDelta::minutes(10);
-/// The carrier's clock may be behind ours by so much.
-const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(10);
 /// One that was placed and not heard of for so long is lost; longer than any conversation.
 const LOST_AFTER: TimeDelta = TimeDelta::hours(2);
 /// How long a telephone rings, in seconds.
@@ -141,7 +140,7 @@ impl App {
         let mut callback = callbacks::lock(&mut tx, id).await?;
         // The carrier may have told of the call before it answered.
         if callback.state != CallbackState::Placing {
-            return Ok(());
+            return Ok(tx.commit().await?);
         }
         let may_try = callback.placed_at.is_some_and(|at| now < at + TRY_FOR);
         match placed {

@@ -51,7 +51,8 @@ pub(crate) async fn close(app: &App, org_id: OrgId, call_id: CallId, closer: Clo
         Closer::Finder => app.patience().is_over_for(&left, &app.settings.node, now),
     };
     if left.finalized_at.is_some() || !is_due {
-        return Ok(());
+        // Whoever goes on with the call waits for it.
+        return Ok(tx.commit().await?);
     }
     let call = store::calls::get(&mut tx, call_id).await?;
     let mut events = read_log(&mut tx, call_id).await?;

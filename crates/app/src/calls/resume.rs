@@ -114,7 +114,8 @@ impl App {
         loop {
             let mut tx = OrgTx::begin(&self.db, org_id).await?;
             let found = store::calls::life::hold(&mut tx, call_id).await?;
-            drop(tx);
+            // Dropped, it would hold the call for a moment after this, and the other node needs it to say what became of it.
+            tx.commit().await?;
             let settled =
                 found.finalized_at.is_some() || found.left_because.is_some() || found.status.is_terminal();
             let other = found.node.as_deref().filter(|node| *node != self.settings.node);

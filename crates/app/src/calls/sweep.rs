@@ -228,6 +228,8 @@ impl App {
         let asked = async {
             let mut tx = OrgTx::begin(&self.db, org_id).await?;
             let call = store::calls::life::hold(&mut tx, call_id).await?;
+            // Another node may wait for the call.
+            tx.commit().await?;
             let ours = call.node.as_deref().is_none_or(|node| node == self.settings.node);
             Ok::<_, store::StoreError>(call.finalized_at.is_none() && ours)
         };

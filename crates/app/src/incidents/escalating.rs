@@ -11,31 +11,24 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::escalation::{self, Alert, AlertState, Step};
 use domain::ids::{AlertId, IncidentId, OrgId};
 use provider_traits::descriptor::Readiness;
-use provider_traits::error::ProviderError;
 use provider_traits::telephony::{KnownCall, MachineDetection, NewCall};
 use store::incidents::alerts::{self, StoredAlert};
 use store::incidents::{self, Incident, IncidentState};
 use store::{OrgTx, StoreError, SystemTx};
-use tokio::time::MissedTickBehavior;
+use tokio::sync::Notify;
 
 use super::{end_calls, note, telling};
+use crate::due::{self, CLOCKS_DIFFER_BY, Due, Patience};
 use crate::error::AppError;
 use crate::runtime::App;
 
-/// How often a worker looks by itself: for pauses that are over and for what dead workers left.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long an incident is a worker's own: longer than the carrier is waited for (15 s, and as long to look for a call).
+/// How long an incident is a worker's own.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// Incidents taken at once.
-const MOST: u32 = 20;
 /// Steps of one incident in a row: everybody on the list fails at once, and a few to spare.
 const MOST_STEPS: usize = 20;
-/// Between two tries to place a call.
-const TRY_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
-/// The carrier is tried so long for one person; then it is the next one's turn.
-const TRY_FOR: TimeDelta = TimeDelta::seconds(60);
-/// The carrier's clock may be behind ours by so much.
-const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(10);
+/// The carrier is tried so long to call one person; then it is the next one's turn.
+const PATIENCE: Patience =
+    Patience { again_after: TimeDelta::seconds(5), give_up_after: TimeDelta::seconds(60) };
 /// Longest alert, in seconds, for the case that somebody leaves the receiver off.
 const MOST_SECONDS: u32 = 120;
 
@@ -47,28 +40,40 @@ struct Order {
     is_resumed: bool,
 }
 
+/// Incidents that are to be brought to somebody.
+struct Escalating;
+
+impl Due for Escalating {
+    type Id = IncidentId;
+
+    const WHAT: &'static str = "incidents";
+    const WHY: &'static str = "incidents are due whoever's they are";
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    /// The carrier is waited for 15 s, and as long to look for a call.
+    const LEASE: TimeDelta = LEASE;
+    const MOST: u32 = 20;
+
+    fn wake(app: &App) -> &Notify {
+        &app.escalations.wake
+    }
+
+    async fn lease(
+        tx: &mut SystemTx,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<(OrgId, IncidentId)>, StoreError> {
+        incidents::lease(tx, now, until, Self::MOST).await
+    }
+
+    async fn go_on(app: &App, org_id: OrgId, id: IncidentId) {
+        app.escalate(org_id, id).await;
+    }
+}
+
 impl App {
     /// Brings incidents to people until the drain. Run it once, in a tracked task.
     pub async fn watch_incidents(self: Arc<Self>) {
-        let mut every = tokio::time::interval(LOOK_EVERY);
-        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = self.drain.cancelled() => return,
-                _ = every.tick() => {}
-                () = self.escalations.wake.notified() => {}
-            }
-            match self.lease_incidents().await {
-                Ok(due) => {
-                    for (org_id, id) in due {
-                        let app = Arc::clone(&self);
-                        // The carrier may take its time; the next incident does not wait for it.
-                        self.tasks.spawn(async move { app.escalate(org_id, id).await });
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "incidents could not be looked for"),
-            }
-        }
+        due::work_until_drain::<Escalating>(self).await;
     }
 
     /// Takes the next step of every incident that is due; returns how many there were.
@@ -76,19 +81,7 @@ impl App {
     /// # Errors
     /// Storage errors.
     pub async fn escalate_due(&self) -> Result<usize, AppError> {
-        let due = self.lease_incidents().await?;
-        for &(org_id, id) in &due {
-            self.escalate(org_id, id).await;
-        }
-        Ok(due.len())
-    }
-
-    async fn lease_incidents(&self) -> Result<Vec<(OrgId, IncidentId)>, AppError> {
-        let now = self.ambient.now();
-        let mut tx = SystemTx::begin(&self.db, "incidents are due whoever's they are").await?;
-        let due = incidents::lease(&mut tx, now, now + LEASE, MOST).await?;
-        tx.commit().await?;
-        Ok(due)
+        due::work_once::<Escalating>(self).await
     }
 
     async fn escalate(&self, org_id: OrgId, id: IncidentId) {
@@ -276,7 +269,7 @@ impl App {
                     needless.push(call.id);
                 }
             }
-            Err(error) if waits => match self.what_then(&error, &order.alert, now) {
+            Err(error) if waits => match PATIENCE.next_try(&error, order.alert.placed_at, now) {
                 Some(later) if incident.state == IncidentState::Alerting => {
                     tracing::warn!(org.id = %org_id, incident.id = %incident.id, %error, "a call about an incident is tried again");
                     incident.next_at = Some(later);
@@ -299,21 +292,6 @@ impl App {
         tx.commit().await?;
         end_calls(self, needless).await;
         Ok(goes_on)
-    }
-
-    /// When a call that could not be placed is tried again; `None`: not at all.
-    fn what_then(&self, error: &AppError, alert: &StoredAlert, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let wait = match error {
-            AppError::Provider(ProviderError::RateLimited { retry_after, .. }) => {
-                let wait = retry_after.and_then(|wait| TimeDelta::from_std(wait).ok());
-                wait.unwrap_or(TRY_AGAIN_AFTER).min(TRY_FOR)
-            }
-            AppError::Provider(ProviderError::Unavailable { .. } | ProviderError::Timeout { .. }) => {
-                TRY_AGAIN_AFTER
-            }
-            _ => return None,
-        };
-        (now < alert.placed_at + TRY_FOR).then_some(now + wait)
     }
 }
 

@@ -224,6 +224,7 @@ pub async fn acknowledge(app: &App, actor: &Actor, id: IncidentId, by: &str) -> 
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
     let incident = incidents::lock(&mut tx, id).await?;
     if incident.state == IncidentState::Acknowledged {
+        tx.commit().await?;
         return Ok(incident);
     }
     let calls = take(&mut tx, app, incident, by).await?;

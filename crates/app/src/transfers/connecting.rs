@@ -5,36 +5,30 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{OrgId, TransferId};
-use provider_traits::error::ProviderError;
 use provider_traits::telephony::{CallUpdate, KnownCall, MachineDetection, NewCall, Updated};
 use store::transfers::{self, Attempt, Transfer, TransferState};
-use store::{OrgTx, SystemTx};
-use tokio::time::MissedTickBehavior;
+use store::{OrgTx, StoreError, SystemTx};
+use tokio::sync::Notify;
 
 use super::people::{known, name};
 use super::{end_call, note, publish};
 use crate::calls::sweep;
+use crate::due::{self, CLOCKS_DIFFER_BY, Due, Patience};
 use crate::error::AppError;
 use crate::runtime::App;
 
-/// How often a worker looks by itself: for what nobody told the end of, and for what dead workers left.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long a transfer is a worker's own: longer than the carrier is waited for. A caller waits meanwhile.
+/// How long a transfer is a worker's own.
 const LEASE: TimeDelta = TimeDelta::seconds(35);
-/// Transfers taken at once.
-const MOST: u32 = 50;
 /// Between two tries to have the carrier do something.
 const TRY_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(2);
 /// The carrier is tried so long for one person; then it is the next one's turn.
-const TRY_FOR: TimeDelta = TimeDelta::seconds(15);
+const PATIENCE: Patience = Patience { again_after: TRY_AGAIN_AFTER, give_up_after: TimeDelta::seconds(15) };
 /// The caller is brought back as often as it takes; after this they are asked for nothing any more.
 const BRING_BACK_FOR: TimeDelta = TimeDelta::minutes(2);
 /// A caller who is being brought back asks what follows within a moment; else they are brought back once more.
 const BACK_WITHIN: TimeDelta = TimeDelta::seconds(20);
 /// Beside its ringing a call to somebody takes at most so long: the words twice, the key, the carrier's reports.
 const TALK: TimeDelta = TimeDelta::seconds(75);
-/// The carrier's clock may be behind ours by so much.
-const CLOCKS_DIFFER_BY: TimeDelta = TimeDelta::seconds(10);
 /// States of a call that may still be answered, or is.
 const LIVES: [&str; 4] = ["queued", "initiated", "ringing", "in-progress"];
 
@@ -54,28 +48,40 @@ enum Decision {
     },
 }
 
+/// Callers who are to be connected.
+struct Connecting;
+
+impl Due for Connecting {
+    type Id = TransferId;
+
+    const WHAT: &'static str = "callers who wait";
+    const WHY: &'static str = "callers wait whoever's they are";
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    /// A caller waits meanwhile.
+    const LEASE: TimeDelta = LEASE;
+    const MOST: u32 = 50;
+
+    fn wake(app: &App) -> &Notify {
+        &app.connecting.wake
+    }
+
+    async fn lease(
+        tx: &mut SystemTx,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<(OrgId, TransferId)>, StoreError> {
+        transfers::lease(tx, now, until, Self::MOST).await
+    }
+
+    async fn go_on(app: &App, org_id: OrgId, id: TransferId) {
+        app.connect(org_id, id).await;
+    }
+}
+
 impl App {
     /// Connects callers until the drain. Run it once, in a tracked task.
     pub async fn connect_callers(self: Arc<Self>) {
-        let mut every = tokio::time::interval(LOOK_EVERY);
-        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = self.drain.cancelled() => return,
-                _ = every.tick() => {}
-                () = self.connecting.wake.notified() => {}
-            }
-            match self.lease_transfers().await {
-                Ok(due) => {
-                    for (org_id, id) in due {
-                        let app = Arc::clone(&self);
-                        // The carrier may take its time; the next caller does not wait for it.
-                        self.tasks.spawn(async move { app.connect(org_id, id).await });
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "callers who wait could not be looked for"),
-            }
-        }
+        due::work_until_drain::<Connecting>(self).await;
     }
 
     /// Takes the next step of every transfer that is due; returns how many there were.
@@ -83,19 +89,7 @@ impl App {
     /// # Errors
     /// Storage errors.
     pub async fn connect_due(&self) -> Result<usize, AppError> {
-        let due = self.lease_transfers().await?;
-        for &(org_id, id) in &due {
-            self.connect(org_id, id).await;
-        }
-        Ok(due.len())
-    }
-
-    async fn lease_transfers(&self) -> Result<Vec<(OrgId, TransferId)>, AppError> {
-        let now = self.ambient.now();
-        let mut tx = SystemTx::begin(&self.db, "callers wait whoever's they are").await?;
-        let due = transfers::lease(&mut tx, now, now + LEASE, MOST).await?;
-        tx.commit().await?;
-        Ok(due)
+        due::work_once::<Connecting>(self).await
     }
 
     async fn connect(&self, org_id: OrgId, id: TransferId) {
@@ -134,7 +128,7 @@ impl App {
         match transfer.attempt {
             // The carrier never asked what follows: there is no caller any more.
             Attempt::Waiting => {
-                drop(tx);
+                tx.commit().await?;
                 self.caller_is_gone(org_id, transfer.call_id).await?;
                 sweep::promise(&self.db, &[(org_id, transfer.call_id)]).await?;
                 Ok(Decision::Nothing)
@@ -274,14 +268,15 @@ impl App {
                 if !transfer.calls_made.contains(&call.id) {
                     transfer.calls_made.push(call.id.clone());
                     transfers::update(&mut tx, &transfer, now).await?;
-                    tx.commit().await?;
                 }
+                // Before the carrier is asked, which takes seconds.
+                tx.commit().await?;
                 if !is_needed {
                     end_call(self, &call.id).await;
                 }
             }
             Err(error) if is_present && transfer.attempt == Attempt::Placing => {
-                if let Some(later) = try_again(&error, &transfer, now) {
+                if let Some(later) = PATIENCE.next_try(&error, transfer.since, now) {
                     tracing::warn!(org.id = %org_id, transfer.id = %transfer.id, %error, "a call to a person is tried again");
                     transfer.next_at = Some(later);
                     transfers::update(&mut tx, &transfer, now).await?;
@@ -293,6 +288,7 @@ impl App {
                 }
             }
             Err(error) => {
+                tx.commit().await?;
                 tracing::warn!(org.id = %org_id, transfer.id = %transfer.id, %error, "the carrier answered late about a call");
             }
         }
@@ -321,23 +317,7 @@ impl App {
         if transfer.state == TransferState::Connecting {
             transfer.next_at = Some(now + TRY_AGAIN_AFTER);
             transfers::update(&mut tx, &transfer, now).await?;
-            tx.commit().await?;
         }
-        Ok(())
+        Ok(tx.commit().await?)
     }
-}
-
-/// When a call that could not be placed is tried again; `None`: not at all.
-fn try_again(error: &AppError, transfer: &Transfer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let wait = match error {
-        AppError::Provider(ProviderError::RateLimited { retry_after, .. }) => {
-            let wait = retry_after.and_then(|wait| TimeDelta::from_std(wait).ok());
-            wait.unwrap_or(TRY_AGAIN_AFTER).min(TRY_FOR)
-        }
-        AppError::Provider(ProviderError::Unavailable { .. } | ProviderError::Timeout { .. }) => {
-            TRY_AGAIN_AFTER
-        }
-        _ => return None,
-    };
-    (now < transfer.since + TRY_FOR).then_some(now + wait)
 }

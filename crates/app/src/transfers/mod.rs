@@ -179,6 +179,7 @@ impl App {
             return Ok(None);
         };
         if transfer.state != TransferState::Connecting || transfer.attempt == Attempt::Returning {
+            tx.commit().await?;
             return Ok(None);
         }
         // The carrier may ask twice.
@@ -213,10 +214,10 @@ impl App {
                 publish(self, org_id, call_id, event);
             }
             // A wish that came to nothing: the agent may still talk.
-            TransferState::Prepared => return Ok(()),
+            TransferState::Prepared => return Ok(tx.commit().await?),
             // Whoever took them may still be on the way into the conference.
-            TransferState::Connected => drop(tx),
-            TransferState::Failed | TransferState::Abandoned => return Ok(()),
+            TransferState::Connected => tx.commit().await?,
+            TransferState::Failed | TransferState::Abandoned => return Ok(tx.commit().await?),
         }
         if let Some(call) = &transfer.person_call {
             end_call(self, call).await;
@@ -224,6 +225,8 @@ impl App {
         Ok(())
     }
 
+    /// A transfer, held until the transaction ends. End it by committing also where nothing changed: a dropped one holds
+    /// the transfer until its connection is used again, and the carrier's next question waits for that.
     async fn hold_transfer(&self, id: TransferId) -> Result<(OrgTx, OrgId, Transfer), AppError> {
         let mut tx =
             SystemTx::begin(&self.db, "the address that the carrier asks tells which business it is").await?;
@@ -239,7 +242,8 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`]; storage errors.
     pub async fn transfer_hold(&self, id: TransferId) -> Result<HoldWords, AppError> {
-        let (_tx, _, transfer) = self.hold_transfer(id).await?;
+        let (tx, _, transfer) = self.hold_transfer(id).await?;
+        tx.commit().await?;
         let name = transfer.person().map_or("somebody", |person| person.name.as_str());
         Ok(HoldWords { text: format!("Please hold the line while I try to reach {name}.") })
     }
@@ -253,6 +257,7 @@ impl App {
         let now = self.ambient.now();
         let (mut tx, _, mut transfer) = self.hold_transfer(id).await?;
         if transfer.state != TransferState::Connecting {
+            tx.commit().await?;
             return Ok(true);
         }
         // A conference that ends by itself: whoever was rung is rung no more.
@@ -284,6 +289,8 @@ impl App {
             incidents::not_connected(&mut tx, self, call_id).await?;
             tx.commit().await?;
             publish(self, org_id, call_id, event);
+        } else {
+            tx.commit().await?;
         }
         Ok((org_id, call_id))
     }

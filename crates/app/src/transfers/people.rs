@@ -85,6 +85,7 @@ impl App {
     ) -> Result<PersonWords, AppError> {
         let (mut tx, org_id, mut transfer) = self.hold_transfer(id).await?;
         if !is_present(&transfer, position, call_sid) {
+            tx.commit().await?;
             return Ok(too_late());
         }
         let event = match transfer.attempt {
@@ -124,13 +125,19 @@ impl App {
             && transfer.position == position
             && transfer.person_call.as_deref() == Some(call_sid)
         {
+            tx.commit().await?;
             return Ok(join());
         }
         if !is_present(&transfer, position, call_sid) {
+            tx.commit().await?;
             return Ok(too_late());
         }
         match key {
-            PersonKey::Other => words(&mut tx, &transfer).await,
+            PersonKey::Other => {
+                let words = words(&mut tx, &transfer).await?;
+                tx.commit().await?;
+                Ok(words)
+            }
             PersonKey::Decline => {
                 known(&mut transfer, call_sid);
                 self.go_on_from(tx, org_id, transfer, "transfer_declined", "did not take the caller").await?;
@@ -176,7 +183,7 @@ impl App {
         };
         let (tx, org_id, mut transfer) = self.hold_transfer(id).await?;
         if !is_present(&transfer, position, call_sid) {
-            return Ok(());
+            return Ok(tx.commit().await?);
         }
         known(&mut transfer, call_sid);
         self.go_on_from(tx, org_id, transfer, code, what).await
@@ -198,7 +205,7 @@ impl App {
         }
         let (tx, org_id, mut transfer) = self.hold_transfer(id).await?;
         if !is_present(&transfer, position, call_sid) {
-            return Ok(());
+            return Ok(tx.commit().await?);
         }
         known(&mut transfer, call_sid);
         self.go_on_from(tx, org_id, transfer, "transfer_machine", "has a machine answering").await?;
