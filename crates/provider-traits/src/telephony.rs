@@ -2,7 +2,8 @@
 //! elsewhere, text messages, conferences.
 //!
 //! Placing a call can't be repeated safely: the network knows no idempotency. Whoever does not learn whether a call was
-//! placed looks for it with [`Telephony::calls_to`] before placing another.
+//! placed looks for it with [`Telephony::calls_to`] before placing another. The same goes for text messages and
+//! [`Telephony::messages_to`].
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -97,6 +98,24 @@ impl std::fmt::Debug for NewMessage {
     }
 }
 
+/// A text message that the network knows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownMessage {
+    /// The network's id.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// When the network took it.
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+// By hand, as above.
+impl std::fmt::Debug for KnownMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KnownMessage").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// What becomes of somebody in a conference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParticipantUpdate {
@@ -137,8 +156,15 @@ pub trait Telephony: Send + Sync {
     /// Sends a text message; returns the network's id of it.
     ///
     /// # Errors
-    /// [`ProviderError::Invalid`] when it can never be sent to that number.
+    /// [`ProviderError::Invalid`] when it can never be sent to that number; [`ProviderError::Unavailable`] and
+    /// [`ProviderError::Timeout`] leave open whether it was sent.
     async fn send_message(&self, message: &NewMessage) -> Result<String, ProviderError>;
+
+    /// The latest text messages from one number to another, at most 200.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    async fn messages_to(&self, to: &str, from: &str) -> Result<Vec<KnownMessage>, ProviderError>;
 
     /// What the network recorded, by its id of the recording: a WAV file.
     ///

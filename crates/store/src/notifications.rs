@@ -1,5 +1,7 @@
 //! What people are told: one row for each person and way.
 
+pub mod texts;
+
 use chrono::{DateTime, Utc};
 use domain::ids::NotificationId;
 use domain::notification_settings::{Channel, Event};

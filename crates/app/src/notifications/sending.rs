@@ -1,20 +1,23 @@
 //! Sending a notification: the job, and what becomes of one that can't be sent.
 //!
-//! A process that dies between the transport's word and ours sends again: the message carries the same id
-//! (`Message-ID`), so that a receiver can tell. No mail server offers more.
+//! A process that dies between the transport's word and ours leaves open whether something was sent. The telephone network
+//! can be asked: what is handed to it is written down before, and whoever comes later looks for exactly that before sending
+//! it again. A mail server can't: a letter is sent again under the same `Message-ID`, so that its receiver can tell.
 
 use domain::ids::{NotificationId, OrgId};
 use domain::notification_settings::Channel;
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use provider_traits::descriptor::Readiness;
 use provider_traits::error::ProviderError;
-use provider_traits::telephony::NewMessage;
+use provider_traits::telephony::{KnownMessage, NewMessage};
 use serde::{Deserialize, Serialize};
+use store::notifications::texts::{self, HandedOver};
 use store::notifications::{self, Notification, NotificationState};
 use store::{OrgTx, StoreError};
 
 use super::composing::{self, Composed};
 use super::house;
+use crate::due::CLOCKS_DIFFER_BY;
 use crate::error::AppError;
 use crate::jobs::UseCases;
 use crate::runtime::App;
@@ -96,7 +99,7 @@ impl App {
                         .await?;
                 Ok(self.email.send(&message).await?)
             }
-            (Channel::Sms, _, Some(text)) => self.text(org_id, &waiting.address, text).await,
+            (Channel::Sms, _, Some(text)) => self.text(org_id, waiting, text).await,
             (channel, ..) => Err(AppError::Provider(ProviderError::Invalid {
                 provider: "notifications",
                 reason: format!("this is not told by {channel:?}"),
@@ -104,21 +107,55 @@ impl App {
         }
     }
 
-    /// Sends a text message from a number of the business. The network has no word for "this is the same again": a
-    /// process that dies between its answer and our record of it texts a second time.
-    async fn text(&self, org_id: OrgId, to: &str, text: String) -> Result<String, AppError> {
+    /// Sends a text message from a number of the business, unless that was done already by somebody who could not write
+    /// it down.
+    async fn text(&self, org_id: OrgId, waiting: &Notification, text: String) -> Result<String, AppError> {
         let invalid = |reason: String| AppError::Provider(ProviderError::Invalid { provider: "sms", reason });
         if let Readiness::Missing { remedy, .. } = self.telephony.readiness() {
             return Err(invalid(format!("this installation has no way to send text messages: {remedy}")));
         }
         let mut tx = OrgTx::begin(&self.db, org_id).await?;
-        let numbers = store::numbers::list(&mut tx).await?;
+        let earlier = texts::handed_over(&mut tx, waiting.id).await?;
         drop(tx);
+        if let Some(earlier) = &earlier
+            && let Some(found) = self.find_text(org_id, &waiting.address, earlier).await?
+        {
+            tracing::info!(org.id = %org_id, notification.id = %waiting.id, "a text message that was sent already was found");
+            return Ok(found.id);
+        }
+        let mut tx = OrgTx::begin(&self.db, org_id).await?;
+        let numbers = store::numbers::list(&mut tx).await?;
         let from = numbers.into_iter().next().map(|stored| stored.number.e164).ok_or_else(|| {
             invalid("the business has no number that a text message could come from".to_owned())
         })?;
-        let message = NewMessage { to: to.to_owned(), from, text };
+        let new = HandedOver { from: from.clone(), text: text.clone(), since: self.ambient.now() };
+        texts::hand_over(&mut tx, waiting.id, &new).await?;
+        tx.commit().await?;
+        let message = NewMessage { to: waiting.address.clone(), from, text };
         Ok(self.telephony.send_message(&message).await?)
+    }
+
+    /// The message that was sent for this notification by somebody who could not write it down: the same words between
+    /// the same numbers, since then, and none that was sent for another notification.
+    async fn find_text(
+        &self,
+        org_id: OrgId,
+        to: &str,
+        earlier: &HandedOver,
+    ) -> Result<Option<KnownMessage>, AppError> {
+        let earliest = earlier.since - CLOCKS_DIFFER_BY;
+        for known in self.telephony.messages_to(to, &earlier.from).await? {
+            let is_it = known.created_at.is_some_and(|at| at >= earliest)
+                && says_the_same(&known.text, &earlier.text);
+            if !is_it {
+                continue;
+            }
+            let mut tx = OrgTx::begin(&self.db, org_id).await?;
+            if !texts::is_known(&mut tx, &known.id).await? {
+                return Ok(Some(known));
+            }
+        }
+        Ok(None)
     }
 
     async fn try_later(
@@ -154,4 +191,10 @@ impl App {
         notifications::give_up(&mut tx, id, state, reason, self.ambient.now()).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Whether the network's text is ours. It may put words of its own before it (those of a trial account), and ends of lines
+/// and spaces at the end are nobody's words.
+fn says_the_same(theirs: &str, ours: &str) -> bool {
+    theirs.replace("\r\n", "\n").trim_end().ends_with(ours.replace("\r\n", "\n").trim_end())
 }

@@ -197,6 +197,11 @@ async fn a_text_message_is_sent_once_and_checked() {
     client.send_message(&text(THEIRS, OURS, "Ümläute & more")).await.unwrap();
     let ledger = twilio.vendor().ledger();
     assert_eq!((ledger.messages.len(), ledger.messages[0].text.as_str()), (1, "Ümläute & more"));
+    let known = client.messages_to(THEIRS, OURS).await.unwrap();
+    let [found] = known.as_slice() else { panic!("{known:?}") };
+    assert_eq!((found.id.as_str(), found.text.as_str()), (ledger.messages[0].sid.as_str(), "Ümläute & more"));
+    assert!(found.created_at.is_some());
+    assert_eq!(client.messages_to(OURS, THEIRS).await, Ok(Vec::new()));
     let long = "x".repeat(1_601);
     for (to, from, words, refused) in
         [("12", OURS, "x", false), (THEIRS, THEIRS, "x", true), (THEIRS, OURS, long.as_str(), false)]

@@ -81,7 +81,11 @@ async fn what_the_stand_in_answers_is_twilios() {
     let over: Value = over.basic_auth(ACCOUNT, Some(SECRET)).send().await.unwrap().json().await.unwrap();
     check(&calls, &over);
     let sent = send("Messages.json", &[("To", THEIRS), ("From", OURS), ("Body", "x")]).await;
-    check(&validator(&description, "api.v2010.account.message"), &sent);
+    let messages = validator(&description, "api.v2010.account.message");
+    check(&messages, &sent);
+    let listed = http().get(url("Messages.json")).basic_auth(ACCOUNT, Some(SECRET)).send().await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    check(&messages, &listed["messages"][0]);
     let invited = [("To", THEIRS), ("From", OURS), ("EndConferenceOnExit", "true")];
     let participant = send("Conferences/room/Participants.json", &invited).await;
     check(&validator(&description, "api.v2010.account.conference.participant"), &participant);
@@ -110,6 +114,7 @@ async fn what_we_ask_is_in_twilios_description() {
     client.calls_to(THEIRS, OURS).await.unwrap();
     let message = NewMessage { to: THEIRS.to_owned(), from: OURS.to_owned(), text: "x".to_owned() };
     client.send_message(&message).await.unwrap();
+    client.messages_to(THEIRS, OURS).await.unwrap();
     let guest = client.invite("room", &call(&server)).await.unwrap();
     twilio.vendor().until(|ledger| !ledger.conferences[0].participants.is_empty()).await;
     let room = client.conference("room").await.unwrap().unwrap();

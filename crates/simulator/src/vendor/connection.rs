@@ -35,6 +35,11 @@ pub(super) async fn serve<V: Vendor>(mut stream: TcpStream, shared: &Shared<V>) 
             // Reset, not closed: nothing of the answer is on its way.
             return stream.set_zero_linger();
         }
+        if fault == Some(Fault::Lose) {
+            leaves(&mut stream.split().0, &mut carry).await;
+            entry.write(|seen| seen.end = Some(End::ClientLeft));
+            return Ok(());
+        }
         let reply = match fault {
             Some(Fault::Fail(failure)) => shared.vendor.failure(failure),
             _ => shared.vendor.answer(&request),

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub enum Fault {
     /// The connection is reset before a word of an answer.
     Refuse,
+    /// The request is lost: nothing comes of it, and nothing is answered for ever.
+    Lose,
     /// The vendor answers with a failure of its own.
     Fail(Failure),
     /// Nothing comes for so long, not even the head of the answer; then it is sound.
@@ -45,6 +47,7 @@ impl Fault {
     pub fn name(&self) -> String {
         match self {
             Self::Refuse => "refuse".to_owned(),
+            Self::Lose => "lose".to_owned(),
             Self::Fail(Failure::Unauthorized) => "401".to_owned(),
             Self::Fail(Failure::RateLimited(None)) => "429".to_owned(),
             Self::Fail(Failure::RateLimited(Some(after))) => format!("429={}", after.as_secs()),
@@ -61,8 +64,8 @@ impl Fault {
 }
 
 /// What a command line understands.
-const UNDERSTOOD: &str = "refuse, 401, 429, 429=SECONDS, no-credit, 500 to 599, slow=MS, slow-piece=MS, \
-                          stall=PIECES, garbage, cut=PIECES or end-early=PIECES";
+const UNDERSTOOD: &str = "refuse, lose, 401, 429, 429=SECONDS, no-credit, 500 to 599, slow=MS, \
+                          slow-piece=MS, stall=PIECES, garbage, cut=PIECES or end-early=PIECES";
 
 impl FromStr for Fault {
     type Err = String;
@@ -78,6 +81,7 @@ impl FromStr for Fault {
         let count = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
         Ok(match (kind, value) {
             ("refuse", None) => Self::Refuse,
+            ("lose", None) => Self::Lose,
             ("401", None) => Self::Fail(Failure::Unauthorized),
             ("429", after) => {
                 Self::Fail(Failure::RateLimited(after.map(|after| Duration::from_secs(u64::from(after)))))
@@ -131,6 +135,7 @@ mod tests {
         let second = Duration::from_secs(1);
         for fault in [
             Fault::Refuse,
+            Fault::Lose,
             Fault::Fail(Failure::Unauthorized),
             Fault::Fail(Failure::RateLimited(None)),
             Fault::Fail(Failure::RateLimited(Some(second))),

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use provider_traits::descriptor::{Descriptor, Locality, Readiness};
 use provider_traits::error::ProviderError;
 use provider_traits::telephony::{
-    CallUpdate, KnownCall, MachineDetection, NewCall, NewMessage, ParticipantUpdate, Telephony, Updated,
+    CallUpdate, KnownCall, KnownMessage, MachineDetection, NewCall, NewMessage, ParticipantUpdate, Telephony,
+    Updated,
 };
 use reqwest::{Method, RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -31,6 +32,8 @@ const MOST_BYTES: usize = 1024 * 1024;
 const MOST_RECORDED_BYTES: usize = 20 * 1024 * 1024;
 /// Calls on a page of the list.
 const PAGE: &str = "50";
+/// Messages on a page of the list: with at most 1,600 characters each they stay below [`MOST_BYTES`].
+const PAGE_OF_MESSAGES: &str = "200";
 
 /// What is needed to ask Twilio.
 #[derive(Clone)]
@@ -70,6 +73,21 @@ struct Calls {
     calls: Vec<CallDocument>,
 }
 
+/// A text message as Twilio tells of it.
+#[derive(Deserialize)]
+struct MessageDocument {
+    sid: String,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    date_created: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Messages {
+    messages: Vec<MessageDocument>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Sid {
     sid: String,
@@ -89,13 +107,27 @@ struct Conferences {
 
 impl From<CallDocument> for KnownCall {
     fn from(call: CallDocument) -> Self {
-        let created_at = call.date_created.and_then(|at| DateTime::parse_from_rfc2822(&at).ok());
         Self {
             id: call.sid,
             status: call.status.unwrap_or_default(),
-            created_at: created_at.map(|at| at.with_timezone(&Utc)),
+            created_at: moment(call.date_created.as_deref()),
         }
     }
+}
+
+impl From<MessageDocument> for KnownMessage {
+    fn from(message: MessageDocument) -> Self {
+        Self {
+            id: message.sid,
+            text: message.body.unwrap_or_default(),
+            created_at: moment(message.date_created.as_deref()),
+        }
+    }
+}
+
+/// A moment as Twilio writes it.
+fn moment(text: Option<&str>) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(text?).ok().map(|at| at.with_timezone(&Utc))
 }
 
 impl TwilioRest {
@@ -249,6 +281,15 @@ impl Telephony for TwilioRest {
         let request = self.request(Method::POST, &["Messages.json"])?.form(&form);
         let sent: Sid = self.document(request).await.map_err(ProviderError::from)?;
         Ok(sent.sid)
+    }
+
+    async fn messages_to(&self, to: &str, from: &str) -> Result<Vec<KnownMessage>, ProviderError> {
+        let request = self.request(Method::GET, &["Messages.json"])?;
+        // Not by `DateSent`: that is null until the message has left Twilio's own queue, and what is looked for may be in
+        // it still.
+        let request = request.query(&[("To", to), ("From", from), ("PageSize", PAGE_OF_MESSAGES)]);
+        let found: Messages = self.document(request).await.map_err(ProviderError::from)?;
+        Ok(found.messages.into_iter().map(KnownMessage::from).collect())
     }
 
     async fn recording(&self, id: &str) -> Result<Vec<u8>, ProviderError> {

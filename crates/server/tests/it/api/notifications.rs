@@ -1,9 +1,12 @@
 //! Who is told, by whom it is seen, and the test e-mail.
 
+use std::time::Duration;
+
 use domain::branding::{Branding, Color};
 use domain::ids::CallId;
 use domain::notification_settings::{Channel, Event};
 use serde_json::{Value, json};
+use simulator::vendor::fault::{Failure, Fault};
 use store::OrgTx;
 use store::notifications::{Notification, NotificationFilter, NotificationSort};
 use store::organizations::OrgStatus;
@@ -135,6 +138,54 @@ async fn a_text_message_comes_from_the_businesss_own_number_once_and_stop_is_the
     assert_eq!((format!("{:?}", refused.state).as_str(), refused.attempts), ("Failed", 0));
     assert!(refused.reason.unwrap().contains("wants no text messages (STOP"));
     assert_eq!(messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_text_message_comes_once_when_its_sender_dies_or_the_networks_word_is_lost() {
+    let desk = Desk::on("enterprise").await;
+    let (world, agency) = (&desk.world, &desk.agency);
+    let dana = "+15135550142";
+    let body = json!({ "notificationPhoneNumber": dana });
+    let path = "/api/admin/business/notifications";
+    world.send(request("PUT", path, Some(&desk.token), &[], Some(&body))).await;
+    let never = Duration::from_secs(3_600);
+    // The same words to the same person each time: what was sent for one fact is not taken for another's.
+    let mut sent = std::collections::BTreeSet::new();
+    for (fault, dies, was_taken) in [
+        (Fault::SlowFirstByte(never), true, true),
+        (Fault::Lose, true, false),
+        (Fault::Cut(0), false, true),
+        (Fault::Garbage, false, true),
+        (Fault::Refuse, false, false),
+        (Fault::Fail(Failure::Server(502)), false, false),
+    ] {
+        let key = format!("incident {fault:?}");
+        tell(world, agency, Event::LeadUrgent, &key, &news(world)).await;
+        let all = told(world, agency).await;
+        let id = all.iter().find(|one| one.key == key && one.channel == Channel::Sms).unwrap().id;
+        let (before, asked) = (desk.twilio.vendor().ledger().messages.len(), desk.twilio.seen().count());
+        desk.twilio.set_fault_for(fault, 1);
+        let sending = world.app.send_notification(agency.id, id);
+        if dies {
+            tokio::select! {
+                ended = sending => panic!("{key}: {ended:?}"),
+                () = desk.twilio.until(|seen| seen.count() > asked) => {}
+            }
+        } else {
+            assert!(sending.await.is_err(), "{key}");
+        }
+        let messages = || desk.twilio.vendor().ledger().messages;
+        assert_eq!(messages().len(), before + usize::from(was_taken), "{key}");
+        // Somebody else takes it up, and once more when it is done.
+        for _ in 0..2 {
+            world.app.send_notification(agency.id, id).await.unwrap();
+        }
+        assert_eq!(messages().len(), before + 1, "{key}");
+        let one = told(world, agency).await.into_iter().find(|one| one.id == id).unwrap();
+        assert_eq!(one.transport_id.as_ref(), messages().last().map(|message| &message.sid), "{key}");
+        sent.extend(one.transport_id);
+    }
+    assert_eq!(sent.len(), 6);
 }
 
 #[tokio::test]

@@ -119,10 +119,7 @@ pub(super) fn begin(shared: &Arc<Shared>, fields: &Fields, way: Way) -> Result<P
 }
 
 pub(super) fn list(shared: &Shared, request: &Request) -> Result<Answer, Answer> {
-    const FILTERS: [&str; 6] = ["To", "From", "Status", "PageSize", "StartTime>", "ParentCallSid"];
-    if let Some((name, _)) = request.query.iter().find(|(name, _)| !FILTERS.contains(&name.as_str())) {
-        return Err(error(400, 20001, &format!("there is no parameter {name}")));
-    }
+    only(request, &["To", "From", "Status", "PageSize", "StartTime>", "ParentCallSid"])?;
     let is = |name: &str, value: &str| request.parameter(name).is_none_or(|wanted| wanted == value);
     let account = &shared.settings.account.sid;
     let calls: Vec<Value> = shared
@@ -134,12 +131,37 @@ pub(super) fn list(shared: &Shared, request: &Request) -> Result<Answer, Answer>
         .filter(|call| is("To", &call.to) && is("From", &call.from) && is("Status", &call.status))
         .map(|call| documents::call(account, call))
         .collect();
-    let page = request.parameter("PageSize").unwrap_or("50");
-    Ok(Answer::json(
+    Ok(page(request, "calls", calls))
+}
+
+/// Refuses a filter that is none of these.
+fn only(request: &Request, filters: &[&str]) -> Result<(), Answer> {
+    match request.query.iter().find(|(name, _)| !filters.contains(&name.as_str())) {
+        Some((name, _)) => Err(error(400, 20001, &format!("there is no parameter {name}"))),
+        None => Ok(()),
+    }
+}
+
+/// The first page of a list, the newest first.
+fn page(request: &Request, name: &str, mut items: Vec<Value>) -> Answer {
+    let size = request.parameter("PageSize").and_then(|size| size.parse().ok()).unwrap_or(50);
+    items.truncate(size);
+    Answer::json(
         200,
-        &json!({ "calls": calls, "page": 0, "page_size": page.parse::<u32>().unwrap_or(50), "next_page_uri": null,
-            "previous_page_uri": null, "first_page_uri": null, "start": 0, "end": 0, "uri": request.path }),
-    ))
+        &json!({ name: items, "page": 0, "page_size": size, "next_page_uri": null, "previous_page_uri": null,
+            "first_page_uri": null, "start": 0, "end": 0, "uri": request.path }),
+    )
+}
+
+/// The messages that were sent. None of them has left the network's queue, so that none has a date of sending.
+pub(super) fn messages(shared: &Shared, request: &Request) -> Result<Answer, Answer> {
+    only(request, &["To", "From", "DateSent", "DateSent<", "DateSent>", "PageSize", "Page", "PageToken"])?;
+    let is = |name: &str, value: &str| request.parameter(name).is_none_or(|wanted| wanted == value);
+    let by_date = request.query.iter().any(|(name, _)| name.starts_with("DateSent"));
+    let account = &shared.settings.account.sid;
+    let sent = shared.book.read().messages;
+    let sent = sent.iter().rev().filter(|one| !by_date && is("To", &one.to) && is("From", &one.from));
+    Ok(page(request, "messages", sent.map(|one| documents::message(account, one)).collect()))
 }
 
 /// The call that a path names, `CA….json`.
@@ -194,9 +216,14 @@ pub(super) fn message(shared: &Shared, request: &Request) -> Result<Answer, Answ
         return Err(error(400, 21617, "The concatenated message body exceeds the 1600 character limit."));
     }
     fields.address("StatusCallback")?;
-    let sent =
-        SentMessage { sid: new_sid("SM"), to: to.to_owned(), from: from.to_owned(), text: text.to_owned() };
-    let document = documents::message(&shared.settings.account.sid, &sent, &now());
+    let sent = SentMessage {
+        sid: new_sid("SM"),
+        to: to.to_owned(),
+        from: from.to_owned(),
+        text: text.to_owned(),
+        created: now(),
+    };
+    let document = documents::message(&shared.settings.account.sid, &sent);
     shared.book.write(|ledger| ledger.messages.push(sent));
     Ok(Answer::json(201, &document))
 }

@@ -46,14 +46,14 @@ pub(super) fn call(account: &str, call: &PlacedCall) -> Value {
 }
 
 /// A text message as the API tells of it.
-pub(super) fn message(account: &str, message: &SentMessage, now: &str) -> Value {
+pub(super) fn message(account: &str, message: &SentMessage) -> Value {
     json!({
         "body": message.text,
         "num_segments": "1",
         "direction": "outbound-api",
         "from": message.from,
         "to": message.to,
-        "date_updated": now,
+        "date_updated": message.created,
         "price": null,
         "error_message": null,
         "uri": format!("/2010-04-01/Accounts/{account}/Messages/{}.json", message.sid),
@@ -63,7 +63,7 @@ pub(super) fn message(account: &str, message: &SentMessage, now: &str) -> Value 
         "messaging_service_sid": null,
         "sid": message.sid,
         "date_sent": null,
-        "date_created": now,
+        "date_created": message.created,
         "error_code": null,
         "price_unit": null,
         "api_version": "2010-04-01",

@@ -67,6 +67,8 @@ pub struct SentMessage {
     pub from: String,
     /// The text.
     pub text: String,
+    /// RFC 2822.
+    pub created: String,
 }
 
 /// A conference.

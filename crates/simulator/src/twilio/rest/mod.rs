@@ -126,6 +126,7 @@ impl Vendor for TwilioApi {
             ("GET", ["Calls", call]) => calls::get(&self.shared, call),
             ("POST", ["Calls", call]) => calls::update(&self.shared, call, request),
             ("POST", ["Messages.json"]) => calls::message(&self.shared, request),
+            ("GET", ["Messages.json"]) => calls::messages(&self.shared, request),
             ("GET", ["Recordings", name]) => recording(&self.shared, name),
             ("GET", ["Conferences.json"]) => conferences::list(&self.shared, request),
             ("POST", ["Conferences", room, "Participants.json"]) => {
