@@ -30,9 +30,10 @@ fi
 if [ "${1:-}" = --faults ]; then
     if [ -n "$nextest" ]; then
         exec cargo nextest run -p server --test it --ignore-default-filter --success-output final \
-            --no-fail-fast --test-threads 1 -E 'test(/^(faults|nodes::processes|vendors)::/)'
+            --no-fail-fast --test-threads 1 -E 'test(/^(faults|nodes::processes|vendors|api::after_calls::killed)::/)'
     fi
-    exec cargo test -p server --test it -- --nocapture --test-threads 1 faults:: nodes::processes:: vendors::
+    exec cargo test -p server --test it -- --nocapture --test-threads 1 faults:: nodes::processes:: vendors:: \
+        api::after_calls::killed::
 fi
 if command -v node >/dev/null 2>&1; then
     node --test web/live/*.test.mjs
@@ -42,4 +43,5 @@ fi
 if [ -n "$nextest" ]; then
     exec cargo nextest run --workspace "${@}"
 fi
-exec cargo test --workspace --no-fail-fast --lib --bins --tests "${@}" -- --skip faults:: --skip nodes::processes:: --skip vendors::
+exec cargo test --workspace --no-fail-fast --lib --bins --tests "${@}" -- --skip faults:: --skip nodes::processes:: \
+    --skip vendors:: --skip api::after_calls::killed::

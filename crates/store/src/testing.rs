@@ -5,6 +5,8 @@
 //! came about, then stops the cluster and removes its files. So nothing is left after a test run. Needs `flock`
 //! (package util-linux).
 
+pub mod holds;
+
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

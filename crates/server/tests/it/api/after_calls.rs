@@ -1,6 +1,8 @@
 //! What follows a call, and that each effect happens once whatever dies in between: effects are counted where they
 //! arrive, at the mail server and at the receiver of webhooks.
 
+mod killed;
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;

@@ -39,9 +39,11 @@ use providers::twilio::rest::{TwilioRest, TwilioSettings};
 use providers::twilio::signature::SignatureVerifier;
 use serde_json::Value;
 use server::wiring::listener::{ConnectionLimits, serve};
+use store::database::Target;
 use store::organizations::{NewOrganization, OrgKind, OrgProfile, OrgStatus};
 use store::users::User;
 use store::{OrgTx, SystemTx};
+use testkit::database::TestDatabase;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -57,6 +59,9 @@ const PATIENCE: Patience = Patience { connect: Duration::from_secs(2), total: Du
 pub(crate) const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 /// Signs the network's webhooks, and lets us in.
 pub(crate) const ACCOUNT_SECRET: &str = "an auth token that is only used in tests";
+
+/// What secrets in the database are encrypted with.
+pub(crate) const PASSPHRASE: &str = "a passphrase that is only used in tests";
 
 /// What everybody signs in with.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -182,6 +187,8 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) dns: Arc<FakeDns>,
+    /// Where the database is: for processes on it.
+    pub(crate) target: Target,
     router: Router,
     password_hash: String,
     _stop: DropGuard,
@@ -244,7 +251,7 @@ impl World {
             calls_per_second: 1_000,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
         };
-        let db = testkit::database::fresh().await.unwrap().db;
+        let TestDatabase { db, target } = testkit::database::fresh().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
         let drain = CancellationToken::new();
@@ -259,8 +266,7 @@ impl World {
             identity_provider: Some(Arc::new(providers::oidc::Oidc::new(http.clone(), clock.clone()))),
             http: Arc::new(http),
             dns: dns.clone(),
-            secrets: Envelope::new(&"a passphrase that is only used in tests".to_owned().into(), &[])
-                .unwrap(),
+            secrets: Envelope::new(&PASSPHRASE.to_owned().into(), &[]).unwrap(),
             stt: Arc::new(Mute),
             tts: Arc::new(HummingTts::new(TtsFault::None)),
             vad: Arc::new(Mute),
@@ -308,7 +314,7 @@ impl World {
         }
         let password_hash = hash_password(PASSWORD).unwrap();
         let _stop = drain.drop_guard();
-        Self { app, clock, dns, router, password_hash, _stop, _folder: folder }
+        Self { app, clock, dns, target, router, password_hash, _stop, _folder: folder }
     }
 
     /// Founds an agency. `digit` keeps the numbers of two agencies apart.
