@@ -38,10 +38,14 @@ pub enum Act {
     RightPlace,
     /// Meant to call somebody else.
     WrongNumber,
+    /// Was called from here and calls back.
+    MissedCall,
+    /// Wants to know whether anybody listens.
+    HearMe,
 }
 
 impl Act {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 16] = [
         (Self::Goodbye, "goodbye"),
         (Self::NothingElse, "nothing_else"),
         (Self::Thanks, "thanks"),
@@ -56,6 +60,8 @@ impl Act {
         (Self::LeaveMessage, "leave_message"),
         (Self::RightPlace, "right_place"),
         (Self::WrongNumber, "wrong_number"),
+        (Self::MissedCall, "missed_call"),
+        (Self::HearMe, "hear_me"),
     ];
 }
 
@@ -67,11 +73,11 @@ pub fn does(text: &str, act: Act) -> bool {
     let longest = match act {
         Act::Goodbye => 9,
         Act::NothingElse | Act::Repeat | Act::HoldOn | Act::Stop => 8,
-        Act::Thanks => 6,
+        Act::Thanks | Act::HearMe => 6,
         Act::Hello => 3,
         Act::HowAreYou | Act::WhoAreYou | Act::RightPlace | Act::WrongNumber => 9,
         Act::AreYouRobot | Act::Help => 14,
-        Act::LeaveMessage => usize::MAX,
+        Act::LeaveMessage | Act::MissedCall => usize::MAX,
     };
     said.len() <= longest
         && ACTS.get(name).iter().any(|phrase| {
@@ -114,6 +120,11 @@ mod tests {
             ("yeah hi is this the design studio", Act::RightPlace),
             ("have i reached aurora branding", Act::RightPlace),
             ("wrong number sorry", Act::WrongNumber),
+            ("hey it's mike i got a missed call from this number", Act::MissedCall),
+            ("i'm returning your call", Act::MissedCall),
+            ("hello can you hear me", Act::HearMe),
+            ("is anyone there", Act::HearMe),
+            ("can you send someone a message that i'll be late", Act::LeaveMessage),
             ("oh sorry i think i dialed the wrong number", Act::WrongNumber),
             ("can you tell me who i'm talking to first", Act::WhoAreYou),
             ("sorry what was that", Act::Repeat),
@@ -140,6 +151,8 @@ mod tests {
             ("can you tell me how the website is going", Act::LeaveMessage),
             ("is this the right size for a banner", Act::RightPlace),
             ("there is a wrong number on our website", Act::WrongNumber),
+            ("nobody called me back about the logo", Act::MissedCall),
+            ("is anyone there who can fix our server tonight", Act::HearMe),
             ("you have the wrong number for me on file", Act::WrongNumber),
             ("i want to stop by your office", Act::Stop),
         ] {

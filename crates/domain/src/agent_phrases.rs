@@ -71,6 +71,10 @@ phrases! {
     Reached = "reached",
     /// The caller meant to call somebody else.
     WrongNumber = "wrong_number",
+    /// The caller was called from here: who it was can't be seen.
+    MissedCall = "missed_call",
+    /// Somebody listens.
+    HearYou = "hear_you",
     /// "The number I call from", which does not show.
     NumberHidden = "number_hidden",
     /// The caller does not want to say how they can be reached.

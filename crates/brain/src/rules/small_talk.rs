@@ -24,6 +24,14 @@ impl Talk<'_> {
             self.aside(Phrase::VirtualAssistant).await;
             return true;
         }
+        if does(text, Act::HearMe) {
+            if self.memory.pending == Pending::Nothing && !self.memory.lead_active {
+                self.say_phrase(Phrase::HelloAgain).await;
+            } else {
+                self.aside(Phrase::HearYou).await;
+            }
+            return true;
+        }
         if intent == Intent::SpeakToHuman
             && !matches!(self.memory.pending, Pending::OfferTransfer | Pending::UrgentConnect)
         {
@@ -35,6 +43,13 @@ impl Talk<'_> {
         }
         if does(text, Act::Goodbye) {
             self.goodbye().await;
+            return true;
+        }
+        if does(text, Act::MissedCall)
+            && matches!(self.memory.pending, Pending::Nothing | Pending::AnythingElse)
+        {
+            self.memory.unanswered = Some(text.to_owned());
+            self.ask(Phrase::MissedCall, Pending::OfferMessage, ExpectedAnswer::YesNo).await;
             return true;
         }
         if does(text, Act::WrongNumber) && !self.memory.lead_active {
@@ -74,6 +89,12 @@ impl Talk<'_> {
                 } else {
                     return false;
                 }
+                true
+            }
+            Pending::OfferMessage | Pending::OfferTransfer | Pending::Message(_)
+                if does(text, Act::Hello) && words(text).len() <= 2 =>
+            {
+                self.ask_pending_again().await;
                 true
             }
             Pending::AnythingElse if does(text, Act::NothingElse) || does(text, Act::Thanks) => {

@@ -366,7 +366,8 @@ impl<'a> LeadQualifier<'a> {
                 if self.progress.failures >= RETRIES || !step.saved.is_empty() {
                     // Who goes on to the next answer has accepted the last one.
                     self.progress.confirming = None;
-                    return self.ask_next(step);
+                    let next = self.ask_next(step);
+                    return self.answered_already(next, text, context);
                 }
                 step.understood = false;
                 step.say.push(self.read_back(at, Phrase::ReadBackAgain));
@@ -374,6 +375,21 @@ impl<'a> LeadQualifier<'a> {
                 step
             }
         }
+    }
+
+    /// The words that did not confirm the last answer may be the next one: "around five grand".
+    fn answered_already(&mut self, mut step: Step, text: &str, context: &Context<'_>) -> Step {
+        let Some(at) = self.progress.asking.filter(|_| !step.done) else { return step };
+        let question = &self.questions[at];
+        if matches!(question.answer_type, AnswerType::Choice | AnswerType::MoneyRange | AnswerType::Date)
+            && !crate::acts::is_question(text)
+            && let Parsed::Value { value, .. } = parse(question, text, context)
+        {
+            step.saved.push(self.note(at, value, text));
+            step.say = vec![self.transition(at)];
+            return self.ask_next(step);
+        }
+        step
     }
 
     /// Answers to open questions other than `except` that stand in the words.

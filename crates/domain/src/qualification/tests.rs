@@ -329,3 +329,23 @@ proptest::proptest! {
         proptest::prop_assert!(flow.progress().done || asked == 60);
     }
 }
+
+#[test]
+fn who_goes_on_to_the_next_answer_has_confirmed_the_last() {
+    let questions: Vec<LeadQuestion> = questions()
+        .into_iter()
+        .filter(|question| matches!(question.field, LeadField::Email | LeadField::Budget))
+        .collect();
+    let mut flow = LeadQualifier::new(&questions, Progress::default());
+    flow.begin();
+    for (caller, expect) in [
+        ("maria at gmail dot com", "right?"),
+        ("it is for the bakery on main street", "yes or no"),
+        ("around five thousand", "DONE"),
+    ] {
+        let step = flow.hear(caller, &context(None));
+        let said = if step.done { "DONE".to_owned() } else { step.say.join(" ") };
+        assert!(said.contains(expect), "to {caller:?}: {said:?} lacks {expect:?}");
+    }
+    assert_eq!(values(flow.progress()), ["maria@gmail.com", "USD 5000"]);
+}

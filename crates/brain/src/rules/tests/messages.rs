@@ -114,6 +114,8 @@ async fn manners_of_a_telephone_are_known() {
         ("yeah hi is this the design studio", "You have reached Aurora Branding", false),
         ("can you tell me who i'm talking to first", "I'm Ava", false),
         ("wrong number sorry", "No problem", true),
+        ("hello can you hear me", "I'm here", false),
+        ("i got a missed call from this number", "can't see who it was", false),
     ] {
         let heard = Call::new(Who::Stranger).say(line).await;
         assert!(heard.text.contains(part), "{line}: {}", heard.text);
