@@ -223,7 +223,8 @@ fn remembered(text: &mut String, plan: &CallPlan) {
     }
     line!(
         text,
-        "- You remember this client. Use it where it helps, do not recite it, and promise nothing new by it:"
+        "- You remember this client. Use it where it helps, do not recite it, and promise nothing new by it. When they \
+         ask what was said or promised, tell them from it:"
     );
     for talk in &memory.talks {
         line!(
@@ -271,6 +272,11 @@ fn tasks(text: &mut String, plan: &CallPlan) {
         "- Complaints, invoices, appointments, technical trouble: be sorry where it fits, then take_message."
     );
     line!(text, "- An emergency: flag_urgent at once, before you ask anything; then do what it says.");
+    line!(
+        text,
+        "- Who can't or won't be connected in an emergency is asked quickly, one thing at a time, what you don't know \
+         yet: which account or location, the name, a number, what is happening. Then take_message with priority urgent."
+    );
     line!(
         text,
         "- While a function runs you may say that you are looking. Use its results in your own words."

@@ -42,10 +42,12 @@ pub enum Act {
     MissedCall,
     /// Wants to know whether anybody listens.
     HearMe,
+    /// Comes back to what was said or promised in an earlier conversation.
+    Recall,
 }
 
 impl Act {
-    const ALL: [(Self, &'static str); 16] = [
+    const ALL: [(Self, &'static str); 17] = [
         (Self::Goodbye, "goodbye"),
         (Self::NothingElse, "nothing_else"),
         (Self::Thanks, "thanks"),
@@ -62,6 +64,7 @@ impl Act {
         (Self::WrongNumber, "wrong_number"),
         (Self::MissedCall, "missed_call"),
         (Self::HearMe, "hear_me"),
+        (Self::Recall, "recall"),
     ];
 }
 
@@ -77,7 +80,7 @@ pub fn does(text: &str, act: Act) -> bool {
         Act::Hello => 3,
         Act::HowAreYou | Act::WhoAreYou | Act::RightPlace | Act::WrongNumber => 9,
         Act::AreYouRobot | Act::Help => 14,
-        Act::LeaveMessage | Act::MissedCall => usize::MAX,
+        Act::LeaveMessage | Act::MissedCall | Act::Recall => usize::MAX,
     };
     said.len() <= longest
         && ACTS.get(name).iter().any(|phrase| {
@@ -139,6 +142,9 @@ mod tests {
             ("never mind", Act::Stop),
             ("hello there", Act::Hello),
             ("can i leave a message for dana", Act::LeaveMessage),
+            ("what did you promise me last time", Act::Recall),
+            ("did dana get my message", Act::Recall),
+            ("what did we talk about on monday", Act::Recall),
         ] {
             assert!(does(text, act), "{text}");
         }
@@ -155,6 +161,8 @@ mod tests {
             ("is anyone there who can fix our server tonight", Act::HearMe),
             ("you have the wrong number for me on file", Act::WrongNumber),
             ("i want to stop by your office", Act::Stop),
+            ("can i leave a message for dana", Act::Recall),
+            ("how is the website going", Act::Recall),
         ] {
             assert!(!does(text, act), "{text}");
         }

@@ -195,6 +195,8 @@ phrases! {
     UrgentTaken = "urgent_taken",
     /// A client asks for more than was agreed.
     ScopeNeutral = "scope_neutral",
+    /// What was promised to the caller in earlier calls, and what was to be passed on, is told behind this.
+    StillOpen = "still_open",
     /// A complaint.
     ComplaintSorry = "complaint_sorry",
     /// A meeting is wanted.

@@ -117,13 +117,18 @@ impl ConversationFunctions {
         let arguments = json!({ "score": score, "reason": reason });
         run.tool("flag_urgent", arguments, self.tools.flag_urgent(score, reason)).await?;
         let transfer = self.plan.business.transfer_to.is_some();
+        let capture = "what you don't know yet, one at a time: which account or location it is about, the name, the \
+                       number, what happens; then call take_message with priority urgent.";
         Ok(Answer::new(match (score >= URGENT, transfer) {
-            (true, true) => json!({ "flagged": true, "say": self.phrase(Phrase::UrgentConnect) }),
+            (true, true) => json!({
+                "flagged": true,
+                "say": self.phrase(Phrase::UrgentConnect),
+                "note": format!("When they agree: transfer_call. When they do not: ask {capture}"),
+            }),
             (true, false) => json!({
                 "flagged": true,
                 "say": self.phrase(Phrase::UrgentCapture),
-                "note": "Ask which account or location it is about, the name, the number, and what happens; then call \
-                    take_message with priority urgent.",
+                "note": format!("Ask {capture}"),
             }),
             (false, _) => json!({ "flagged": true }),
         }))

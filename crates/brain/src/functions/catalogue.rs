@@ -143,7 +143,8 @@ pub(super) fn specs(plan: &CallPlan) -> Vec<FunctionSpec> {
             "from_name": text("Who it is from. Empty when the caller would not say, or is a recognised client."),
             "reply_to": text(
                 "Where to answer: a telephone number or e-mail address in the caller's words, calling_number for the \
-                 number of this call once the caller has agreed to it, or none when the caller wants no answer."
+                 number of this call (in an emergency, for a recognised client, or once the caller has agreed to it), or \
+                 none when the caller wants no answer."
             ),
             "priority": one_of("How pressing it is.", &["normal", "high", "urgent"]),
         }),

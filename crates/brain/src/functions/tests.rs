@@ -304,6 +304,17 @@ async fn an_urgent_message_is_urgent_whatever_the_model_makes_of_it() {
 }
 
 #[tokio::test]
+async fn an_emergency_tells_what_to_do_when_nobody_is_to_be_connected() {
+    let model = Model::of(Who::Stranger);
+    let flagged = model.ask("flag_urgent", json!({ "score": 9, "reason": "our shop is down" })).await;
+    let note = flagged["note"].as_str().unwrap();
+    assert!(flagged["say"].as_str().unwrap().contains("connect you"), "{flagged}");
+    assert!(note.contains("transfer_call") && note.contains("take_message with priority urgent"), "{note}");
+    let hurried = model.ask("flag_urgent", json!({ "score": 6, "reason": "soon please" })).await;
+    assert_eq!(hurried, json!({ "flagged": true }));
+}
+
+#[tokio::test]
 async fn arguments_that_can_not_be_are_refused_by_name() {
     let model = Model::of(Who::Stranger);
     let long = "x".repeat(501);

@@ -55,6 +55,12 @@ impl Guard {
         if let Some(client) = &plan.caller.client {
             evidence.business_says(&client.name);
         }
+        // It may be told again what was said before; that is no price and no promise for it.
+        for talk in &plan.caller.memory.talks {
+            evidence.may_name(talk.on);
+            evidence.caller_says(&talk.summary);
+        }
+        plan.caller.memory.promises.iter().for_each(|promise| evidence.caller_says(promise));
         if let Some(number) = &plan.caller.number {
             evidence.caller_says(number.as_str());
         }

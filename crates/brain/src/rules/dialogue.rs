@@ -353,7 +353,7 @@ impl<'a> Talk<'a> {
 
     /// A subject of the caller's own choice.
     pub(super) async fn topic(&mut self, text: &str) {
-        if self.wants_callback(text).await {
+        if self.recalls(text).await || self.wants_callback(text).await {
             return;
         }
         if does(text, Act::LeaveMessage) || self.is_for_the_contact(text) {

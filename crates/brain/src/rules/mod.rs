@@ -10,6 +10,7 @@ mod identify;
 mod lead;
 mod memory;
 mod message;
+mod recall;
 mod satisfaction;
 mod scope;
 mod small_talk;

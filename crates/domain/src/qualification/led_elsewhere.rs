@@ -7,6 +7,7 @@ use super::{Context, LeadQualifier, Refusal, Step, read_back_phrase};
 use crate::ids::QuestionId;
 use crate::language::listed;
 use crate::leads::{AnswerType, LeadAnswer};
+use crate::spoken_forms::names;
 use crate::words::{is_close, words};
 
 /// From this share of a question's telling words on, it is taken as asked.
@@ -39,7 +40,12 @@ impl LeadQualifier<'_> {
         self.progress.confirming = None;
         let problem = match parse(question, text, context) {
             Parsed::Unclear(problem) => problem,
-            Parsed::Value { value, needs_read_back, .. } => {
+            Parsed::Value { mut value, needs_read_back, .. } => {
+                let noted = self.progress.answers[at].as_ref().map(|answer| answer.value.as_str());
+                if let Some(noted) = noted.filter(|_| question.answer_type == AnswerType::Name) {
+                    // "No, it's Marta with an a": the surname stays.
+                    value = names::corrected(noted, &value);
+                }
                 let saved = self.note(at, value, text);
                 let also = self.volunteered(text, context, Some(at));
                 let say = if needs_read_back {
@@ -200,6 +206,20 @@ mod tests {
         assert!(given.read_back && given.say.contains("maria at gmail dot com"), "{}", given.say);
         let given = flow.answer(6, "2027-03-31", &context(None));
         assert_eq!(given.saved.unwrap().value, "2027-03-31");
+    }
+
+    #[test]
+    fn a_corrected_word_of_a_name_leaves_the_others() {
+        let questions = questions();
+        let mut flow = LeadQualifier::new(&questions, Progress::default());
+        flow.answer(0, "my name is maria johnson", &context(None));
+        for (said, expect) in [
+            ("no it's marta with an a", "Marta Johnson"),
+            ("marta johnston", "Marta Johnston"),
+            ("it is kim", "Kim"),
+        ] {
+            assert_eq!(flow.answer(0, said, &context(None)).saved.unwrap().value, expect, "{said}");
+        }
     }
 
     #[test]

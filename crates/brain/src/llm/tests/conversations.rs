@@ -213,3 +213,22 @@ async fn keys_are_told_and_zero_is_a_person() {
     let heard = call.prompt(Prompt::CallerDialled { digits: "0".into() }).await;
     assert!(matches!(heard.next, Some(NextStep::Transfer { .. })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_promised_before_may_be_told_again_and_founds_no_price() {
+    let mut plan = plan(Who::Maria);
+    plan.caller.memory.promises.push("Dana will send the draft by Thursday, December 3.".to_owned());
+    plan.caller.memory.promises.push("the message of 20 November: we pay four hundred dollars".to_owned());
+    let told = "Dana will send the draft by Thursday, December third.";
+    let model = Scripted::answers(vec![
+        vec![say(told)],
+        vec![say("A website costs four hundred dollars, that is our price.")],
+    ]);
+    let tools = Arc::new(FakeTools::new(Who::Maria));
+    let mut call = Call::with(plan, tools, model, LlmSettings::default());
+    call.prompt(Prompt::PickedUp).await;
+    let heard = call.say("what did you promise me last time").await;
+    assert_eq!(heard.text(), told, "{heard:?}");
+    let heard = call.say("what does a website cost").await;
+    assert!(heard.noted("sentence_withheld") && !heard.text().contains("hundred"), "{heard:?}");
+}

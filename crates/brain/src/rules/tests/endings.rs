@@ -124,6 +124,34 @@ async fn strangers_emergencies_and_businesses_that_do_not_want_it_are_not_asked(
 }
 
 #[tokio::test]
+async fn a_client_who_asks_is_told_what_was_promised() {
+    let remembering = |who| {
+        let mut plan = plan(who);
+        plan.caller.memory.promises =
+            ["I'll pass that on to Dana.", "the message of 21 November, not dealt with yet: call me"]
+                .map(str::to_owned)
+                .to_vec();
+        Call::with(plan, who)
+    };
+    let mut call = remembering(Who::Maria);
+    let told = call.say("what did you promise me last time").await.text;
+    for part in [
+        "I'll pass that on to Dana.",
+        "The message of 21 November, not dealt with yet: call me.",
+        "anything else",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    // Nobody else hears of it, and who has nothing open is not told that there is.
+    for mut call in [remembering(Who::Stranger), Call::new(Who::Maria)] {
+        let told = call.say("what did you promise me last time").await.text;
+        assert!(!told.contains("earlier calls") && !told.contains("Dana."), "{told}");
+    }
+    let complaint = remembering(Who::Maria).say("did you promise anything this is unacceptable").await.text;
+    assert!(!complaint.contains("earlier calls"), "{complaint}");
+}
+
+#[tokio::test]
 async fn who_names_a_time_is_called_back_then() {
     for (answer, number) in [
         ("yes please", "+15135550188"),
