@@ -7,7 +7,7 @@
 pub mod model;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -129,10 +129,38 @@ pub enum SttFault {
     Stuck,
 }
 
+/// What the ten phrases are, known to whoever speaks and to the transcriber. They may change while a call goes on: a
+/// caller of many words writes down what is said next.
+#[derive(Debug, Clone, Default)]
+pub struct PhraseBook(Arc<RwLock<Vec<String>>>);
+
+impl PhraseBook {
+    /// With these phrases, the first of them number 0.
+    #[must_use]
+    pub fn new<T: AsRef<str>>(phrases: &[T]) -> Self {
+        Self(Arc::new(RwLock::new(phrases.iter().map(|phrase| phrase.as_ref().to_owned()).collect())))
+    }
+
+    /// Makes `words` the phrase of this number (0 to 9).
+    pub fn write(&self, number: usize, words: &str) {
+        let mut phrases = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if phrases.len() <= number {
+            phrases.resize(number + 1, String::new());
+        }
+        words.clone_into(&mut phrases[number]);
+    }
+
+    fn beginning(&self, number: usize, words: usize) -> String {
+        let phrases = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let phrase = phrases.get(number).map_or("", String::as_str);
+        phrase.split(' ').take(words).collect::<Vec<&str>>().join(" ")
+    }
+}
+
 /// A transcriber that knows ten phrases by their loudness.
 pub struct PhraseStt {
     descriptor: &'static Descriptor,
-    phrases: Vec<&'static str>,
+    phrases: PhraseBook,
     fault: SttFault,
     tasks: TaskTracker,
 }
@@ -141,10 +169,16 @@ impl PhraseStt {
     /// A transcriber that understands `phrases`.
     #[must_use]
     pub fn new(phrases: &[&'static str], fault: SttFault) -> Self {
+        Self::of(&PhraseBook::new(phrases), fault)
+    }
+
+    /// A transcriber that understands what the book has at the time.
+    #[must_use]
+    pub fn of(book: &PhraseBook, fault: SttFault) -> Self {
         static SOUND: Descriptor = Descriptor { id: "phrases", name: "Phrases", locality: Locality::Local };
         static FAULTY: Descriptor = Descriptor { id: "faulty", name: "Faulty", locality: Locality::Cloud };
         let descriptor = if fault == SttFault::None { &SOUND } else { &FAULTY };
-        Self { descriptor, phrases: phrases.to_vec(), fault, tasks: TaskTracker::new() }
+        Self { descriptor, phrases: book.clone(), fault, tasks: TaskTracker::new() }
     }
 }
 
@@ -173,7 +207,7 @@ impl SpeechToText for PhraseStt {
 }
 
 async fn transcribe(
-    phrases: Vec<&'static str>,
+    phrases: PhraseBook,
     fault: SttFault,
     mut inputs: mpsc::Receiver<SttInput>,
     outputs: mpsc::Sender<SttOutput>,
@@ -224,14 +258,12 @@ async fn transcribe(
     }
 }
 
-fn understood(phrases: &[&'static str], heard_ms: &[u64; 10], is_final: bool) -> String {
+fn understood(phrases: &PhraseBook, heard_ms: &[u64; 10], is_final: bool) -> String {
     let Some((number, &ms)) = heard_ms.iter().enumerate().max_by_key(|&(_, ms)| ms) else {
         return String::new();
     };
-    let words: Vec<&str> = phrases.get(number).map(|phrase| phrase.split(' ').collect()).unwrap_or_default();
     let slack_ms = if is_final { 80 } else { 0 };
-    let count = ((ms + slack_ms) / MS_PER_WORD) as usize;
-    words[..count.min(words.len())].join(" ")
+    phrases.beginning(number, ((ms + slack_ms) / MS_PER_WORD) as usize)
 }
 
 /// What goes wrong with a voice.
