@@ -2,6 +2,13 @@
 //! it afterwards. Each is a whole call with exact words ([`crate::played`]); what depends on real voices (noise, phantom
 //! words, interruptions, keys) is among the spoken scenarios. docs/guides/scenarios.md has the list by subject.
 
+mod corrections;
+mod identity;
+mod intents;
+mod plans;
+mod remembering;
+mod scope;
+
 use std::time::Duration;
 
 use app::calls::voicemail::RecordedMessage;
@@ -19,7 +26,7 @@ use store::messages::{Kept, MessageFilter, MessageSort};
 use store::page::Wanted;
 use voice::stand_ins::{MS_PER_WORD, voiced_frame};
 
-use crate::played::{AT_MOST, Brain, Came, DANA, NORTHWIND, SAM, Scene, number};
+use crate::played::{AT_MOST, Brain, Came, DANA, Line, NORTHWIND, SAM, Scene, number, on_both_brains};
 
 const RINGS: Duration = Duration::from_millis(20);
 /// Of whom nobody knows anything.
@@ -91,46 +98,22 @@ async fn played(brain: Brain, from: &str, lines: &[&'static str], prepare: impl 
 
 async fn nothing(_scene: &Scene) {}
 
-/// Has a behaviour tested on both brains.
-macro_rules! on_both_brains {
-    ($($name:ident)*) => {
-        mod by_the_rules {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(crate::played::Brain::Rules).await;
-            })*
-        }
-        mod by_a_model {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(crate::played::Brain::Model).await;
-            })*
-        }
-    };
+/// One call with lines of which some are only known when it is their turn.
+async fn called(scene: &Scene, from: &str, lines: Vec<Line>) -> Left {
+    let came = scene.call_with(from, lines).await;
+    Left::after(scene, came).await
 }
 
-// The model's stand-in does not do these as a good model would: it takes one answer of a sentence, loses its place at a
-// question before the first answer, and leaves the quick questions of an emergency to the rules.
-mod by_the_rules_alone {
-    use crate::played::Brain;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn an_emergency_reaches_the_second_person() {
-        super::an_emergency_reaches_the_second_person(Brain::Rules).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn several_answers_in_one_breath() {
-        super::several_answers_in_one_breath(Brain::Rules).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_question_of_the_callers_pauses_the_flow() {
-        super::a_question_of_the_callers_pauses_the_flow(Brain::Rules).await;
-    }
+async fn ask_for_satisfaction(scene: &Scene) {
+    let settings = OrgSettings { ask_satisfaction: true, ..OrgSettings::default() };
+    let change = OrganizationChange { settings: Some(settings), ..OrganizationChange::default() };
+    app::organizations::change(scene.app(), &scene.owner(), None, change).await.unwrap();
 }
 
 on_both_brains! {
+    an_emergency_reaches_the_second_person
+    several_answers_in_one_breath
+    a_question_of_the_callers_pauses_the_flow
     what_is_not_urgent_alarms_nobody
     a_client_who_wants_more_is_promised_nothing
     a_question_is_left_out
@@ -141,6 +124,7 @@ on_both_brains! {
     a_stranger_hears_nothing_of_projects
     who_sells_something_is_sent_away_politely
     a_client_says_how_satisfied_they_are
+    a_client_presses_how_satisfied_they_are
     who_names_a_time_is_called_back
 }
 
@@ -320,16 +304,25 @@ async fn who_sells_something_is_sent_away_politely(brain: Brain) {
 async fn a_client_says_how_satisfied_they_are(brain: Brain) {
     for (answer, expect) in [("four out of five", Some(4)), ("no thank you", None)] {
         let lines = ["what are your opening hours", "no thank you goodbye", answer];
-        let left = played(brain, DENTAL, &lines, async |scene: &Scene| {
-            let settings = OrgSettings { ask_satisfaction: true, ..OrgSettings::default() };
-            let change = OrganizationChange { settings: Some(settings), ..OrganizationChange::default() };
-            app::organizations::change(scene.app(), &scene.owner(), None, change).await.unwrap();
-        })
-        .await;
+        let left = played(brain, DENTAL, &lines, ask_for_satisfaction).await;
         left.says(&["from one to five"]);
         assert_eq!(left.satisfaction, expect, "{}", left.told);
         left.ends(EndReason::AgentSaidGoodbye);
     }
+}
+
+async fn a_client_presses_how_satisfied_they_are(brain: Brain) {
+    let scene = Scene::with(brain, RINGS, &[]).await;
+    ask_for_satisfaction(&scene).await;
+    let lines = vec![
+        "what are your opening hours".into(),
+        "no thank you goodbye".into(),
+        Line::Presses("4".to_owned()),
+    ];
+    let left = called(&scene, DENTAL, lines).await;
+    assert_eq!(left.satisfaction, Some(4), "{}", left.told);
+    left.ends(EndReason::AgentSaidGoodbye);
+    scene.stop().await;
 }
 
 async fn who_names_a_time_is_called_back(brain: Brain) {

@@ -2,6 +2,8 @@
 //! with its conferences, all played on this machine. Speech is loudness that stands for words, the line is in lockstep,
 //! and telephones ring by the server's own clock. What needs real voices is in [`crate::spoken`].
 
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use store::transfers::TransferState;
 use store::{OrgTx, SystemTx};
 use testkit::cheap_speech::{QuickHum, activity};
 use tokio_util::task::TaskTracker;
-use voice::stand_ins::{MS_PER_WORD, PhraseStt, SttFault, voiced_frame};
+use voice::stand_ins::{MS_PER_WORD, PhraseBook, PhraseStt, SttFault, voiced_frame};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const SECRET: &str = "an auth token that is only used in tests";
@@ -46,6 +48,8 @@ pub(crate) const SAM: &str = "+15135550143";
 pub(crate) const NORTHWIND: &str = "+15135550122";
 /// Only reached by a test that hangs.
 pub(crate) const AT_MOST: Duration = Duration::from_secs(120);
+/// Phrases that loudness can tell apart.
+const PHRASES: usize = 10;
 
 /// Who thinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +60,65 @@ pub(crate) enum Brain {
     Model,
 }
 
-/// Says its lines, each when the agent has been quiet for a while.
+/// Has a behaviour tested on both brains: a function of the brain.
+macro_rules! on_both_brains {
+    ($($name:ident)*) => {
+        mod by_the_rules {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::played::Brain::Rules).await;
+            })*
+        }
+        mod by_a_model {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::played::Brain::Model).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_brains;
+
+/// What a caller does when it is their turn.
+#[derive(Clone)]
+pub(crate) enum Line {
+    /// Says these words.
+    Says(String),
+    /// Presses these keys.
+    Presses(String),
+    /// Has something to find out first, such as a code that comes by e-mail; asked again until there is something.
+    Finds(Arc<dyn Fn() -> Option<Self> + Send + Sync>),
+}
+
+impl Line {
+    /// What has to be found out first.
+    pub(crate) fn finds(find: impl Fn() -> Option<Self> + Send + Sync + 'static) -> Self {
+        Self::Finds(Arc::new(find))
+    }
+
+    async fn found(self) -> Self {
+        let mut line = self;
+        while let Self::Finds(find) = &line {
+            match find() {
+                Some(found) => line = found,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+        line
+    }
+}
+
+impl From<&str> for Line {
+    fn from(words: &str) -> Self {
+        Self::Says(words.to_owned())
+    }
+}
+
+/// Does one line after the other, each when the agent has been quiet for a while.
 struct Caller {
-    lines: Vec<&'static str>,
-    next: usize,
+    lines: VecDeque<Line>,
+    book: PhraseBook,
+    said: usize,
     speaking: Option<(usize, u64)>,
     agent_has_spoken: bool,
     quiet_ms: u64,
@@ -80,13 +139,21 @@ impl LineUser for Caller {
         if !self.agent_has_spoken || self.quiet_ms < 1_000 {
             return Doing::default();
         }
-        let Some(words) = self.lines.get(self.next) else {
+        let Some(line) = self.lines.pop_front() else {
             return Doing { end: Some(Ending::HangUp), ..Doing::default() };
         };
-        let length = words.split(' ').count() as u64 * MS_PER_WORD;
-        self.speaking = Some((self.next, length));
-        (self.next, self.agent_has_spoken) = (self.next + 1, false);
-        Doing::default()
+        self.agent_has_spoken = false;
+        match line.found().await {
+            Line::Presses(keys) => Doing { keys: keys.chars().collect(), ..Doing::default() },
+            Line::Says(words) => {
+                let phrase = self.said % PHRASES;
+                self.said += 1;
+                self.book.write(phrase, &words);
+                self.speaking = Some((phrase, words.split(' ').count() as u64 * MS_PER_WORD));
+                Doing::default()
+            }
+            Line::Finds(_) => unreachable!("it was found"),
+        }
     }
 
     async fn ended(&mut self, _at_ms: u64) {
@@ -100,8 +167,9 @@ pub(crate) struct Scene {
     pub(crate) twilio: StandIn<TwilioApi>,
     pub(crate) org_id: OrgId,
     lines: Vec<&'static str>,
+    book: PhraseBook,
     _model: Option<StandIn<LlmVendor>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What a call came to.
@@ -132,6 +200,16 @@ pub(crate) fn people() -> Vec<TransferTarget> {
 
 impl Scene {
     pub(crate) async fn with(brain: Brain, rings_for: Duration, lines: &[&'static str]) -> Self {
+        Self::set(brain, rings_for, lines, Vec::new()).await
+    }
+
+    /// With settings of its own.
+    pub(crate) async fn set(
+        brain: Brain,
+        rings_for: Duration,
+        lines: &[&'static str],
+        more: Vec<(&'static str, String)>,
+    ) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let folder = testkit::folders::fresh("played");
         let settings = Settings {
@@ -150,6 +228,7 @@ impl Scene {
             ("twilio.auth_token", SECRET.to_owned()),
             ("twilio.api_url", twilio.url()),
         ];
+        machine_defaults.extend(more);
         let model = match brain {
             Brain::Rules => None,
             Brain::Model => {
@@ -167,7 +246,8 @@ impl Scene {
         let mut config = Loaded::from_layers(&layers).unwrap().config;
         config.media.allow_lockstep = true;
         let database = testkit::database::fresh().await.unwrap();
-        let stt = PhraseStt::new(lines, SttFault::None);
+        let book = PhraseBook::new(lines);
+        let stt = PhraseStt::of(&book, SttFault::None);
         let mut speech = Speech::of_parts(Arc::new(stt), Arc::new(QuickHum), activity());
         let tasks = TaskTracker::new();
         if model.is_some() {
@@ -183,8 +263,9 @@ impl Scene {
             twilio,
             org_id: agency.org_id,
             lines: lines.to_vec(),
+            book,
             _model: model,
-            _folder: folder,
+            folder,
         };
         scene.connects_with(people()).await;
         scene
@@ -214,6 +295,15 @@ impl Scene {
     }
 
     pub(crate) async fn call(&self, from: &str, waits_for: Duration) -> Came {
+        self.called(from, self.lines.iter().map(|words| Line::from(*words)).collect(), waits_for).await
+    }
+
+    /// A call with these lines in place of the scene's own.
+    pub(crate) async fn call_with(&self, from: &str, lines: Vec<Line>) -> Came {
+        self.called(from, lines.into(), AT_MOST).await
+    }
+
+    async fn called(&self, from: &str, lines: VecDeque<Line>, waits_for: Duration) -> Came {
         let account = Account { sid: ACCOUNT.to_owned(), auth_token: SECRET.to_owned() };
         let endpoint = Endpoint {
             base: self.running.local_url().parse().unwrap(),
@@ -228,8 +318,9 @@ impl Scene {
             ..CallOptions::new(from, OURS)
         };
         let mut caller = Caller {
-            lines: self.lines.clone(),
-            next: 0,
+            lines,
+            book: self.book.clone(),
+            said: 0,
             speaking: None,
             agent_has_spoken: false,
             quiet_ms: 0,
@@ -249,6 +340,16 @@ impl Scene {
         let errors: Vec<String> = ledger.calls.iter().flat_map(|call| call.errors.clone()).collect();
         assert_eq!(errors, [""; 0]);
         Came { report, ledger, call, log, transfer: transfer.map(|transfer| transfer.state) }
+    }
+
+    /// A caller looks into their letters for a code, and does this with it.
+    pub(crate) fn code_sent_to(
+        &self,
+        email: &'static str,
+        then: impl Fn(&str) -> Line + Send + Sync + 'static,
+    ) -> Line {
+        let outbox = self.folder.path().join("outbox");
+        Line::finds(move || code_in(&outbox, email).map(|code| then(&code)))
     }
 
     async fn call_id(&self, sid: &str) -> CallId {
@@ -272,6 +373,21 @@ impl Scene {
     pub(crate) async fn stop(self) {
         self.running.stop(Duration::from_secs(5)).await;
     }
+}
+
+/// What a person who opens the newest letter to an address takes for the code: a word of six digits.
+fn code_in(outbox: &Path, email: &str) -> Option<String> {
+    let mut letters: Vec<PathBuf> =
+        std::fs::read_dir(outbox).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    letters.retain(|path| path.extension().is_some_and(|kind| kind == "eml"));
+    letters.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
+    let texts = letters.iter().rev().filter_map(|path| std::fs::read_to_string(path).ok());
+    let mut to_them =
+        texts.filter(|text| text.lines().any(|line| line.starts_with("To:") && line.contains(email)));
+    let text = to_them.next()?;
+    let (_head, body) = text.split_once("\r\n\r\n")?;
+    let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
+    body.split_whitespace().map(|word| word.trim_matches('.')).find(is_code).map(str::to_owned)
 }
 
 impl Came {

@@ -11,7 +11,7 @@ use store::messages::{MessageFilter, MessageSort};
 use store::page::Wanted;
 use store::transfers::TransferState;
 
-use crate::played::{AT_MOST, Brain, DANA, DESK, NORTHWIND, SAM, Scene, number, people};
+use crate::played::{AT_MOST, Brain, DANA, DESK, NORTHWIND, SAM, Scene, number, on_both_brains, people};
 
 const ASKS: &str = "can i talk to a real person about an invoice";
 const URGENT: &str = "our online shop is down and we are losing orders";
@@ -19,9 +19,17 @@ const AGREES: &str = "yes please";
 /// How long a telephone rings before it is answered.
 const RINGS: Duration = Duration::from_millis(20);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_fits_is_told_what_it_is_about_and_takes_the_caller() {
-    let scene = Scene::with(Brain::Rules, RINGS, &[ASKS, AGREES]).await;
+on_both_brains! {
+    whoever_fits_is_told_what_it_is_about_and_takes_the_caller
+    the_next_one_is_rung_when_somebody_does_not_take_the_caller
+    a_caller_whom_nobody_takes_comes_back_and_leaves_a_message
+    an_emergency_is_taken_by_whoever_takes_the_caller
+    a_caller_who_hangs_up_is_rung_for_no_more
+    outside_hours_nobody_is_rung_and_a_message_is_taken
+}
+
+async fn whoever_fits_is_told_what_it_is_about_and_takes_the_caller(brain: Brain) {
+    let scene = Scene::with(brain, RINGS, &[ASKS, AGREES]).await;
     scene.expect(&[(SAM, Person::presses(&["7", "1"])), (DANA, Person::presses(&["1"]))]);
     let came = scene.call(NORTHWIND, AT_MOST).await;
     assert_eq!(came.transfer, Some(TransferState::Connected));
@@ -37,8 +45,7 @@ async fn whoever_fits_is_told_what_it_is_about_and_takes_the_caller() {
     scene.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_next_one_is_rung_when_somebody_does_not_take_the_caller() {
+async fn the_next_one_is_rung_when_somebody_does_not_take_the_caller(brain: Brain) {
     for (person, step) in [
         (Person::Busy, "busy"),
         (Person::LetsRing, "no_answer"),
@@ -47,7 +54,7 @@ async fn the_next_one_is_rung_when_somebody_does_not_take_the_caller() {
         (Person::presses(&["2"]), "declined"),
         (Person::presses(&[]), "declined"),
     ] {
-        let scene = Scene::with(Brain::Rules, RINGS, &[ASKS, AGREES]).await;
+        let scene = Scene::with(brain, RINGS, &[ASKS, AGREES]).await;
         scene.expect(&[(SAM, person), (DESK, Person::presses(&["1"]))]);
         let came = scene.call(NORTHWIND, AT_MOST).await;
         let steps: Vec<&str> = came.steps().into_iter().filter(|code| *code != "answered").collect();
@@ -58,10 +65,9 @@ async fn the_next_one_is_rung_when_somebody_does_not_take_the_caller() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_whom_nobody_takes_comes_back_and_leaves_a_message() {
+async fn a_caller_whom_nobody_takes_comes_back_and_leaves_a_message(brain: Brain) {
     let lines = [ASKS, AGREES, "yes please", "the invoice of march is wrong", "no thank you goodbye"];
-    let scene = Scene::with(Brain::Rules, RINGS, &lines).await;
+    let scene = Scene::with(brain, RINGS, &lines).await;
     scene.expect(&[(SAM, Person::Busy), (DESK, Person::LetsRing)]);
     let came = scene.call(NORTHWIND, AT_MOST).await;
     assert_eq!(came.transfer, Some(TransferState::Failed));
@@ -79,9 +85,8 @@ async fn a_caller_whom_nobody_takes_comes_back_and_leaves_a_message() {
     scene.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_emergency_is_taken_by_whoever_takes_the_caller() {
-    let scene = Scene::with(Brain::Rules, RINGS, &[URGENT, AGREES]).await;
+async fn an_emergency_is_taken_by_whoever_takes_the_caller(brain: Brain) {
+    let scene = Scene::with(brain, RINGS, &[URGENT, AGREES]).await;
     scene.expect(&[(DANA, Person::presses(&["1"]))]);
     let came = scene.call(NORTHWIND, AT_MOST).await;
     assert_eq!(came.to(DANA).len(), 1, "{:?}", came.steps());
@@ -98,9 +103,8 @@ async fn an_emergency_is_taken_by_whoever_takes_the_caller() {
     scene.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_who_hangs_up_is_rung_for_no_more() {
-    let scene = Scene::with(Brain::Rules, Duration::from_secs(20), &[ASKS, AGREES]).await;
+async fn a_caller_who_hangs_up_is_rung_for_no_more(brain: Brain) {
+    let scene = Scene::with(brain, Duration::from_secs(20), &[ASKS, AGREES]).await;
     scene.expect(&[(SAM, Person::presses(&["1"])), (DESK, Person::presses(&["1"]))]);
     let came = scene.call(NORTHWIND, Duration::from_secs(3)).await;
     assert_eq!(came.transfer, Some(TransferState::Abandoned));
@@ -110,8 +114,7 @@ async fn a_caller_who_hangs_up_is_rung_for_no_more() {
     scene.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn outside_hours_nobody_is_rung_and_a_message_is_taken() {
+async fn outside_hours_nobody_is_rung_and_a_message_is_taken(brain: Brain) {
     let lines = [ASKS, AGREES, "the invoice of march is wrong", "no thank you goodbye"];
     let closed = BusinessHours { weekly: Week::default(), holidays: Vec::new() };
     let mut targets = people();
@@ -120,7 +123,7 @@ async fn outside_hours_nobody_is_rung_and_a_message_is_taken() {
     }
     // The usual number is Dana's: her hours go for it.
     targets[0].phone = number(DESK);
-    let scene = Scene::with(Brain::Rules, RINGS, &lines).await;
+    let scene = Scene::with(brain, RINGS, &lines).await;
     scene.connects_with(targets).await;
     let came = scene.call(NORTHWIND, AT_MOST).await;
     assert_eq!((came.transfer, came.ledger.calls.len()), (None, 0));
