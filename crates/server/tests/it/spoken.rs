@@ -158,7 +158,6 @@ macro_rules! spoken {
 spoken! {
     address_corrected_when_read_back
     back_channel
-    called_back_at_a_time
     client_complains
     client_wants_more_than_agreed
     client_without_the_code
@@ -183,7 +182,6 @@ spoken! {
     not_urgent_is_no_emergency
     phantom_words_ignored
     question_inside_the_lead_flow
-    sales_call_is_sent_away
     silence_to_goodbye
     transfer_nobody_answers
     trouble_of_a_stranger
