@@ -81,7 +81,10 @@ impl Talk<'_> {
                     None if declines(text) || does(text, Act::NothingElse) => {
                         self.memory.message.gave_up_name = true;
                     }
-                    None if self.memory.message.asked_twice => self.memory.message.gave_up_name = true,
+                    None if self.memory.message.asked_twice => {
+                        self.add_to_message(text);
+                        self.memory.message.gave_up_name = true;
+                    }
                     None => {
                         self.memory.message.asked_twice = true;
                         if is_address {
@@ -109,6 +112,7 @@ impl Talk<'_> {
                         .await;
                 } else {
                     self.memory.message.asked_twice = true;
+                    self.take_late_name(text);
                     return self.say_phrase(Phrase::YesOrNo).await;
                 }
             }
@@ -124,6 +128,7 @@ impl Talk<'_> {
                 None if self.memory.message.asked_twice => self.memory.message.gave_up_reply = true,
                 None => {
                     self.memory.message.asked_twice = true;
+                    self.take_late_name(text);
                     let hidden = phone::means_this_one(text);
                     return self
                         .say_phrase(if hidden { Phrase::NumberHidden } else { Phrase::RetryPhone })
@@ -133,6 +138,13 @@ impl Talk<'_> {
         }
         self.memory.message.asked_twice = false;
         self.next_of_message().await;
+    }
+
+    /// A name that comes when the next thing is asked for.
+    fn take_late_name(&mut self, text: &str) {
+        if self.memory.message.name.is_none() {
+            self.memory.message.name = names::read(text, true);
+        }
     }
 
     /// Words that came where a name was asked for belong to the message: "Tuesday at three".

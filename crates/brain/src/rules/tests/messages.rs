@@ -40,6 +40,19 @@ async fn a_message_is_put_together_from_whatever_comes_in_whatever_order() {
             "+15135550177",
             "we need to set up a meeting for next week; tuesday at three",
         ),
+        // What is said instead of a name is said for a reason, and the name may come late.
+        (
+            vec![
+                "i have trouble with my hosting it is broken",
+                "it is for green bakery dot com",
+                "since monday morning",
+                "marcus webb",
+                "yes",
+            ],
+            "Marcus Webb",
+            "+15135550177",
+            "i have trouble with my hosting it is broken; it is for green bakery dot com; since monday morning",
+        ),
         // An address where the name was asked for is the address.
         (
             vec![
