@@ -17,7 +17,6 @@ use voice::phone::{Pace, PhoneLine};
 use crate::calls::beating;
 use crate::calls::finish::{self, Closer};
 use crate::calls::keeping::Keeping;
-use crate::calls::recorder;
 use crate::calls::status::goes_on_after;
 use crate::deadlines;
 use crate::error::AppError;
@@ -79,6 +78,14 @@ pub enum MediaRefusal {
     /// Something of ours failed.
     #[error("the call could not be prepared")]
     Failed,
+}
+
+impl MediaGrant {
+    /// Who speaks with whom about what: what the session is to do.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<CallPlan> {
+        &self.plan
+    }
 }
 
 impl App {
@@ -163,7 +170,7 @@ impl App {
             return None;
         };
         let (log, events) = mpsc::channel::<CallEvent>(LOG_QUEUE);
-        let written = self.tasks.spawn(recorder::record(Arc::clone(self), Arc::clone(&plan), events));
+        let written = self.tasks.spawn(Arc::clone(self).record_log(Arc::clone(&plan), events));
         if let Some(continued) = continued {
             // The first entry of a queue with room for a thousand.
             let _sent = log.try_send(continued);
@@ -345,7 +352,7 @@ mod tests {
     fn the_tasks_of_a_call_take_little_memory() {
         let sizes = [
             ("the call", three(App::run_call)),
-            ("the writer of its log", three(recorder::record)),
+            ("the writer of its log", three(App::record_log)),
             ("whoever heeds its turns", three(heeding::heed)),
             ("its signs of life", four(beating::beat)),
             ("the keeper of its session", five(Keeping::keep)),

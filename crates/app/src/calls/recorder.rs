@@ -56,72 +56,76 @@ pub(crate) fn logs() -> Logs {
     Together::new(GATHER, MOST_TOGETHER)
 }
 
-/// Receives a call's events until the channel closes, then makes sure that all are stored.
-/// Returns how many could not be.
-///
-/// That the line was lost is not written: the caller may come back. What of it becomes the call's end is decided later.
-pub(crate) async fn record(
-    app: Arc<App>,
-    plan: Arc<CallPlan>,
-    mut events: mpsc::Receiver<CallEvent>,
-) -> usize {
-    let (org_id, call_id) = (plan.org_id, plan.call_id);
-    let (heeded, turns) = mpsc::channel(heeding::WAITING);
-    // Ends with the writer, which has the other end.
-    let heeding = app.tasks.spawn(heeding::heed(Arc::clone(&app), plan, turns));
-    let mut writer = Writer {
-        app,
-        org_id,
-        call_id,
-        waiting: VecDeque::new(),
-        in_work: 0,
-        lost: 0,
-        heeded,
-        given_up: false,
-        is_a_models: false,
-    };
-    let mut work: Option<Work> = None;
-    let mut not_before = Instant::now();
-    loop {
-        if work.is_none() && !writer.waiting.is_empty() {
-            work = Some(writer.begin(not_before));
-        }
-        let worked = async {
-            match &mut work {
-                Some(work) => work.await,
-                None => std::future::pending().await,
-            }
+impl App {
+    /// Receives a call's events until the channel closes, heeds what the caller says, and makes sure that all are stored.
+    /// Returns how many could not be.
+    ///
+    /// That the line was lost is not written: the caller may come back. What of it becomes the call's end is decided
+    /// later.
+    pub async fn record_log(
+        self: Arc<Self>,
+        plan: Arc<CallPlan>,
+        mut events: mpsc::Receiver<CallEvent>,
+    ) -> usize {
+        let app = self;
+        let (org_id, call_id) = (plan.org_id, plan.call_id);
+        let (heeded, turns) = mpsc::channel(heeding::WAITING);
+        // Ends with the writer, which has the other end.
+        let heeding = app.tasks.spawn(heeding::heed(Arc::clone(&app), plan, turns));
+        let mut writer = Writer {
+            app,
+            org_id,
+            call_id,
+            waiting: VecDeque::new(),
+            in_work: 0,
+            lost: 0,
+            heeded,
+            given_up: false,
+            is_a_models: false,
         };
-        tokio::select! {
-            event = events.recv() => match event {
-                Some(CallEvent { kind: EventKind::Ended { reason: EndReason::ConnectionLost }, .. }) => {}
-                // Whether it is over or the caller comes back is decided behind the session.
-                Some(CallEvent { kind: EventKind::Ended { reason: EndReason::Transferred }, seq, .. })
-                    if seq < AFTERWARDS => {}
-                Some(event) => writer.take(event),
-                None => break,
-            },
-            written = worked => {
-                work = None;
-                if !writer.settle(written) {
-                    not_before = Instant::now() + TRY_AGAIN_AFTER;
+        let mut work: Option<Work> = None;
+        let mut not_before = Instant::now();
+        loop {
+            if work.is_none() && !writer.waiting.is_empty() {
+                work = Some(writer.begin(not_before));
+            }
+            let worked = async {
+                match &mut work {
+                    Some(work) => work.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(CallEvent { kind: EventKind::Ended { reason: EndReason::ConnectionLost }, .. }) => {}
+                    // Whether it is over or the caller comes back is decided behind the session.
+                    Some(CallEvent { kind: EventKind::Ended { reason: EndReason::Transferred }, seq, .. })
+                        if seq < AFTERWARDS => {}
+                    Some(event) => writer.take(event),
+                    None => break,
+                },
+                written = worked => {
+                    work = None;
+                    if !writer.settle(written) {
+                        not_before = Instant::now() + TRY_AGAIN_AFTER;
+                    }
                 }
             }
         }
+        if let Some(work) = work {
+            // It may still be waiting for others, or write theirs; the call's record does not wait for that, and what is
+            // written twice is there once.
+            writer.in_work = 0;
+            drop(writer.app.tasks.spawn(work));
+        }
+        // Boxed, like each batch: what a transaction needs takes no memory while nothing is written.
+        let lost = Box::pin(writer.finish()).await;
+        // What was said last counts, too, before the record is closed.
+        if let Err(error) = heeding.await {
+            tracing::error!(call.id = %call_id, %error, "whoever heeds the call's turns died");
+        }
+        lost
     }
-    if let Some(work) = work {
-        // It may still be waiting for others, or write theirs; the call's record does not wait for that, and what is
-        // written twice is there once.
-        writer.in_work = 0;
-        drop(writer.app.tasks.spawn(work));
-    }
-    // Boxed, like each batch: what a transaction needs takes no memory while nothing is written.
-    let lost = Box::pin(writer.finish()).await;
-    // What was said last counts, too, before the record is closed.
-    if let Err(error) = heeding.await {
-        tracing::error!(call.id = %call_id, %error, "whoever heeds the call's turns died");
-    }
-    lost
 }
 
 /// A batch on its way to the database: whether the call is still this node's.

@@ -5,6 +5,7 @@ mod api;
 mod architecture;
 mod behaviours;
 mod commands;
+mod conversations;
 mod engines;
 mod faults;
 mod injection;
