@@ -271,9 +271,8 @@ impl Stage {
     }
 
     /// All of what follows the calls came about once; so many letters and webhooks came again, under their ids.
-    async fn all_came_once_but(&self, letters_again: usize, webhooks_again: usize) {
+    async fn all_came_once_but(&self, letters_again: usize, webhooks_again: usize) -> Effects {
         let effects = self.effects().await;
-        println!("{} calls: {effects:?}", self.calls.len());
         let count = self.calls.len();
         let once = Effects {
             summaries: count,
@@ -294,12 +293,14 @@ impl Stage {
         for call in &self.calls {
             assert_eq!(self.steps_done(*call).await.len(), STEPS.len());
         }
+        effects
     }
 }
 
 #[tokio::test]
 async fn a_server_that_is_killed_at_every_step_leaves_each_effect_to_be_had_once() {
     let mut stage = Stage::new().await;
+    let mut deaths = 0;
     for (before, step) in STEPS.iter().enumerate() {
         let [first, second, third] = [stage.call().await, stage.call().await, stage.call().await];
         // Before the step, between two effects of it, after all of them. What it had done is rolled back each time.
@@ -315,6 +316,7 @@ async fn a_server_that_is_killed_at_every_step_leaves_each_effect_to_be_had_once
             stage.die_at(call, place).await;
             let done: BTreeSet<String> = STEPS[..before].iter().map(|&one| one.to_owned()).collect();
             assert_eq!(stage.steps_done(call).await, done, "{place}");
+            deaths += 1;
         }
         if between.is_none() {
             stage.promise(third).await;
@@ -323,10 +325,12 @@ async fn a_server_that_is_killed_at_every_step_leaves_each_effect_to_be_had_once
     // All is done, and the queue does not know it yet.
     let call = stage.call().await;
     stage.die_at(call, Where::ChainEnds(call)).await;
+    deaths += 1;
     assert_eq!(stage.steps_done(call).await.len(), STEPS.len());
 
     stage.server_with_nothing_to_do().await.kill().await;
-    stage.all_came_once_but(0, 0).await;
+    let effects = stage.all_came_once_but(0, 0).await;
+    println!("{deaths} deaths in {} calls: {effects:?}", stage.calls.len());
 }
 
 #[tokio::test]
@@ -410,5 +414,6 @@ async fn a_server_that_is_killed_while_it_sends_texts_nobody_twice_and_repeats_l
     server.kill().await;
     webhooks_again += 1;
     stage.server_with_nothing_to_do().await.kill().await;
-    stage.all_came_once_but(letters_again, webhooks_again).await;
+    let effects = stage.all_came_once_but(letters_again, webhooks_again).await;
+    println!("{} calls, each cut short: {effects:?}", stage.calls.len());
 }
