@@ -128,10 +128,15 @@ async fn check_with_a_model(name: &str) {
 const WITHOUT_A_MODEL: [&str; 1] = ["silence_to_goodbye"];
 
 macro_rules! spoken {
-    ($($name:ident)*) => {
+    ($($name:ident)*; by_the_rules_alone $($by_rules:ident)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             check(stringify!($name)).await;
+        })*
+
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $by_rules() {
+            check(stringify!($by_rules)).await;
         })*
 
         mod with_a_model {
@@ -144,7 +149,7 @@ macro_rules! spoken {
         #[test]
         fn every_scenario_is_run() {
             let run: BTreeSet<String> =
-                [$(stringify!($name).to_owned(),)*].into();
+                [$(stringify!($name).to_owned(),)* $(stringify!($by_rules).to_owned(),)*].into();
             let there: BTreeSet<String> = std::fs::read_dir(scenarios())
                 .unwrap()
                 .filter_map(|entry| entry.unwrap().file_name().into_string().unwrap().strip_suffix(".toml").map(str::to_owned))
@@ -154,7 +159,8 @@ macro_rules! spoken {
     };
 }
 
-// Each is carried by both brains.
+// Carried by both brains; behind them the one whose last correction is misheard ("make that" becomes "baker at"): the
+// stand-in of a model saves it and does not say so.
 spoken! {
     address_corrected_when_read_back
     back_channel
@@ -173,7 +179,6 @@ spoken! {
     jitter_in_real_time
     keys_instead_of_words
     known_client_status
-    lead_in_one_breath
     lead_left_in_the_middle
     long_call_between_topics
     message_for_a_person
@@ -186,5 +191,7 @@ spoken! {
     transfer_nobody_answers
     trouble_of_a_stranger
     two_projects_to_choose_from
-    urgent_caller_is_connected
+    urgent_caller_is_connected;
+    by_the_rules_alone
+    lead_in_one_breath
 }
