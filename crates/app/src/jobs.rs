@@ -12,6 +12,7 @@ use crate::audit_log::ForgetOldEntries;
 use crate::auth::letters::SendLetter;
 use crate::auth::password_reset::SendReset;
 use crate::calls::finish;
+use crate::calls::tapes::DeleteCarrierRecording;
 use crate::calls::transcribing::TranscribeMessage;
 use crate::domains::CheckDomains;
 use crate::error::AppError;
@@ -143,6 +144,7 @@ impl App {
             .define_job::<SendNotification>()
             .define_job::<FollowUpCall>()
             .define_job::<TranscribeMessage>()
+            .define_job::<DeleteCarrierRecording>()
             .add_extension(UseCases(Arc::clone(&self)))
             .shutdown_signal(async move { drain.cancelled().await })
             .init()

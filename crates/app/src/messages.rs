@@ -7,6 +7,7 @@ use store::messages::{self, Kept};
 use store::{OrgTx, StoreError};
 
 use crate::audit::{self, Actor, Who};
+use crate::calls::tapes;
 use crate::error::AppError;
 use crate::runtime::App;
 use crate::version;
@@ -68,12 +69,15 @@ fn explain(error: StoreError) -> AppError {
     error.into()
 }
 
-/// Removes a message.
+/// Removes a message, with what was recorded of it.
 ///
 /// # Errors
 /// Not found; storage errors.
 pub async fn delete(app: &App, actor: &Actor, id: MessageId) -> Result<(), AppError> {
     let mut tx = OrgTx::begin(&app.db, actor.org_id).await?;
+    if let Some(recording) = messages::recorded::get(&mut tx, id).await? {
+        tapes::delete(&mut tx, app, &recording).await?;
+    }
     messages::delete(&mut tx, id).await?;
     audit::record(&mut tx, app, actor, "messages:delete", &id, serde_json::Value::Null).await?;
     Ok(tx.commit().await?)

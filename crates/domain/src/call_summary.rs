@@ -180,7 +180,11 @@ fn intents(said: &[Utterance<'_>]) -> Vec<Intent> {
 fn text(of_caller: &[&str], intents: &[Intent], recorded: &Recorded) -> String {
     let who = recorded.who.as_deref().unwrap_or("Somebody who withheld the number");
     if of_caller.is_empty() {
-        return format!("{who} called and said nothing.");
+        return match recorded.messages_from.len() {
+            0 => format!("{who} called and said nothing."),
+            1 => format!("{who} called and left a message."),
+            count => format!("{who} called and left {count} messages."),
+        };
     }
     let about: Vec<&str> = intents.iter().take(3).filter_map(|intent| topic(*intent)).collect();
     let mut parts = vec![match about.as_slice() {

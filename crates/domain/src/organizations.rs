@@ -155,6 +155,10 @@ pub struct OrgSettings {
     /// Whether clients are asked at the end of a call how satisfied they are.
     #[serde(default)]
     pub ask_satisfaction: bool,
+    /// Whether the carrier's own copy of a recorded message stays when we have ours. Left out of what is written unless it
+    /// is so: the release before does not know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_carrier_recordings: bool,
     /// The day a week begins with.
     #[serde(default)]
     pub week_starts_on: WeekStart,
@@ -171,6 +175,7 @@ impl Default for OrgSettings {
             max_call_minutes: None,
             unavailable_message: None,
             ask_satisfaction: false,
+            keep_carrier_recordings: false,
             week_starts_on: WeekStart::default(),
         }
     }

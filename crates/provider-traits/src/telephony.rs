@@ -172,6 +172,12 @@ pub trait Telephony: Send + Sync {
     /// [`ProviderError::Unavailable`] also while it is not ready yet.
     async fn recording(&self, id: &str) -> Result<Vec<u8>, ProviderError>;
 
+    /// Deletes what the network recorded; one that is not there is deleted already.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    async fn delete_recording(&self, id: &str) -> Result<(), ProviderError>;
+
     /// The network's id of a conference in progress, by our name for it.
     ///
     /// # Errors

@@ -105,3 +105,84 @@ pub async fn set_summary(
     .await?;
     if done.rows_affected() == 0 { Err(StoreError::NotFound { noun: "call" }) } else { Ok(()) }
 }
+
+/// The caller was asked for a message: what follows the call waits for one until then.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn expect_message(tx: &mut OrgTx, call_id: CallId, until: DateTime<Utc>) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        "UPDATE calls SET message_until = $3 WHERE org_id = $1 AND id = $2",
+        org_id,
+        call_id.0,
+        until,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The message that was waited for is there.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn message_came(tx: &mut OrgTx, call_id: CallId) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query!("UPDATE calls SET message_until = NULL WHERE org_id = $1 AND id = $2", org_id, call_id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The caller hung up: a message that is not there by then does not come. Whether one was waited for longer.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn wait_shorter(tx: &mut OrgTx, call_id: CallId, until: DateTime<Utc>) -> Result<bool, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let done = sqlx::query!(
+        "UPDATE calls SET message_until = $3 WHERE org_id = $1 AND id = $2 AND message_until > $3",
+        org_id,
+        call_id.0,
+        until,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// What a chain has to know before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// When the record was completed; before that nothing follows the call.
+    pub finalized_at: Option<DateTime<Utc>>,
+    /// A message, or its words, may come until then.
+    pub waits_until: Option<DateTime<Utc>>,
+}
+
+/// Whether a call's chain may begin. The call is held until the transaction ends, so that no message comes to it, and
+/// none gets its words, between this and what is made of it.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn standing(tx: &mut OrgTx, call_id: CallId) -> Result<Standing, StoreError> {
+    let (conn, org_id) = tx.parts();
+    let call = sqlx::query!(
+        "SELECT finalized_at, message_until FROM calls WHERE org_id = $1 AND id = $2 FOR UPDATE",
+        org_id,
+        call_id.0,
+    )
+    .fetch_optional(&mut *conn)
+    .await?
+    .ok_or(StoreError::NotFound { noun: "call" })?;
+    let words_until = sqlx::query_scalar!(
+        "SELECT max(words_until) FROM messages WHERE org_id = $1 AND call_id = $2",
+        org_id,
+        call_id.0,
+    )
+    .fetch_one(conn)
+    .await?;
+    let waits_until = call.message_until.max(words_until);
+    Ok(Standing { finalized_at: call.finalized_at, waits_until })
+}

@@ -1,5 +1,7 @@
 //! Messages that callers asked to be passed on.
 
+pub mod recorded;
+
 use chrono::{DateTime, Utc};
 use domain::ids::{CallId, MessageId, UserId};
 use domain::leads::Priority;
@@ -38,6 +40,8 @@ pub struct Kept {
     pub message: Message,
     /// What became of it.
     pub handling: Handling,
+    /// The length of its recording in milliseconds, if there is one to play.
+    pub recording_ms: Option<u64>,
     /// When that was last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -65,6 +69,7 @@ struct Row {
     assignee_id: Option<Uuid>,
     handled_at: Option<DateTime<Utc>>,
     handled_by: Option<Uuid>,
+    recording_ms: Option<i64>,
     updated_at: DateTime<Utc>,
 }
 
@@ -87,6 +92,7 @@ impl TryFrom<Row> for Kept {
                 handled_at: row.handled_at,
                 handled_by: row.handled_by.map(UserId),
             },
+            recording_ms: row.recording_ms.map(i64::unsigned_abs),
             updated_at: row.updated_at,
         })
     }
@@ -128,7 +134,7 @@ pub struct MessageFilter {
 
 const LIST: Source = Source {
     columns: "id, call_id, from_name, reply_to, text, priority, created_at, assignee_id, handled_at, handled_by, \
-              updated_at",
+              recording_ms, updated_at",
     from: "messages",
     id: "id",
 };
@@ -192,7 +198,7 @@ pub async fn get(tx: &mut OrgTx, id: MessageId) -> Result<Kept, StoreError> {
     sqlx::query_as!(
         Row,
         r#"SELECT id, call_id, from_name, reply_to, text, priority, created_at, assignee_id, handled_at, handled_by,
-                  updated_at
+                  recording_ms, updated_at
            FROM messages
            WHERE org_id = $1 AND id = $2"#,
         org_id,

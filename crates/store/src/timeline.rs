@@ -72,6 +72,34 @@ pub async fn add(tx: &mut OrgTx, subject: Subject, entry: &Entry) -> Result<bool
     Ok(done.rows_affected() > 0)
 }
 
+/// Replaces the words of an entry, as more is known of the same fact.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn reword(
+    tx: &mut OrgTx,
+    subject: Subject,
+    kind: &str,
+    key: &str,
+    text: &str,
+) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    let (kind_of_subject, subject_id) = subject.parts();
+    sqlx::query!(
+        r#"UPDATE timeline_entries SET text = $6
+           WHERE org_id = $1 AND subject = $2 AND subject_id = $3 AND kind = $4 AND key = $5"#,
+        org_id,
+        kind_of_subject,
+        subject_id,
+        kind,
+        key,
+        text,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The newest entries of a history, at most so many.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::incidents::IncidentDetail;
 use super::page::{Ids, List, ListParams, Listing, Page, moment, orders};
+use super::recordings::RecordedMessageView;
 use crate::auth::tenant::{Tenant, needs};
 use crate::extract::Id;
 use crate::problem::{ApiError, Problem};
@@ -197,7 +198,7 @@ pub struct CallView {
     /// `negative` or `null`) and `written_by` (`rules`, or a provider of language models); `null` until it is written.
     #[schema(value_type = Option<Object>)]
     summary: Option<serde_json::Value>,
-    /// Whether there is a recording to play.
+    /// Whether there is a recording of the conversation to play.
     has_recording: bool,
     /// Its length in milliseconds.
     recording_ms: Option<u64>,
@@ -255,6 +256,9 @@ pub struct CallDetail {
     rejected_turns: Vec<RejectedTurnView>,
     /// What the agent looked up or did.
     tool_calls: Vec<ToolCallView>,
+    /// The messages that the caller left on tape, oldest first: words and audio are the message's
+    /// (`GET /api/v1/messages/{id}`, `GET /api/v1/messages/{id}/recording`).
+    recorded_messages: Vec<RecordedMessageView>,
     /// What could not wait, with everything that was done about it; `null` when nothing was urgent.
     incident: Option<IncidentDetail>,
     /// How the call's audio did; `null` until its stream is over.
@@ -492,12 +496,14 @@ pub(crate) async fn get_call(
     // A record that was closed before costs were kept has no rows, which must not look as if it had cost nothing.
     let rated = rated.filter(|rated| !rated.is_empty() || metered(&events).is_empty());
     let incident = super::incidents::of_call(&mut tx, id).await?;
+    let recorded = store::messages::recorded::of_call(&mut tx, id).await?;
     let (rejected, said): (Vec<_>, Vec<_>) = turns.into_iter().partition(|t| t.kind == TurnKind::Rejected);
     Ok(Json(CallDetail {
         call: call.into(),
         turns: said.into_iter().map(|turn| TurnView::new(turn, rated.as_deref())).collect(),
         rejected_turns: rejected.into_iter().map(RejectedTurnView::from).collect(),
         tool_calls: tool_calls.into_iter().map(ToolCallView::from).collect(),
+        recorded_messages: recorded.into_iter().map(RecordedMessageView::from).collect(),
         incident,
         media_quality: quality::of_media(&events),
         response_times: quality::of_answers(&events),
@@ -506,7 +512,8 @@ pub(crate) async fn get_call(
     }))
 }
 
-/// Delete a call with its transcript, its log and its recording. Leads and messages that came of it stay.
+/// Delete a call with its transcript, its log and everything that was recorded of it. Leads and messages that came of it
+/// stay, with their words.
 #[utoipa::path(
     delete, path = "/api/v1/calls/{id}", operation_id = "delete_call", tag = "calls",
     extensions(("x-permission" = json!("calls:delete"))),

@@ -54,6 +54,8 @@ pub struct MessageView {
     /// Who looks after it.
     #[schema(value_type = Option<String>, example = "user_01jd5z6q2mf3vr4c9s8e7t6k5h")]
     assignee_id: Option<UserId>,
+    /// The length of its recording in milliseconds; `null` when there is none to play.
+    recording_ms: Option<u64>,
     /// When it was dealt with; `null` while it waits.
     handled_at: Option<DateTime<Utc>>,
     /// By whom; `null` also when it was a program.
@@ -72,6 +74,7 @@ impl From<Kept> for MessageView {
             assignee_id: handling.assignee_id,
             handled_at: handling.handled_at,
             handled_by: handling.handled_by,
+            recording_ms: kept.recording_ms,
             updated_at: kept.updated_at,
             id: message.id,
             call_id: message.call_id,
@@ -244,7 +247,7 @@ pub(crate) async fn update_message(
     Ok(shown(app::messages::change(&_state.app, &tenant.actor(), id, based_on, change).await?))
 }
 
-/// Delete a message.
+/// Delete a message, with its recording.
 #[utoipa::path(
     delete, path = "/api/v1/messages/{id}", operation_id = "delete_message", tag = "messages",
     extensions(("x-permission" = json!("messages:write"))),

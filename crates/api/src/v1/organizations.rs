@@ -193,6 +193,11 @@ pub struct SettingsView {
     #[garde(skip)]
     #[schema(default = false)]
     ask_satisfaction: bool,
+    /// Whether the carrier's own copy of a recorded message stays when ours is safe; otherwise it is deleted there.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = false)]
+    keep_carrier_recordings: bool,
     /// The day a week begins with.
     #[serde(default)]
     #[garde(skip)]
@@ -218,6 +223,7 @@ impl From<OrgSettings> for SettingsView {
             max_call_minutes: settings.max_call_minutes,
             unavailable_message: settings.unavailable_message,
             ask_satisfaction: settings.ask_satisfaction,
+            keep_carrier_recordings: settings.keep_carrier_recordings,
             week_starts_on: match settings.week_starts_on {
                 WeekStart::Monday => WeekStartView::Monday,
                 WeekStart::Sunday => WeekStartView::Sunday,
@@ -233,6 +239,7 @@ impl From<SettingsView> for OrgSettings {
             max_call_minutes: settings.max_call_minutes,
             unavailable_message: settings.unavailable_message,
             ask_satisfaction: settings.ask_satisfaction,
+            keep_carrier_recordings: settings.keep_carrier_recordings,
             week_starts_on: match settings.week_starts_on {
                 WeekStartView::Monday => WeekStart::Monday,
                 WeekStartView::Sunday => WeekStart::Sunday,

@@ -29,6 +29,9 @@ const MOST_MESSAGES: u32 = 50;
 /// The function by which a caller's verdict is recorded.
 const VERDICT_FUNCTION: &str = "record_satisfaction";
 
+/// What a call is in a history.
+const HISTORY: &str = "call";
+
 /// A step after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -97,14 +100,12 @@ impl Step {
         let call = store::calls::get(tx, call_id).await?;
         match self {
             Self::Summary => {
-                let Prepared { summary, usage } = prepared.unwrap_or_default();
-                let rated: Vec<_> =
-                    usage.into_iter().map(|usage| costs::rate_answer(usage, &app.settings.prices)).collect();
-                store::calls::usage::add(tx, call_id, &rated).await?;
-                let document = serde_json::to_value(&summary)
-                    .map_err(|error| AppError::Bug(format!("a summary can't be written: {error}")))?;
-                store::after_calls::set_summary(tx, call_id, &document).await?;
-                Ok(json!({ "written_by": summary.written_by }))
+                let prepared = prepared.unwrap_or_default();
+                for name in &prepared.messages {
+                    store::after_calls::take(tx, call_id, name, app.ambient.now()).await?;
+                }
+                let written_by = enter_summary(tx, app, call_id, prepared).await?;
+                Ok(json!({ "written_by": written_by }))
             }
             Self::Satisfaction => record_verdict(tx, app, &call).await,
             Self::Timeline => enter_history(tx, app, &call).await,
@@ -114,6 +115,43 @@ impl Step {
             Self::Webhooks => tell_programs(tx, app, &call).await,
         }
     }
+}
+
+/// Writes the summary into the record, with what it cost; returns who wrote it.
+async fn enter_summary(
+    tx: &mut OrgTx,
+    app: &App,
+    call_id: CallId,
+    prepared: Prepared,
+) -> Result<String, AppError> {
+    let Prepared { summary, usage, .. } = prepared;
+    let rated: Vec<_> =
+        usage.into_iter().map(|usage| costs::rate_answer(usage, &app.settings.prices)).collect();
+    store::calls::usage::add(tx, call_id, &rated).await?;
+    let document = serde_json::to_value(&summary)
+        .map_err(|error| AppError::Bug(format!("a summary can't be written: {error}")))?;
+    store::after_calls::set_summary(tx, call_id, &document).await?;
+    Ok(summary.written_by)
+}
+
+/// What the chain told is told anew as far as a late message changes it. `because` names the message and how it stands.
+pub(super) async fn summarize_again(
+    tx: &mut OrgTx,
+    app: &App,
+    call_id: CallId,
+    prepared: Prepared,
+    because: &str,
+) -> Result<(), AppError> {
+    let text = prepared.summary.text.clone();
+    enter_summary(tx, app, call_id, prepared).await?;
+    let call = store::calls::get(tx, call_id).await?;
+    for subject in subjects(&call) {
+        store::timeline::reword(tx, subject, HISTORY, &call.id.to_string(), &text).await?;
+    }
+    // Whoever was told of the call is not told of it again: only of the message.
+    tell_people(tx, app, &call).await?;
+    let (key, data) = (format!("{call_id}:{because}"), webhooks::summary(&call));
+    Ok(webhooks::publish(tx, app, EventType::CallSummarized, &key, data).await?)
 }
 
 fn summary_of(call: &Call) -> Summary {
@@ -165,14 +203,18 @@ async fn record_verdict(tx: &mut OrgTx, app: &App, call: &Call) -> Result<Value,
     Ok(json!({ "recorded": true, "score": score }))
 }
 
+/// Whose history a call belongs to.
+fn subjects(call: &Call) -> impl Iterator<Item = Subject> {
+    [call.lead_id.map(Subject::Lead), call.client_id.map(Subject::Client)].into_iter().flatten()
+}
+
 async fn enter_history(tx: &mut OrgTx, app: &App, call: &Call) -> Result<Value, AppError> {
     let text = summary_of(call).text;
-    let subjects = [call.lead_id.map(Subject::Lead), call.client_id.map(Subject::Client)];
     let mut entered = 0;
-    for subject in subjects.into_iter().flatten() {
+    for subject in subjects(call) {
         let entry = Entry {
             id: TimelineEntryId(app.ambient.new_id()),
-            kind: "call".to_owned(),
+            kind: HISTORY.to_owned(),
             key: call.id.to_string(),
             call_id: Some(call.id),
             text: text.clone(),

@@ -6,14 +6,17 @@ use domain::call_log::EndReason;
 use domain::call_summary::grounding::Ground;
 use domain::call_summary::{Recorded, Sentiment, Summary, Utterance, summarize};
 use domain::ids::{CallId, OrgId};
+use domain::intents;
 use provider_traits::llm::{LanguageModel, LlmMessage, LlmPiece, LlmRequest, LlmUsage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::OrgTx;
 use store::calls::turns::{Turn, TurnKind};
+use store::messages::recorded::Recording;
 use store::messages::{MessageFilter, MessageSort};
 use store::page::Wanted;
 
+use super::late;
 use crate::error::AppError;
 use crate::runtime::App;
 
@@ -45,6 +48,8 @@ list empty when there is nothing for it.";
 pub(super) struct Prepared {
     pub(super) summary: Summary,
     pub(super) usage: Option<LlmUsage>,
+    /// The recorded messages in it, as they stood.
+    pub(super) messages: Vec<String>,
 }
 
 /// Writes the summary, unless its step is done already.
@@ -58,6 +63,13 @@ pub(super) async fn write(
     if store::after_calls::done(&mut tx, call_id).await?.iter().any(|done| done.step == step) {
         return Ok(None);
     }
+    drop(tx);
+    compose(app, org_id, call_id).await.map(Some)
+}
+
+/// Writes the summary of all that is there by now.
+pub(super) async fn compose(app: &App, org_id: OrgId, call_id: CallId) -> Result<Prepared, AppError> {
+    let mut tx = OrgTx::begin(&app.db, org_id).await?;
     let call = store::calls::get(&mut tx, call_id).await?;
     let lead = match call.lead_id {
         Some(id) => store::leads::get(&mut tx, id).await.ok(),
@@ -66,8 +78,10 @@ pub(super) async fn write(
     let filter = MessageFilter { call_id: Some(call_id), ..MessageFilter::default() };
     let messages =
         store::messages::list(&mut tx, &filter, &Wanted::first(MessageSort::CreatedAt, 20)).await?;
+    let recordings = store::messages::recorded::of_call(&mut tx, call_id).await?;
     let turns = store::calls::turns::list(&mut tx, call_id).await?;
     drop(tx);
+    let names: Vec<String> = recordings.iter().map(late::known_as).collect();
     let recorded = Recorded {
         who: call
             .client_name
@@ -80,12 +94,13 @@ pub(super) async fn write(
         urgent: (call.urgency_score >= domain::urgency::URGENT)
             .then(|| call.urgency_reason.unwrap_or_else(|| "it sounded so".to_owned())),
     };
-    let said: Vec<Utterance<'_>> = turns.iter().filter_map(utterance).collect();
+    let mut said: Vec<Utterance<'_>> = turns.iter().filter_map(utterance).collect();
+    said.extend(recordings.iter().filter_map(on_tape));
     let by_rules = summarize(&said, &recorded);
     let known: Vec<&str> =
         [recorded.who.as_deref(), call.from_number.as_deref()].into_iter().flatten().collect();
     let Some(model) = app.summarizer.as_deref().filter(|_| said.iter().any(|one| !one.by_agent)) else {
-        return Ok(Some(Prepared { summary: by_rules, usage: None }));
+        return Ok(Prepared { summary: by_rules, usage: None, messages: names });
     };
     let mut usage = None;
     let asked = by_model(model, &said, &known, &mut usage);
@@ -96,7 +111,13 @@ pub(super) async fn write(
             by_rules
         }
     };
-    Ok(Some(Prepared { summary, usage }))
+    Ok(Prepared { summary, usage, messages: names })
+}
+
+/// What a caller said to the carrier's tape.
+fn on_tape(recording: &Recording) -> Option<Utterance<'_>> {
+    let text = recording.words.as_deref().map(str::trim).filter(|words| !words.is_empty())?;
+    Some(Utterance { by_agent: false, text, intent: Some(intents::classify(text).name()) })
 }
 
 fn utterance(turn: &Turn) -> Option<Utterance<'_>> {

@@ -6,12 +6,14 @@ use store::OrgTx;
 use store::jobs::NewJob;
 
 use crate::audit::{self, Actor};
+use crate::calls::tapes;
 use crate::error::AppError;
 use crate::jobs::DeleteObject;
 use crate::runtime::App;
 
 /// Removes a call with its log, turns and tool calls; its recording is removed by a job that does not give up when
-/// the storage is away. Leads and messages that came of it stay, and so does the line in the audit log.
+/// the storage is away, and so is what its caller left on tape. Leads and messages that came of it stay, with their words,
+/// and so does the line in the audit log.
 ///
 /// # Errors
 /// Not found; [`AppError::Conflict`] while it goes on or its record is not finished; storage errors.
@@ -23,6 +25,7 @@ pub async fn delete(app: &App, actor: &Actor, id: CallId) -> Result<(), AppError
         let reason = "the call goes on, or its record is not finished yet: try again when it is".to_owned();
         return Err(AppError::Conflict { reason });
     }
+    tapes::delete_of_call(&mut tx, app, id).await?;
     store::calls::delete(&mut tx, id).await?;
     if let Some(key) = &call.recording_key {
         let payload = serde_json::to_value(DeleteObject { key: key.clone() })

@@ -91,13 +91,16 @@ impl Answer {
 impl App {
     /// Decides what becomes of a call. Never fails: whatever goes wrong, the caller hears a sentence.
     pub async fn answer_call(self: &Arc<Self>, call: InboundCall) -> Answer {
-        match self.try_answer(&call).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(call.sid = %call.call_sid, %error, "a call could not be prepared; the caller is asked for a message");
-                Answer::apology()
-            }
+        let answer = self.try_answer(&call).await.unwrap_or_else(|error| {
+            tracing::error!(call.sid = %call.call_sid, %error, "a call could not be prepared; the caller is asked for a message");
+            Answer::apology()
+        });
+        if matches!(answer, Answer::Speak { record_message: true, .. }) {
+            // Not in the caller's way.
+            let app = Arc::clone(self);
+            self.tasks.spawn(async move { app.asks_for_message(&call.call_sid).await });
         }
+        answer
     }
 
     async fn try_answer(self: &Arc<Self>, call: &InboundCall) -> Result<Answer, AppError> {

@@ -19,6 +19,7 @@ mod resume;
 pub mod routing;
 pub mod status;
 pub mod sweep;
+pub(crate) mod tapes;
 pub(crate) mod together;
 pub(crate) mod transcribing;
 pub mod voicemail;

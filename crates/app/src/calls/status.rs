@@ -10,6 +10,7 @@ use store::tx::{OrgTx, SystemTx};
 use store::webhook_receipts::{self, Claim};
 use voice::call::Outcome;
 
+use crate::after_calls::waiting;
 use crate::calls::resume::Ended;
 use crate::calls::sweep;
 use crate::deadlines;
@@ -118,6 +119,10 @@ impl App {
         };
         let has_changed = store::calls::life::update_status(&mut tx, call_id, report).await?;
         let left = store::calls::life::hold(&mut tx, call_id).await?;
+        // News to whoever waits for a message even when the record was completed long ago: its caller was still there.
+        if status.is_terminal() {
+            waiting::caller_hung_up(&mut tx, call_id, self.ambient.now()).await?;
+        }
         tx.commit().await?;
         if has_changed && status.is_terminal() {
             // A person who answers hears that the caller is gone, whatever comes of this.
@@ -138,13 +143,19 @@ impl App {
 
     /// Decides what follows when a call's stream is over.
     pub async fn after_stream(&self, call_sid: &str) -> AfterStream {
-        match self.try_after_stream(call_sid).await {
-            Ok(after) => after,
-            Err(error) => {
-                tracing::error!(call.sid = %call_sid, %error, "what follows a call's stream is not known; the caller is asked for a message");
-                broken()
-            }
+        let after = self.try_after_stream(call_sid).await.unwrap_or_else(|error| {
+            tracing::error!(call.sid = %call_sid, %error, "what follows a call's stream is not known; the caller is asked for a message");
+            broken()
+        });
+        self.expecting(call_sid, after).await
+    }
+
+    /// Takes note when what follows is a message.
+    async fn expecting(&self, call_sid: &str, after: AfterStream) -> AfterStream {
+        if matches!(after, AfterStream::Speak { record_message: true, .. }) {
+            self.asks_for_message(call_sid).await;
         }
+        after
     }
 
     async fn try_after_stream(&self, call_sid: &str) -> Result<AfterStream, AppError> {
@@ -253,10 +264,11 @@ impl App {
                 Ended::Waits(_) | Ended::GivenUp | Ended::Over(_) => nobody(),
             })
         };
-        back.await.unwrap_or_else(|error| {
+        let after = back.await.unwrap_or_else(|error| {
             tracing::error!(call.sid = %call_sid, %error, "a caller could not go back to the agent; they are asked for a message");
             nobody()
-        })
+        });
+        self.expecting(call_sid, after).await
     }
 
     async fn called_number(&self, call_sid: &str) -> Result<String, AppError> {

@@ -1,6 +1,6 @@
-//! What recorded messages say: fetched from the carrier once they are there, and transcribed by the same chain that hears
-//! callers, with whatever transcriber is local at its end. A message whose words can't be had stays as it is, with its
-//! recording.
+//! What recorded messages say: copied from the carrier once they are there ([`tapes`]), and transcribed by the same chain
+//! that hears callers, with whatever transcriber is local at its end. A message whose words can't be had stays as it is,
+//! with its recording.
 
 use std::time::Duration;
 
@@ -15,9 +15,12 @@ use provider_traits::stt::{SttConfig, SttInput, SttOutput};
 use serde::{Deserialize, Serialize};
 use store::OrgTx;
 use store::jobs::NewJob;
-use store::messages::Message;
+use store::messages::{Message, recorded};
 
+use crate::after_calls::late;
+use crate::after_calls::waiting::{self, WORDS_WITHIN};
 use crate::calls::finish::AFTERWARDS;
+use crate::calls::tapes;
 use crate::calls::voicemail::RecordedMessage;
 use crate::error::AppError;
 use crate::jobs::UseCases;
@@ -37,17 +40,24 @@ const PIECE_WITHIN: Duration = Duration::from_secs(60);
 /// It is tried for about two hours, with ever longer pauses.
 const TRIES: u16 = 9;
 
-/// The text of a recorded message before anybody listened to it.
+/// The text of a recorded message before anybody listened to it: where to hear it.
 pub(super) fn untranscribed(message: &RecordedMessage) -> String {
     format!("Recorded message, {} seconds: {}", message.duration_s, message.url)
 }
 
+/// The text once we have the recording ourselves: it is played from the message, not from the carrier.
+pub(super) fn copied(before: &str) -> String {
+    let head = before.split_once(": ").map_or(before, |(head, _url)| head);
+    format!("{}.", head.trim_end_matches('.'))
+}
+
 /// The text with the words.
 fn transcribed(before: &str, words: &str) -> String {
-    let (head, url) = before.split_once(": ").unwrap_or((before, ""));
+    let copied = copied(before);
+    let head = copied.trim_end_matches('.');
     match words.trim() {
-        "" => format!("{head}, no words were understood: {url}"),
-        words => format!("{head}: \u{201c}{words}\u{201d} {url}"),
+        "" => format!("{head}; no words were understood."),
+        words => format!("{head}: \u{201c}{words}\u{201d}"),
     }
 }
 
@@ -100,19 +110,18 @@ impl TaskHandler for TranscribeMessage {
             Ok(()) | Err(AppError::NotFound { .. } | AppError::Store(store::StoreError::NotFound { .. })) => {
                 Ok(())
             }
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => {
+                tell_anyway(app, &self).await;
+                Err(format!("{error:#}"))
+            }
         }
     }
 }
 
 async fn transcribe(app: &App, order: &TranscribeMessage) -> Result<(), AppError> {
-    if matches!(app.telephony.readiness(), Readiness::Missing { .. }) {
-        // Without an account there is nobody to fetch it from, and never will be: the message says where it is.
-        tracing::info!(message.id = %order.message_id, "a recorded message is not transcribed: there is no carrier account");
-        return Ok(());
-    }
     let mut tx = OrgTx::begin(&app.db, order.org_id).await?;
-    let before = store::messages::get(&mut tx, order.message_id).await?.message.text;
+    // Deleted meanwhile, alone or with its call.
+    let Some(recording) = recorded::get(&mut tx, order.message_id).await? else { return Ok(()) };
     let language = match order.call_id {
         Some(call_id) => {
             let agent_id = store::calls::get(&mut tx, call_id).await?.agent_id;
@@ -121,24 +130,72 @@ async fn transcribe(app: &App, order: &TranscribeMessage) -> Result<(), AppError
         None => domain::agent_versions::AgentSettings::default().language,
     };
     drop(tx);
-    let recorded = app.telephony.recording(&order.recording_sid).await?;
-    let samples = samples(&recorded)?;
-    let words = listen(app, order.org_id, language, &samples).await?;
+    let tape = match &recording.key {
+        Some(key) => tapes::read(app, key).await?,
+        None if matches!(app.telephony.readiness(), Readiness::Missing { .. }) => {
+            // Without an account there is nobody to fetch it from, and never will be: the message says where it is.
+            tracing::info!(message.id = %order.message_id, "a recorded message is not transcribed: there is no carrier account");
+            return settle(app, order, None).await;
+        }
+        // First it is ours; what becomes of its words is another matter.
+        None => {
+            let tape = app.telephony.recording(&order.recording_sid).await?;
+            tapes::keep(app, order.org_id, order.message_id, &order.recording_sid, &tape).await?;
+            tape
+        }
+    };
+    let words = listen(app, order.org_id, language, &samples(&tape)?).await?;
+    settle(app, order, Some(&words)).await?;
+    tracing::info!(message.id = %order.message_id, words = words.split_whitespace().count(), "a recorded message was transcribed");
+    Ok(())
+}
+
+/// Writes down what is said in a message, or that nobody will know, and has everybody told who waits for that.
+async fn settle(app: &App, order: &TranscribeMessage, words: Option<&str>) -> Result<(), AppError> {
     let now = app.ambient.now();
     let mut tx = OrgTx::begin(&app.db, order.org_id).await?;
-    let text = transcribed(&before, &words);
-    // Somebody may have written it down by hand; then theirs counts.
-    let replaced = store::messages::replace_text(&mut tx, order.message_id, &before, &text, now).await?;
+    if let Some(call_id) = order.call_id {
+        // The call before the message, as everywhere.
+        store::after_calls::standing(&mut tx, call_id).await?;
+    }
+    recorded::heard(&mut tx, order.message_id, words).await?;
     let mut event = None;
-    if replaced && let Some(call_id) = order.call_id {
-        event = note(&mut tx, call_id, &text, now).await?.map(|event| (call_id, event));
+    if let Some(words) = words {
+        let before = store::messages::get(&mut tx, order.message_id).await?.message.text;
+        let text = transcribed(&before, words);
+        store::messages::replace_text(&mut tx, order.message_id, &before, &text, now).await?;
+        if let Some(call_id) = order.call_id {
+            event = note(&mut tx, call_id, &text, now).await?.map(|event| (call_id, event));
+        }
+    }
+    match order.call_id {
+        Some(call_id) => waiting::message_changed(&mut tx, call_id, None).await?,
+        // No call is on record of it: nothing else tells of it.
+        None => late::tell_of(&mut tx, app, order.message_id).await?,
     }
     tx.commit().await?;
     if let Some((call_id, event)) = event {
         app.live.publish(LiveEvent { org_id: order.org_id, call_id, event });
     }
-    tracing::info!(message.id = %order.message_id, words = words.split_whitespace().count(), "a recorded message was transcribed");
     Ok(())
+}
+
+/// Whoever is to be told of a message that no call is on record of does not wait for its words for ever. Nobody is told twice.
+async fn tell_anyway(app: &App, order: &TranscribeMessage) {
+    if order.call_id.is_some() {
+        return;
+    }
+    let told = async {
+        let mut tx = OrgTx::begin(&app.db, order.org_id).await?;
+        let taken_at = store::messages::get(&mut tx, order.message_id).await?.message.created_at;
+        if app.ambient.now() >= taken_at + WORDS_WITHIN {
+            late::tell_of(&mut tx, app, order.message_id).await?;
+        }
+        Ok::<_, AppError>(tx.commit().await?)
+    };
+    if let Err(error) = told.await {
+        tracing::warn!(message.id = %order.message_id, %error, "a message without a call could not be told of");
+    }
 }
 
 /// Writes the words on the call's timeline, unless they are there.
@@ -256,15 +313,15 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_its_words_and_keeps_its_recording() {
+    fn a_message_has_its_words_and_an_address_only_while_the_recording_is_elsewhere() {
         let before = "Recorded message, 3 seconds: https://api.example/RE1";
+        let ours = copied(before);
+        assert_eq!(ours, "Recorded message, 3 seconds.");
+        assert_eq!(copied(&ours), ours);
         assert_eq!(
-            transcribed(before, " please call me back "),
-            "Recorded message, 3 seconds: \u{201c}please call me back\u{201d} https://api.example/RE1"
+            transcribed(&ours, " please call me back "),
+            "Recorded message, 3 seconds: \u{201c}please call me back\u{201d}"
         );
-        assert_eq!(
-            transcribed(before, ""),
-            "Recorded message, 3 seconds, no words were understood: https://api.example/RE1"
-        );
+        assert_eq!(transcribed(&ours, ""), "Recorded message, 3 seconds; no words were understood.");
     }
 }

@@ -10,9 +10,10 @@ use domain::leads::Priority;
 use domain::phone::PhoneNumber;
 use domain::webhooks::EventType;
 use serde::{Deserialize, Serialize};
-use store::messages::Message;
+use store::messages::{Message, recorded};
 use store::tx::{OrgTx, SystemTx};
 
+use crate::after_calls::waiting::{self, WORDS_WITHIN};
 use crate::calls::transcribing;
 use crate::deadlines;
 use crate::error::AppError;
@@ -145,9 +146,17 @@ impl App {
             priority: Priority::Normal,
             created_at: *at,
         };
-        match store::messages::insert(&mut tx, &message).await {
+        let words_until = self.ambient.now() + WORDS_WITHIN;
+        if let Some(call_id) = call_id {
+            // The call before the message, as everywhere.
+            store::after_calls::message_came(&mut tx, call_id).await?;
+        }
+        match recorded::insert(&mut tx, &message, &recording_sid, words_until).await {
             Err(error) if error.is_conflict_with("messages_pkey") => return Ok(()),
             inserted => inserted?,
+        }
+        if let Some(call_id) = call_id {
+            waiting::message_changed(&mut tx, call_id, Some(words_until)).await?;
         }
         let (key, data) = (message.id.to_string(), webhooks::message(&message));
         webhooks::publish(&mut tx, self, EventType::MessageTaken, &key, data).await?;

@@ -261,11 +261,13 @@ impl App {
         self.transfer_ended(call_sid, true).await
     }
 
-    /// Nobody answered whom the caller of an urgent conversation was to be connected with: now people are called.
+    /// Nobody answered whom a caller was to be connected with: they are asked for a message. In an urgent conversation
+    /// people are called now.
     ///
     /// # Errors
     /// Storage errors.
     pub async fn transfer_failed(&self, call_sid: &str) -> Result<(), AppError> {
+        self.asks_for_message(call_sid).await;
         self.transfer_ended(call_sid, false).await
     }
 

@@ -35,6 +35,8 @@ fn a_summary_says_who_called_about_what_and_in_which_words() {
 fn nothing_said_is_said() {
     let summary = summarize(&[agent("Hello?")], &Recorded::default());
     assert_eq!(summary.text, "Somebody who withheld the number called and said nothing.");
+    let on_tape = Recorded { messages_from: vec![None], ..known("Maria") };
+    assert_eq!(summarize(&[agent("Hello?")], &on_tape).text, "Maria called and left a message.");
     assert_eq!((summary.action_items.len(), summary.sentiment), (0, None));
     assert!(summarize(&[], &known("Maria")).text.starts_with("Maria called and"));
 }

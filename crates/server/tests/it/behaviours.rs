@@ -11,10 +11,9 @@ mod scope;
 
 use std::time::Duration;
 
-use app::calls::voicemail::RecordedMessage;
 use app::escalation::EscalationChange;
 use app::organizations::OrganizationChange;
-use domain::call_log::{EndReason, EventKind};
+use domain::call_log::EndReason;
 use domain::escalation::EmergencyPerson;
 use domain::leads::{Comparison, LeadField, SkipCondition};
 use domain::organizations::OrgSettings;
@@ -24,7 +23,6 @@ use store::incidents::{Incident, IncidentFilter, IncidentSort, IncidentState};
 use store::leads::{Lead, LeadFilter, LeadSort};
 use store::messages::{Kept, MessageFilter, MessageSort};
 use store::page::Wanted;
-use voice::stand_ins::{MS_PER_WORD, voiced_frame};
 
 use crate::played::{AT_MOST, Brain, Came, DANA, Line, NORTHWIND, SAM, Scene, number, on_both_brains};
 
@@ -330,64 +328,4 @@ async fn who_names_a_time_is_called_back(brain: Brain) {
     let left = played(brain, STRANGER, &lines, nothing).await;
     assert!(left.came.tools().contains(&"schedule_callback"), "{}", left.told);
     left.ends(EndReason::AgentSaidGoodbye);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_recorded_message_gets_its_words_once_the_recording_is_there() {
-    let words = "please call me back about the flyer";
-    let lines = ["no thank you goodbye", words];
-    let scene = Scene::with(Brain::Rules, RINGS, &lines[..]).await;
-    // The caller of this call says only the first line, and is answered by a goodbye.
-    let came = scene.call(NORTHWIND, AT_MOST).await;
-    let message = RecordedMessage {
-        call_sid: came.report.call_sid.clone(),
-        recording_sid: "RE0123".to_owned(),
-        url: "https://api.example/RE0123".to_owned(),
-        duration_s: 3,
-        to: None,
-        from: None,
-    };
-    scene.app().message_recorded(message).await.unwrap();
-    let kept = async || {
-        let mut tx = scene.tx().await;
-        let filter = MessageFilter { call_id: Some(came.call.id), ..MessageFilter::default() };
-        let wanted = Wanted::first(MessageSort::CreatedAt, 9);
-        store::messages::list(&mut tx, &filter, &wanted).await.unwrap().items[0].message.text.clone()
-    };
-    // It takes the carrier a while to put it away: the message is there meanwhile, and where its recording is.
-    let asked =
-        scene.twilio.until(|seen| seen.requests.iter().any(|one| one.request.path.contains("RE0123")));
-    tokio::time::timeout(AT_MOST, asked).await.expect("nobody asked for the recording");
-    assert_eq!(kept().await, "Recorded message, 3 seconds: https://api.example/RE0123");
-    scene.twilio.vendor().record(Some(recording(1, words)));
-    let transcribed = async {
-        loop {
-            let text = kept().await;
-            if text.contains(words) {
-                return text;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let text = tokio::time::timeout(AT_MOST, transcribed).await.expect("the message is never transcribed");
-    assert!(text.contains("https://api.example/RE0123"), "{text}");
-    let mut tx = scene.tx().await;
-    let log = store::calls::events::list(&mut tx, came.call.id, 0, 5_000).await.unwrap();
-    assert!(log.iter().any(|event| matches!(&event.kind,
-        EventKind::Notice { code, text, .. } if code == "message_transcribed" && text.contains(words))));
-    drop(tx);
-    scene.stop().await;
-}
-
-/// A line of the played transcriber as a WAV file.
-fn recording(phrase: usize, words: &str) -> Vec<u8> {
-    let frames = words.split(' ').count() as u64 * MS_PER_WORD / 20;
-    let mut samples = Vec::new();
-    for _ in 0..frames {
-        audio::g711::decode_into(&voiced_frame(phrase), &mut samples);
-    }
-    let bytes = u32::try_from(samples.len() * 2).unwrap();
-    let mut wav = audio::wav::header(8_000, 1, bytes).to_vec();
-    wav.extend(samples.iter().flat_map(|sample: &i16| sample.to_le_bytes()));
-    wav
 }

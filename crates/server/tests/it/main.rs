@@ -17,3 +17,4 @@ mod spoken;
 mod transfers;
 mod urgent_call;
 mod vendors;
+mod voicemail;

@@ -303,6 +303,12 @@ impl Telephony for TwilioRest {
         })
     }
 
+    async fn delete_recording(&self, id: &str) -> Result<(), ProviderError> {
+        let document = format!("{id}.json");
+        let asked = self.ask(self.request(Method::DELETE, &["Recordings", &document])?).await;
+        Self::met(asked).map(|_deleted_now_or_before| ())
+    }
+
     async fn conference(&self, name: &str) -> Result<Option<String>, ProviderError> {
         let request = self.request(Method::GET, &["Conferences.json"])?;
         let request = request.query(&[("FriendlyName", name), ("Status", "in-progress")]);

@@ -39,6 +39,7 @@ mod single_sign_on;
 mod tools;
 mod transfers;
 mod tree;
+mod voicemail;
 mod voices;
 mod webhooks;
 pub(crate) mod world;

@@ -12,6 +12,8 @@ pub struct Ledger {
     pub messages: Vec<SentMessage>,
     /// Conferences.
     pub conferences: Vec<Conference>,
+    /// Recordings that were deleted: `RE…`.
+    pub deleted_recordings: Vec<String>,
 }
 
 /// A call that was placed.

@@ -128,6 +128,7 @@ impl Vendor for TwilioApi {
             ("POST", ["Messages.json"]) => calls::message(&self.shared, request),
             ("GET", ["Messages.json"]) => calls::messages(&self.shared, request),
             ("GET", ["Recordings", name]) => recording(&self.shared, name),
+            ("DELETE", ["Recordings", name]) => delete_recording(&self.shared, name),
             ("GET", ["Conferences.json"]) => conferences::list(&self.shared, request),
             ("POST", ["Conferences", room, "Participants.json"]) => {
                 conferences::invite(&self.shared, room, request)
@@ -176,9 +177,23 @@ impl Shared {
 
 /// `RE….wav`.
 fn recording(shared: &Shared, name: &str) -> Result<Answer, Answer> {
-    let known = name.strip_suffix(".wav").is_some_and(|sid| sid.starts_with("RE"));
+    let sid = name.strip_suffix(".wav").ok_or_else(not_found)?;
+    let known =
+        sid.starts_with("RE") && !shared.book.read().deleted_recordings.iter().any(|gone| gone == sid);
     let recorded = shared.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone();
     recorded.filter(|_| known).map(|wav| Answer::whole(200, "audio/x-wav", wav)).ok_or_else(not_found)
+}
+
+/// `RE….json`.
+fn delete_recording(shared: &Shared, name: &str) -> Result<Answer, Answer> {
+    let sid = name.strip_suffix(".json").filter(|sid| sid.starts_with("RE")).ok_or_else(not_found)?;
+    shared.book.write(|ledger| {
+        if ledger.deleted_recordings.iter().any(|gone| gone == sid) {
+            return Err(not_found());
+        }
+        ledger.deleted_recordings.push(sid.to_owned());
+        Ok(Answer::whole(204, "application/json", ""))
+    })
 }
 
 fn not_found() -> Answer {
