@@ -10,6 +10,7 @@ use domain::call_log::{CallEvent, EventKind};
 use domain::call_plan::CallPlan;
 use domain::history::History;
 use domain::ids::{AgentId, OrgId};
+use provider_traits::brain::NextStep;
 use provider_traits::functions::{FunctionOutcome, Functions};
 use provider_traits::tools::Tools;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +24,7 @@ use crate::conversation_tools::CallTools;
 use crate::error::AppError;
 use crate::live::LiveEvent;
 use crate::runtime::App;
-use crate::tokens;
+use crate::{tokens, transfers};
 
 pub use brain::functions::{Audience, Registered};
 
@@ -120,8 +121,20 @@ pub async fn use_tool(app: &Arc<App>, secret: &str, wanted: ToolUse) -> Result<V
         output["note"] = error;
         output["say"] = json!(brain::functions::did_not_work());
     }
-    if then.is_some() {
-        output["ends_conversation"] = json!(true);
+    match then {
+        Some(NextStep::Transfer { to }) => {
+            if !transfers::from_outside::fetch(app, org_id, call_id, &to).await? {
+                let note = "nobody can be connected: the carrier can't be asked to. Offer to take a message.";
+                output =
+                    json!({ "transferring": false, "say": brain::functions::did_not_work(), "note": note });
+            } else {
+                // A platform that hung up now would take the caller with it.
+                output["note"] =
+                    json!("the caller is taken over within seconds: say so, and do not end the call");
+            }
+        }
+        Some(_) => output["ends_conversation"] = json!(true),
+        None => {}
     }
     Ok(output)
 }

@@ -7,6 +7,7 @@
 pub mod energy;
 pub mod frame;
 pub mod g711;
+pub mod hold_music;
 pub mod noise;
 pub mod playout;
 pub mod resample;

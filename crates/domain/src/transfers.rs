@@ -30,6 +30,17 @@ pub enum TransferMode {
     Blind,
 }
 
+/// What callers hear while they wait, beside the words that say who is being tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldMusic {
+    /// Music between the words.
+    #[default]
+    Music,
+    /// The words only, with pauses.
+    Words,
+}
+
 /// When somebody may be rung.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +90,8 @@ pub struct TransferSettings {
     pub mode: TransferMode,
     /// How long each telephone rings, in seconds.
     pub ring_seconds: u32,
+    /// What callers hear meanwhile.
+    pub hold_music: HoldMusic,
     /// With whom.
     pub targets: Vec<TransferTarget>,
 }
@@ -86,7 +99,12 @@ pub struct TransferSettings {
 impl Default for TransferSettings {
     fn default() -> Self {
         // About five rings: before most mailboxes answer.
-        Self { mode: TransferMode::default(), ring_seconds: 25, targets: Vec::new() }
+        Self {
+            mode: TransferMode::default(),
+            ring_seconds: 25,
+            hold_music: HoldMusic::default(),
+            targets: Vec::new(),
+        }
     }
 }
 

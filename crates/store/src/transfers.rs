@@ -32,6 +32,8 @@ pub enum TransferState {
 pub enum Attempt {
     /// It is not to be made before the caller waits.
     Waiting,
+    /// The same; the caller still talks with a platform's agent, and their call is to be fetched from there.
+    Fetching,
     /// It is to be made.
     Due,
     /// It is being asked for; whether the carrier has it is not known yet.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::phone::PhoneNumber;
-use domain::transfers::{Availability, TransferMode, TransferSettings, TransferTarget};
+use domain::transfers::{Availability, HoldMusic, TransferMode, TransferSettings, TransferTarget};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,6 +45,10 @@ pub struct TransferSettingsView {
     #[garde(range(min = 10, max = 60))]
     #[schema(minimum = 10, maximum = 60, default = 25)]
     ring_seconds: u32,
+    /// What callers hear while they wait.
+    #[serde(default)]
+    #[garde(skip)]
+    hold_music: HoldMusicView,
     /// People, in the order in which they are called when nobody fits better. Beside them there is the organization's own
     /// number for transfers (`transfer_to`), which comes first.
     #[garde(length(max = 20), dive)]
@@ -83,6 +87,36 @@ impl From<ModeView> for TransferMode {
         match mode {
             ModeView::Warm => Self::Warm,
             ModeView::Blind => Self::Blind,
+        }
+    }
+}
+
+/// What callers hear while they wait to be connected.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HoldMusic)]
+pub enum HoldMusicView {
+    /// Music, with words now and then that say who is being tried.
+    #[default]
+    Music,
+    /// The words only, with pauses.
+    Words,
+}
+
+impl From<HoldMusic> for HoldMusicView {
+    fn from(music: HoldMusic) -> Self {
+        match music {
+            HoldMusic::Music => Self::Music,
+            HoldMusic::Words => Self::Words,
+        }
+    }
+}
+
+impl From<HoldMusicView> for HoldMusic {
+    fn from(music: HoldMusicView) -> Self {
+        match music {
+            HoldMusicView::Music => Self::Music,
+            HoldMusicView::Words => Self::Words,
         }
     }
 }
@@ -148,6 +182,11 @@ pub struct TransferSettingsPatch {
     #[garde(inner(range(min = 10, max = 60)))]
     #[schema(nullable = false, minimum = 10, maximum = 60)]
     ring_seconds: Option<u32>,
+    /// What callers hear while they wait.
+    #[serde(default, deserialize_with = "required")]
+    #[garde(skip)]
+    #[schema(nullable = false)]
+    hold_music: Option<HoldMusicView>,
     /// With whom.
     #[serde(default, deserialize_with = "required")]
     #[garde(length(max = 20), dive)]
@@ -211,6 +250,7 @@ impl From<TransferSettings> for TransferSettingsView {
         Self {
             mode: settings.mode.into(),
             ring_seconds: settings.ring_seconds,
+            hold_music: settings.hold_music.into(),
             targets: settings.targets.into_iter().map(TargetView::from).collect(),
         }
     }
@@ -218,7 +258,12 @@ impl From<TransferSettings> for TransferSettingsView {
 
 impl From<TransferSettingsView> for TransferSettingsPatch {
     fn from(all: TransferSettingsView) -> Self {
-        Self { mode: Some(all.mode), ring_seconds: Some(all.ring_seconds), targets: Some(all.targets) }
+        Self {
+            mode: Some(all.mode),
+            ring_seconds: Some(all.ring_seconds),
+            hold_music: Some(all.hold_music),
+            targets: Some(all.targets),
+        }
     }
 }
 
@@ -238,6 +283,7 @@ impl TransferSettingsPatch {
         Ok(TransferChange {
             mode: self.mode.map(TransferMode::from),
             ring_seconds: self.ring_seconds,
+            hold_music: self.hold_music.map(HoldMusic::from),
             targets,
         })
     }
@@ -270,6 +316,7 @@ pub(crate) async fn get_transfer_settings(
     request_body(content = TransferSettingsView, example = json!({
         "mode": "warm",
         "ring_seconds": 25,
+        "hold_music": "music",
         "targets": [
             { "name": "Dana Reed", "role": "account manager", "topics": ["new projects"], "phone": "+15135550142" },
             { "name": "Sam Okafor", "role": "bookkeeper", "topics": ["invoices", "payment"], "phone": "+15135550143" },

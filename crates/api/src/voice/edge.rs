@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ids::CallId;
 use providers::twilio::signature::SignatureVerifier;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -128,6 +129,8 @@ pub struct VoiceEdge {
     places: Arc<Semaphore>,
     calls: Mutex<Sockets>,
     pub(super) totals: Totals,
+    /// Made when it is first asked for.
+    pub(super) hold_music: OnceCell<Bytes>,
 }
 
 /// The sockets that carry a call, and what those before them received: under one lock, so that a socket that closes
@@ -187,6 +190,7 @@ impl VoiceEdge {
             tasks,
             calls: Mutex::default(),
             totals: Totals::default(),
+            hold_music: OnceCell::new(),
         })
     }
 

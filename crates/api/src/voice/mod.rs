@@ -10,6 +10,7 @@ pub mod answers;
 mod counters;
 pub mod desk;
 pub mod edge;
+mod hold_music;
 pub mod media;
 mod outbound;
 mod reader;
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<VoiceEdge>> {
         .routes(routes!(webhooks::message))
         .routes(routes!(outbound::answered))
         .routes(routes!(outbound::status))
+        .routes(routes!(hold_music::get))
         .routes(routes!(transfers::hold))
         .routes(routes!(transfers::left))
         .routes(routes!(transfers::back))

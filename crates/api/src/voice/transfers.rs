@@ -9,6 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::ids::TransferId;
+use domain::transfers::HoldMusic;
 use providers::twilio::callbacks;
 use providers::twilio::form::FormError;
 use providers::twilio::twiml::{self, TwimlError, Verb};
@@ -16,6 +17,7 @@ use providers::twilio::twiml::{self, TwimlError, Verb};
 use super::admission::{self, Refusal};
 use super::answers;
 use super::edge::{VoiceEdge, VoiceSettings};
+use super::hold_music;
 use super::webhooks::always_spoken;
 use crate::problem::Problem;
 
@@ -25,7 +27,7 @@ const KEY_SECONDS: u32 = 10;
 const KEYS: &str = "Press 1 to take the call. Press 2 if you can't.";
 /// Said when no key was pressed.
 const NO_KEY: &str = "No key was pressed. Goodbye.";
-/// Between two words to a caller who waits, in seconds.
+/// Between two words to a caller who waits without music, in seconds.
 const HOLD_SECONDS: u32 = 12;
 
 /// A caller waits in a conference; what follows is carried out when the action can't be asked.
@@ -52,7 +54,7 @@ fn room(settings: &VoiceSettings, id: TransferId, waits: bool) -> Verb {
     request_body(content = String, content_type = "application/x-www-form-urlencoded",
         description = "Twilio's request for a conference's wait document", example = "CallSid=CA0123"),
     responses(
-        (status = 200, description = "TwiML with words and a pause", body = String,
+        (status = 200, description = "TwiML with words, and music or a pause", body = String,
             content_type = "text/xml"),
         (status = 403, description = "Not signed by the carrier", body = Problem),
         (status = 413, description = "Body over 64 KiB", body = Problem),
@@ -71,8 +73,12 @@ pub(super) async fn hold(
     let answer = async {
         let _whose = callbacks::call_sid(&webhook.form)?;
         let words = edge.desk.transfer_hold(parse(&id)?).await?;
-        // Asked again when it is over: then it may be somebody else who is called.
-        Ok(twiml::render(&[Verb::Say { text: words.text }, Verb::Pause { seconds: HOLD_SECONDS }])?)
+        // Asked again when it is over: then it may be somebody else who is called. So the music goes round.
+        let between = match words.between {
+            HoldMusic::Music => Verb::Play { url: edge.settings.webhook_url(hold_music::PATH) },
+            HoldMusic::Words => Verb::Pause { seconds: HOLD_SECONDS },
+        };
+        Ok(twiml::render(&[Verb::Say { text: words.text }, between])?)
     };
     always_spoken(&edge, "hold", edge.settings.answer_within, answer).await
 }

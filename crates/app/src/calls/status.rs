@@ -178,6 +178,12 @@ impl App {
         }
         let (org_id, call_id) = self.call_of(call_sid).await?;
         self.call_finished(call_id).await;
+        if let Some(to) = self.hand_over_fetched(org_id, call_id).await? {
+            return Ok(AfterStream::Dial {
+                to,
+                caller_id: deadlines::soon(self.called_number(call_sid)).await.ok(),
+            });
+        }
         if let Some(transfer) = self.begin_ringing(org_id, call_id).await? {
             return Ok(AfterStream::Wait { transfer });
         }

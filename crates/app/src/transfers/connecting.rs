@@ -41,6 +41,11 @@ enum Decision {
         call: NewCall,
         is_resumed: bool,
     },
+    /// The caller is to be taken away from a platform's agent.
+    Fetch {
+        transfer: Box<Transfer>,
+        call_sid: String,
+    },
     /// The caller is to be brought back.
     BringBack {
         transfer: Box<Transfer>,
@@ -108,6 +113,7 @@ impl App {
                 let placed = self.ring(org_id, &transfer, &call, is_resumed).await;
                 self.note_ringing(org_id, &transfer, placed).await
             }
+            Decision::Fetch { transfer, call_sid } => self.fetch_caller(org_id, &transfer, &call_sid).await,
             Decision::BringBack { transfer, call_sid } => self.bring_back(org_id, &transfer, &call_sid).await,
         }
     }
@@ -133,6 +139,10 @@ impl App {
                 sweep::promise(&self.db, &[(org_id, transfer.call_id)]).await?;
                 Ok(Decision::Nothing)
             }
+            Attempt::Fetching => Ok(match self.prepare_fetching(tx, org_id, &mut transfer).await? {
+                Some(call_sid) => Decision::Fetch { transfer: Box::new(transfer), call_sid },
+                None => Decision::Nothing,
+            }),
             Attempt::Due | Attempt::Placing => self.prepare_ringing(tx, org_id, transfer).await,
             Attempt::Ringing | Attempt::Answered => {
                 let lost = transfer.person_call.clone();

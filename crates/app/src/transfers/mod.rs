@@ -5,6 +5,8 @@
 //! what the next one needs to go on: a telephone rings once, and one person at most is joined.
 
 mod connecting;
+pub(crate) mod from_outside;
+pub mod hold_music;
 mod people;
 pub mod settings;
 
@@ -12,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::call_log::{CallEvent, EventKind};
 use domain::ids::{CallId, OrgId, TransferId};
 use domain::phone::PhoneNumber;
-use domain::transfers::{self, Colleague, TransferMode, TransferSettings};
+use domain::transfers::{self, Colleague, HoldMusic, TransferMode, TransferSettings};
 use provider_traits::descriptor::Readiness;
 use provider_traits::telephony::CallUpdate;
 use store::calls::life::LeftBecause;
@@ -45,6 +47,8 @@ pub struct Transfers {
 pub struct HoldWords {
     /// Said again and again.
     pub text: String,
+    /// What is heard between.
+    pub between: HoldMusic,
 }
 
 /// Who can be rung now, whoever goes for everybody first.
@@ -183,8 +187,13 @@ impl App {
             return Ok(None);
         }
         // The carrier may ask twice.
-        let is_first = transfer.attempt == Attempt::Waiting;
+        let is_first = matches!(transfer.attempt, Attempt::Waiting | Attempt::Fetching);
         if is_first {
+            if transfer.attempt == Attempt::Fetching {
+                // Until now the platform's agent had them.
+                store::calls::from_outside::leave(&mut tx, call_id, now).await?;
+                incidents::call_is_over(&mut tx, self, call_id, true).await?;
+            }
             transfer.attempt = Attempt::Due;
             transfer.next_at = Some(now);
             store::transfers::update(&mut tx, &transfer, now).await?;
@@ -242,10 +251,12 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`]; storage errors.
     pub async fn transfer_hold(&self, id: TransferId) -> Result<HoldWords, AppError> {
-        let (tx, _, transfer) = self.hold_transfer(id).await?;
+        let (mut tx, _, transfer) = self.hold_transfer(id).await?;
+        let (settings, _) = store::transfer_settings::get(&mut tx).await?;
         tx.commit().await?;
         let name = transfer.person().map_or("somebody", |person| person.name.as_str());
-        Ok(HoldWords { text: format!("Please hold the line while I try to reach {name}.") })
+        let text = format!("Please hold the line while I try to reach {name}.");
+        Ok(HoldWords { text, between: settings.hold_music })
     }
 
     /// The conference is over, for the caller or for whoever took them: whether that was all. When nobody has taken the

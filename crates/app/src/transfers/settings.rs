@@ -1,7 +1,7 @@
 //! Changing whom callers are connected with, and how.
 
 use chrono::{DateTime, Utc};
-use domain::transfers::{TransferMode, TransferSettings, TransferTarget};
+use domain::transfers::{HoldMusic, TransferMode, TransferSettings, TransferTarget};
 use serde_json::json;
 use store::{OrgTx, notification_settings, transfer_settings};
 
@@ -16,6 +16,8 @@ pub struct TransferChange {
     pub mode: Option<TransferMode>,
     /// How long each telephone rings, in seconds.
     pub ring_seconds: Option<u32>,
+    /// What callers hear meanwhile.
+    pub hold_music: Option<HoldMusic>,
     /// With whom.
     pub targets: Option<Vec<TransferTarget>>,
 }
@@ -40,6 +42,7 @@ pub async fn change(
     let settings = TransferSettings {
         mode: change.mode.unwrap_or(before.mode),
         ring_seconds: change.ring_seconds.unwrap_or(before.ring_seconds),
+        hold_music: change.hold_music.unwrap_or(before.hold_music),
         targets: change.targets.unwrap_or(before.targets),
     };
     let problems = settings.problems();

@@ -57,6 +57,11 @@ pub enum Verb {
         /// For so many seconds.
         seconds: u32,
     },
+    /// Plays a file.
+    Play {
+        /// Its address; audio of one of the kinds that Twilio takes.
+        url: String,
+    },
     /// Speaks and waits for keys; when none is pressed the next verb follows.
     Gather {
         /// Asked for what follows, told the keys.
@@ -164,6 +169,9 @@ fn write_verb(writer: &mut Writer<Vec<u8>>, verb: &Verb) -> io::Result<()> {
         Verb::Pause { seconds } => {
             let pause = writer.create_element("Pause");
             pause.with_attribute(("length", &*seconds.to_string())).write_empty()?;
+        }
+        Verb::Play { url } => {
+            writer.create_element("Play").write_text_content(BytesText::new(&clean(url)))?;
         }
         Verb::Gather { action, digits, timeout_s, inside } => {
             let gather = writer.create_element("Gather").with_attributes([
@@ -323,6 +331,14 @@ mod tests {
                <Dial action="https://example.com/left" method="POST">
                <Conference beep="false" startConferenceOnEnter="true" endConferenceOnExit="true" maxParticipants="2">tr_1</Conference>
                </Dial>"#,
+        );
+    }
+
+    #[test]
+    fn a_file_is_played() {
+        check(
+            &[Verb::Play { url: "https://example.com/a.wav?b&c".into() }],
+            "<Play>https://example.com/a.wav?b&amp;c</Play>",
         );
     }
 

@@ -4,6 +4,7 @@
 mod api;
 mod architecture;
 mod behaviours;
+mod coming_back;
 mod commands;
 mod conversations;
 mod engines;

@@ -295,15 +295,21 @@ impl Scene {
     }
 
     pub(crate) async fn call(&self, from: &str, waits_for: Duration) -> Came {
-        self.called(from, self.lines.iter().map(|words| Line::from(*words)).collect(), waits_for).await
+        self.call_as(CallOptions { pace: Pace::Lockstep, waits_for, ..CallOptions::new(from, OURS) }).await
+    }
+
+    /// A call of another kind, with the scene's own lines; the network is ours in any case.
+    pub(crate) async fn call_as(&self, options: CallOptions) -> Came {
+        self.called(self.lines.iter().map(|words| Line::from(*words)).collect(), options).await
     }
 
     /// A call with these lines in place of the scene's own.
     pub(crate) async fn call_with(&self, from: &str, lines: Vec<Line>) -> Came {
-        self.called(from, lines.into(), AT_MOST).await
+        let options = CallOptions { pace: Pace::Lockstep, ..CallOptions::new(from, OURS) };
+        self.called(lines.into(), CallOptions { waits_for: AT_MOST, ..options }).await
     }
 
-    async fn called(&self, from: &str, lines: VecDeque<Line>, waits_for: Duration) -> Came {
+    async fn called(&self, lines: VecDeque<Line>, options: CallOptions) -> Came {
         let account = Account { sid: ACCOUNT.to_owned(), auth_token: SECRET.to_owned() };
         let endpoint = Endpoint {
             base: self.running.local_url().parse().unwrap(),
@@ -311,12 +317,7 @@ impl Scene {
         };
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let webhooks = Webhooks::new(http, account, endpoint);
-        let options = CallOptions {
-            pace: Pace::Lockstep,
-            network: Some(self.twilio.vendor().network()),
-            waits_for,
-            ..CallOptions::new(from, OURS)
-        };
+        let options = CallOptions { network: Some(self.twilio.vendor().network()), ..options };
         let mut caller = Caller {
             lines,
             book: self.book.clone(),

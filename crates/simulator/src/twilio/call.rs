@@ -31,8 +31,13 @@ pub struct CallOptions {
     pub dial_result: DialResult,
     /// The network whose conferences the caller can enter; without one there is nobody in any.
     pub network: Option<Network>,
-    /// The caller hangs up after waiting so long in one.
+    /// The caller hangs up after waiting so long in one, or after talking so long with a platform's agent.
     pub waits_for: Duration,
+    /// The call's id; `None` draws one.
+    pub call_sid: Option<String>,
+    /// Somebody else's platform answers and talks with the caller, until the network tells the call to go on elsewhere.
+    /// Needs a network. The voice webhook is not asked.
+    pub at_a_platform: bool,
     /// Whether the voice webhook is delivered twice with one idempotency token, as after a lost answer.
     pub deliver_twice: bool,
     /// The pace of the stream.
@@ -59,6 +64,8 @@ impl CallOptions {
             dial_result: DialResult::Completed,
             network: None,
             waits_for: Duration::from_secs(120),
+            call_sid: None,
+            at_a_platform: false,
             deliver_twice: false,
             pace: Pace::RealTime,
             jitter_ms: 0,
@@ -209,7 +216,7 @@ pub async fn place(webhooks: &Webhooks, options: &CallOptions, user: &mut dyn Li
         status: "ringing",
         sequence: 0,
         report: CarrierReport {
-            call_sid: new_sid("CA"),
+            call_sid: options.call_sid.clone().unwrap_or_else(|| new_sid("CA")),
             deeds: Vec::new(),
             error: None,
             line: None,
@@ -252,6 +259,10 @@ impl Carrier<'_> {
         let mut get = false;
         let mut extra = Vec::new();
         let mut first = true;
+        if self.options.at_a_platform {
+            let Some(told) = self.talk_elsewhere().await else { return Ok(()) };
+            url = self.resolve(&url, &told)?;
+        }
         for _ in 0..MOST_DOCUMENTS {
             let verbs = self.fetch(&url, get, &extra, first).await?;
             first = false;
@@ -270,6 +281,20 @@ impl Carrier<'_> {
             }
         }
         Err(TwimlError { code: 12100, reason: format!("more than {MOST_DOCUMENTS} documents in one call") })
+    }
+
+    /// Talks with a platform's agent; the address that the call is told to go on at, unless it ends there.
+    async fn talk_elsewhere(&mut self) -> Option<String> {
+        self.pick_up().await;
+        let network = self.options.network.as_ref()?;
+        let talking = network.talk(&self.report.call_sid, &self.options.from, &self.options.to);
+        let told = tokio::time::timeout(self.options.waits_for, talking).await.ok().flatten();
+        if told.is_none() {
+            network.hang_up(&self.report.call_sid);
+            self.status = "completed";
+            self.report.deeds.push(Deed::HungUp);
+        }
+        told
     }
 
     async fn fetch(
@@ -415,7 +440,10 @@ impl Carrier<'_> {
             for verb in twiml::parse(&answer.body)? {
                 match verb {
                     Verb::Say { text, .. } => self.report.deeds.push(Deed::Said { text }),
-                    Verb::Play { url } => self.report.deeds.push(Deed::Played { url }),
+                    Verb::Play { url } => {
+                        self.webhooks.audio(&self.resolve(base, &url)?).await?;
+                        self.report.deeds.push(Deed::Played { url });
+                    }
                     Verb::Pause { seconds } => self.report.deeds.push(Deed::Paused { seconds }),
                     other => {
                         let reason = format!("{other:?} in what is heard in a conference");

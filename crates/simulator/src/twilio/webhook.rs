@@ -211,6 +211,27 @@ impl Webhooks {
     }
 }
 
+/// What Twilio plays.
+const AUDIO: &[&str] = &["audio/mpeg", "audio/wav", "audio/wave", "audio/x-wav", "audio/basic", "audio/ulaw"];
+
+impl Webhooks {
+    /// Fetches a file that is to be played.
+    ///
+    /// # Errors
+    /// 11200 for a status other than 200 to 299, 12300 for a content type that is no audio.
+    pub async fn audio(&self, url: &Url) -> Result<(), TwimlError> {
+        let answer = self.send(url, true, &[], &new_sid("")).await?;
+        if !(200..300).contains(&answer.status) {
+            return Err(TwimlError::new(11200, format!("{url} answered with status {}", answer.status)));
+        }
+        if !AUDIO.contains(&answer.content_type.as_str()) || answer.body.is_empty() {
+            let kind = &answer.content_type;
+            return Err(TwimlError::new(12300, format!("{url} answered with content type {kind:?}")));
+        }
+        Ok(())
+    }
+}
+
 /// A new SID: two letters and 32 hexadecimal digits.
 #[must_use]
 pub fn new_sid(prefix: &str) -> String {

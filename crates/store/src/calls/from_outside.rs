@@ -1,6 +1,7 @@
 //! Calls whose conversation somebody else's platform carries: found by what that platform knows of them, and their log
 //! continued from outside.
 
+use chrono::{DateTime, Utc};
 use domain::ids::{AgentId, CallId};
 
 use crate::error::StoreError;
@@ -63,4 +64,23 @@ pub async fn next_seq(tx: &mut OrgTx, call_id: CallId) -> Result<u32, StoreError
     .fetch_one(conn)
     .await?;
     Ok(u32::try_from(next).unwrap_or_default())
+}
+
+/// The caller leaves the platform's agent to wait for a person. Whose the call was before does not matter: no node of
+/// ours carried its conversation.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn leave(tx: &mut OrgTx, call_id: CallId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let (conn, org_id) = tx.parts();
+    sqlx::query!(
+        r#"UPDATE calls SET left_because = 'transferring', heartbeat_at = $3
+           WHERE org_id = $1 AND id = $2 AND finalized_at IS NULL"#,
+        org_id,
+        call_id.0,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

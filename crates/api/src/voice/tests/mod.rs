@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, Utc};
 use domain::ids::{AlertId, CallId, CallbackId, TransferId};
+use domain::transfers::HoldMusic;
 use futures_util::FutureExt;
 use providers::twilio::callbacks::RecordingCallback;
 use providers::twilio::signature::SignatureVerifier;
@@ -190,7 +191,7 @@ impl CallDesk for FakeDesk {
 
     async fn transfer_hold(&self, _id: TransferId) -> Result<HoldWords, AppError> {
         self.storage()?;
-        Ok(HoldWords { text: "Please hold.".to_owned() })
+        Ok(HoldWords { text: "Please hold.".to_owned(), between: HoldMusic::Music })
     }
 
     async fn transfer_left(&self, _id: TransferId) -> Result<bool, AppError> {

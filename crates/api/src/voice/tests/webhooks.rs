@@ -331,3 +331,26 @@ async fn recorded_message_is_noted_and_thanked_for() {
     assert!(answer.body.contains("Thank you") && answer.body.contains("<Hangup/>"), "{}", answer.body);
     assert_eq!(desk.messages.lock().unwrap()[0].recording_sid, "RE1");
 }
+
+#[tokio::test]
+async fn whoever_waits_hears_words_and_music_that_anybody_may_fetch() {
+    let (desk, _) = FakeDesk::new();
+    let edge = edge(desk, settings(signed()));
+    let id = TransferId(uuid::Uuid::nil());
+    let path: &'static str = format!("/api/voice/transfers/{id}/hold").leak();
+    let answer = Hook::new(path, "CallSid=CA1").send(&edge).await;
+    let expect =
+        "<Say>Please hold.</Say><Play>https://studio.example/api/voice/hold-music.wav</Play></Response>";
+    assert!(answer.body.ends_with(expect), "{}", answer.body);
+
+    for _ in 0..2 {
+        let request = Request::get("/api/voice/hold-music.wav").body(Body::empty()).expect("a request");
+        let response = routes(&edge).oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "audio/wav");
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "public, max-age=86400");
+        let file = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        // Half a minute of 16 bits at 8 kHz, behind its header.
+        assert_eq!((&file[..4], file.len()), (&b"RIFF"[..], 44 + 30 * 16_000));
+    }
+}

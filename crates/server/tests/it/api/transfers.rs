@@ -164,7 +164,10 @@ async fn the_settings_are_read_and_changed_with_care() {
     let desk = Desk::on("enterprise").await;
     let path = "/api/v1/transfer-settings";
     let seen = desk.world.get(path, Some(&desk.token)).await;
-    assert_eq!(seen.json(), json!({ "mode": "warm", "ring_seconds": 25, "targets": [] }));
+    assert_eq!(
+        seen.json(),
+        json!({ "mode": "warm", "ring_seconds": 25, "hold_music": "music", "targets": [] })
+    );
     let tag = seen.header("etag").to_owned();
     let send = async |method: &str, tag: &str, body: serde_json::Value| {
         let asked = request(method, path, Some(&desk.token), &[("if-match", tag)], Some(&body));
@@ -181,8 +184,9 @@ async fn the_settings_are_read_and_changed_with_care() {
     assert_eq!((&now["mode"], &now["targets"][0]["available"]), (&json!("blind"), &json!("business_hours")));
     assert_eq!(now["targets"][1]["hours"]["weekly"]["monday"], week["weekly"]["monday"]);
     assert_eq!(send("PUT", &tag, body).await.status, StatusCode::PRECONDITION_FAILED);
-    let patched = send("PATCH", "*", json!({ "mode": "warm" })).await.json();
+    let patched = send("PATCH", "*", json!({ "mode": "warm", "hold_music": "words" })).await.json();
     assert_eq!((&patched["mode"], &patched["ring_seconds"]), (&json!("warm"), &json!(20)));
+    assert_eq!(patched["hold_music"], "words");
     for (field, targets) in [
         ("targets[0].phone", json!([{ "name": "Dana", "phone": "12" }])),
         ("targets[0].phone", json!([{ "name": "Dana", "phone": "+19005550100" }])),

@@ -42,7 +42,38 @@ impl TwilioApi {
 impl Network {
     /// A caller is in a conference until somebody comes or the call is told otherwise.
     pub async fn stay(&self, call: &str, from: &str, to: &str, room: &str, ends: bool) -> Stayed {
-        let (orders, mut listening) = mpsc::channel(ORDERS);
+        let mut listening = self.enter(call, from, to);
+        self.0.book.write(|ledger| conferences::enter(ledger, room, call, ends));
+        let company = self.0.book.until(|ledger| {
+            let mut rooms = ledger.conferences.iter();
+            rooms.any(|one| one.name == room && !one.is_over && one.participants.len() > 1)
+        });
+        let stayed = tokio::select! {
+            order = listening.recv() => match order {
+                Some(Order::GoOnAt(url)) => Stayed::GoOnAt(url),
+                Some(Order::End) | None => Stayed::Ended,
+            },
+            () = company => Stayed::Talked,
+        };
+        if matches!(stayed, Stayed::GoOnAt(_)) {
+            self.0.book.write(|ledger| conferences::leave(ledger, call));
+        } else {
+            self.hang_up(call);
+        }
+        stayed
+    }
+
+    /// A caller talks with somebody else's agent until the call is told to go on elsewhere; `None`: it was ended.
+    pub async fn talk(&self, call: &str, from: &str, to: &str) -> Option<String> {
+        match self.enter(call, from, to).recv().await {
+            Some(Order::GoOnAt(url)) => Some(url),
+            Some(Order::End) | None => None,
+        }
+    }
+
+    /// A call in progress that takes orders.
+    fn enter(&self, call: &str, from: &str, to: &str) -> mpsc::Receiver<Order> {
+        let (orders, listening) = mpsc::channel(ORDERS);
         let leg = PlacedCall {
             sid: call.to_owned(),
             to: to.to_owned(),
@@ -62,25 +93,8 @@ impl Network {
         self.0.book.write(|ledger| {
             ledger.calls.retain(|known| known.sid != leg.sid);
             ledger.calls.push(leg);
-            conferences::enter(ledger, room, call, ends);
         });
-        let company = self.0.book.until(|ledger| {
-            let mut rooms = ledger.conferences.iter();
-            rooms.any(|one| one.name == room && !one.is_over && one.participants.len() > 1)
-        });
-        let stayed = tokio::select! {
-            order = listening.recv() => match order {
-                Some(Order::GoOnAt(url)) => Stayed::GoOnAt(url),
-                Some(Order::End) | None => Stayed::Ended,
-            },
-            () = company => Stayed::Talked,
-        };
-        if matches!(stayed, Stayed::GoOnAt(_)) {
-            self.0.book.write(|ledger| conferences::leave(ledger, call));
-        } else {
-            self.hang_up(call);
-        }
-        stayed
+        listening
     }
 
     /// The caller's call is over, and they are in no conference any more.
