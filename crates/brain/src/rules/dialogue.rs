@@ -281,7 +281,10 @@ impl<'a> Talk<'a> {
         let something_else = self.is_something_else(text);
         let answer = yes_no::read(text).filter(|_| !something_else);
         match (pending, answer) {
-            (Pending::OfferMessage, Some(true)) => self.begin_message(None).await,
+            (Pending::OfferMessage, Some(true)) => {
+                self.begin_message(None).await;
+                self.memory.message.about.clone_from(&self.memory.unanswered);
+            }
             (Pending::OfferTransfer, Some(true)) => self.transfer_now().await,
             (Pending::UrgentConnect, Some(true)) => self.transfer_now().await,
             (Pending::UrgentConnect, Some(false)) => self.capture_next().await,

@@ -135,6 +135,8 @@ pub(super) enum UrgentStep {
 #[serde(default)]
 pub(super) struct Draft {
     pub(super) words: Option<String>,
+    /// The question nobody could answer, for which the message was offered.
+    pub(super) about: Option<String>,
     pub(super) name: Option<String>,
     pub(super) reply_to: Option<String>,
     pub(super) asked_twice: bool,

@@ -20,6 +20,10 @@ pub(super) fn stated(text: &str) -> Option<String> {
     if let Some(at) = said.iter().position(|w| w == "that").filter(|at| said.len() >= at + 3) {
         return Some(said[at + 1..].join(" "));
     }
+    // "Tell her Greg called": what follows the person is the message.
+    if let Some(at) = said.iter().position(|w| w == "tell").filter(|at| said.len() >= at + 4) {
+        return Some(said[at + 2..].join(" "));
+    }
     let wants_call = said.windows(2).any(|w| w[0] == "call" && (w[1] == "me" || w[1] == "back"));
     (wants_call && said.len() >= 4).then(|| text.trim().to_owned())
 }
@@ -66,7 +70,9 @@ impl Talk<'_> {
                 draft.words = if bare {
                     unanswered.or_else(|| Some("Please call back.".to_owned()))
                 } else {
-                    Some(text.trim().to_owned())
+                    let said = text.trim();
+                    // "It's a brochure for a hotel" says nothing without the question it belongs to.
+                    Some(draft.about.take().map_or(said.to_owned(), |about| format!("{about}; {said}")))
                 };
             }
             MessageStep::Name => {

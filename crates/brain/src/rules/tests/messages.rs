@@ -53,6 +53,19 @@ async fn a_message_is_put_together_from_whatever_comes_in_whatever_order() {
             "+15135550177",
             "i have trouble with my hosting it is broken; it is for green bakery dot com; since monday morning",
         ),
+        // An answer to the offer belongs to the question for which it was made.
+        (
+            vec!["what you charge for a brochure", "yes please", "it has twelve pages", "marcus webb", "yes"],
+            "Marcus Webb",
+            "+15135550177",
+            "what you charge for a brochure; it has twelve pages",
+        ),
+        (
+            vec!["can you tell her greg called about the signs", "greg", "yes"],
+            "Greg",
+            "+15135550177",
+            "greg called about the signs",
+        ),
         // An address where the name was asked for is the address.
         (
             vec![
