@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::edge::VoiceEdge;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Where it is.
 pub(super) const PATH: &str = "/api/voice/hold-music.wav";
@@ -21,11 +21,11 @@ const KEPT: &str = "public, max-age=86400";
     path = "/api/voice/hold-music.wav",
     operation_id = "get_hold_music",
     tag = "voice",
+    extensions(("x-permission" = json!("public"))),
     responses(
         (status = 200, description = "Half a minute of music (WAV, 8 kHz, one channel)", body = Vec<u8>,
             content_type = "audio/wav",
             headers(("Cache-Control" = String, description = "How long it may be kept"))),
-        (status = 503, description = "It could not be made; ask again", body = Problem),
     )
 )]
 pub(super) async fn get(State(edge): State<Arc<VoiceEdge>>) -> Result<Response, ApiError> {
