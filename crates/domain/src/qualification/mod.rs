@@ -7,6 +7,7 @@
 mod answers;
 mod corrections;
 mod led_elsewhere;
+mod refusals;
 pub mod rehearsal;
 mod sense;
 
@@ -15,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent_phrases::{Phrase, fill, variant};
 use crate::expected_answer::ExpectedAnswer;
-use crate::language::has_phrase_of;
 use crate::lead_flow;
 use crate::leads::{AnswerType, LeadAnswer, LeadField, LeadQuestion};
 use crate::phone::PhoneNumber;
 use crate::spoken_forms::email::EmailProblem;
 use crate::spoken_forms::{email, yes_no};
-use crate::words::words;
 
 pub use answers::{Parsed, parse};
 pub use led_elsewhere::Given;
+use refusals::Refusal;
+pub use refusals::declines;
 pub use sense::Sense;
 
 /// Retries before a question is left open.
@@ -461,33 +462,6 @@ impl<'a> LeadQualifier<'a> {
         let spoken = answers::spoken(&self.questions[at], value);
         fill(variant(phrase, self.progress.said + usize::from(self.progress.failures)), &[("value", &spoken)])
     }
-}
-
-/// Why a question has no answer, when that is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    /// They won't say, or don't know.
-    Declines,
-    /// There is none: asking again brings none.
-    HasNone,
-}
-
-impl Refusal {
-    fn of(text: &str) -> Option<Self> {
-        if has_phrase_of("has_none", &words(text)) {
-            return Some(Self::HasNone);
-        }
-        declines(text).then_some(Self::Declines)
-    }
-}
-
-/// Whether the caller does not want to answer, or can't.
-#[must_use]
-pub fn declines(text: &str) -> bool {
-    let said = words(text);
-    has_phrase_of("refusals", &said)
-        || (has_phrase_of("unknown_answers", &said) && said.len() <= 8)
-        || (said.len() <= 3 && yes_no::read(text) == Some(false))
 }
 
 fn read_back_phrase(question: &LeadQuestion) -> Phrase {
