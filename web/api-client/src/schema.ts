@@ -1069,7 +1069,10 @@ export interface paths {
         get: operations["get_call"];
         put?: never;
         post?: never;
-        /** Delete a call with its transcript, its log and its recording. Leads and messages that came of it stay. */
+        /**
+         * Delete a call with its transcript, its log and everything that was recorded of it. Leads and messages that came of it
+         *     stay, with their words.
+         */
         delete: operations["delete_call"];
         options?: never;
         head?: never;
@@ -1106,7 +1109,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the recording of a call (stereo WAV: the caller left, the agent right). */
+        /**
+         * Get the recording of a call (stereo WAV: the caller left, the agent right).
+         * @description Of a call of which only a message was recorded it is that message, as the carrier recorded it.
+         */
         get: operations["get_call_recording"];
         put?: never;
         post?: never;
@@ -1710,12 +1716,29 @@ export interface paths {
         get: operations["get_message"];
         put?: never;
         post?: never;
-        /** Delete a message. */
+        /** Delete a message, with its recording. */
         delete: operations["delete_message"];
         options?: never;
         head?: never;
         /** Mark a message as dealt with or open it again, or give it into somebody's hands. */
         patch: operations["update_message"];
+        trace?: never;
+    };
+    "/api/v1/messages/{id}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the recording of a message that a caller left on tape (WAV). */
+        get: operations["get_message_recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/notification-settings": {
@@ -2590,6 +2613,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/voice/hold-music.wav": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the music for callers who wait. */
+        get: operations["get_hold_music"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/voice/inbound": {
         parameters: {
             query?: never;
@@ -3351,6 +3391,11 @@ export interface components {
             events: Record<string, never>[];
             incident?: components["schemas"]["IncidentDetail"] | null;
             media_quality?: components["schemas"]["MediaQuality"] | null;
+            /**
+             * @description The messages that the caller left on tape, oldest first: words and audio are the message's
+             *     (`GET /api/v1/messages/{id}`, `GET /api/v1/messages/{id}/recording`).
+             */
+            recorded_messages: components["schemas"]["CallRecordedMessage"][];
             /** @description What sounded like words and was not taken as a turn. */
             rejected_turns: components["schemas"]["RejectedTurn"][];
             response_times?: components["schemas"]["ResponseTimes"] | null;
@@ -3359,6 +3404,21 @@ export interface components {
             /** @description What was said, in order. Complete when the record is finished; read `events` before that. */
             turns: components["schemas"]["Turn"][];
             usage?: components["schemas"]["CallUsage"] | null;
+        };
+        /** @description A message that the caller left on tape. */
+        CallRecordedMessage: {
+            /**
+             * @description The message.
+             * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+             */
+            message_id: string;
+            /**
+             * Format: int64
+             * @description The length of its audio in milliseconds; `null` until it can be played here.
+             */
+            recording_ms?: number | null;
+            /** @description What is said in it; empty when no words were understood, `null` before anybody listened. */
+            words?: string | null;
         };
         /** @description A call, as lists show it. Times in milliseconds are media time: from the beginning of its audio. */
         CallSummary: {
@@ -3405,7 +3465,7 @@ export interface components {
              * @example +15135550142
              */
             from?: string | null;
-            /** @description Whether there is a recording to play. */
+            /** @description Whether there is a recording of the conversation to play. */
             has_recording: boolean;
             /**
              * @description The call's id.
@@ -4816,6 +4876,11 @@ export interface components {
              */
             name: string;
         };
+        /**
+         * @description What callers hear while they wait to be connected.
+         * @enum {string}
+         */
+        HoldMusic: "music" | "words";
         /** @description A day that is not like its weekday. */
         Holiday: {
             /**
@@ -5555,6 +5620,11 @@ export interface components {
              * @example NORMAL
              */
             priority: string;
+            /**
+             * Format: int64
+             * @description The length of its recording in milliseconds; `null` when there is none to play.
+             */
+            recording_ms?: number | null;
             /** @description Where to answer: E.164 or e-mail. */
             reply_to?: string | null;
             /** @description The words. */
@@ -6424,6 +6494,11 @@ export interface components {
              */
             ask_satisfaction?: boolean;
             /**
+             * @description Whether the carrier's own copy of a recorded message stays when ours is safe; otherwise it is deleted there.
+             * @default false
+             */
+            keep_carrier_recordings?: boolean;
+            /**
              * Format: int32
              * @description A call is ended politely after so many minutes; `null` means the installation's limit, which holds in any case.
              * @example 30
@@ -6732,7 +6807,7 @@ export interface components {
                  * @example +15135550142
                  */
                 from?: string | null;
-                /** @description Whether there is a recording to play. */
+                /** @description Whether there is a recording of the conversation to play. */
                 has_recording: boolean;
                 /**
                  * @description The call's id.
@@ -7475,6 +7550,11 @@ export interface components {
                  * @example NORMAL
                  */
                 priority: string;
+                /**
+                 * Format: int64
+                 * @description The length of its recording in milliseconds; `null` when there is none to play.
+                 */
+                recording_ms?: number | null;
                 /** @description Where to answer: E.164 or e-mail. */
                 reply_to?: string | null;
                 /** @description The words. */
@@ -9290,6 +9370,8 @@ export interface components {
         TransferMode: "warm" | "blind";
         /** @description Whom callers are connected with, and how. */
         TransferSettings: {
+            /** @description What callers hear while they wait. */
+            hold_music?: components["schemas"]["HoldMusic"];
             /** @description How callers are connected. */
             mode?: components["schemas"]["TransferMode"];
             /**
@@ -9306,6 +9388,8 @@ export interface components {
         };
         /** @description What to change. Fields that are left out stay as they are. */
         TransferSettingsPatch: {
+            /** @description What callers hear while they wait. */
+            hold_music?: components["schemas"]["HoldMusic"];
             /** @description How callers are connected. */
             mode?: components["schemas"]["TransferMode"];
             /**
@@ -21659,6 +21743,104 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_message_recording: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A single range of bytes
+                 * @example bytes=0-65535
+                 */
+                Range?: string | null;
+                /**
+                 * @description Acts for this organization: one's own, or one below it. Without it, the organization that the session or key belongs to.
+                 * @example org_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                "X-Organization-Id"?: components["parameters"]["OrganizationId"];
+            };
+            path: {
+                /**
+                 * @description The message
+                 * @example msg_01jd5z6q2mf3vr4c9s8e7t6k5h
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The recording */
+            200: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            /** @description The part that was asked for */
+            206: {
+                headers: {
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            /** @description Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The permission is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such message, or no recording of it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            414: components["responses"]["UriTooLong"];
+            /** @description The range lies behind the end */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     get_notification_settings: {
         parameters: {
             query?: never;
@@ -25768,6 +25950,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "hold_music": "music",
                  *       "mode": "warm",
                  *       "ring_seconds": 25,
                  *       "targets": [
@@ -27625,6 +27808,37 @@ export interface operations {
             };
         };
     };
+    get_hold_music: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Half a minute of music (WAV, 8 kHz, one channel) */
+            200: {
+                headers: {
+                    /** @description How long it may be kept */
+                    "Cache-Control"?: string;
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     answer_call: {
         parameters: {
             query?: never;
@@ -28230,7 +28444,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description TwiML with words and a pause */
+            /** @description TwiML with words, and music or a pause */
             200: {
                 headers: {
                     [name: string]: unknown;
